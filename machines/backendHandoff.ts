@@ -1,0 +1,363 @@
+import { and, assign, emit, not, or, raise, type SnapshotFrom, setup, stateIn } from 'xstate';
+
+/** Why an attempt failed. Each is also the reason of the fallback that follows it. */
+export type HandoffFailure = 'permissionDenied' | 'integrityMismatch' | 'backendAckTimeout';
+
+/** The failures, for checks at run time. */
+export const HANDOFF_FAILURES: readonly HandoffFailure[] = [
+  'permissionDenied',
+  'integrityMismatch',
+  'backendAckTimeout',
+];
+
+/** Why a client is told to reconnect: the check that answered, or how the attempt failed. */
+export type HandoffFallbackReason =
+  | 'clientUnsupported'
+  | 'servicePolicyDisabled'
+  | 'fdPressureDisabled'
+  | 'adoptedBackend'
+  | 'failedAttemptRateLimited'
+  | HandoffFailure;
+
+/** What a request's checks look at. */
+export interface HandoffAttemptInputs {
+  /** The client can go on over the connection that it has open. */
+  readonly clientSupportsHandoff: boolean;
+  /** The service's policy allows handoff. */
+  readonly servicePolicyEnabled: boolean;
+  /** Handoff is off because the process is short of file descriptors. */
+  readonly fdPressureDisabled: boolean;
+  /** An earlier broker started the backend. Left out: the chart's own `adopted` state answers. */
+  readonly backendAdoptedExisting?: boolean | undefined;
+}
+
+/**
+ * What time says to an event that reads or counts: at the event's own moment, the open window is over. A real timer
+ * may fire late or early, so such an event never relies on it.
+ */
+interface ReadsWindow {
+  readonly windowElapsed: boolean;
+}
+
+/** Other attempts on this backend are still in flight after this one ended. */
+interface EndsAttempt {
+  readonly othersInFlight: boolean;
+}
+
+/** The events that the outside may send. */
+export type BackendHandoffEvent =
+  | ({ readonly type: 'request' } & HandoffAttemptInputs & ReadsWindow)
+  | ({ readonly type: 'attempt.failed'; readonly failure: HandoffFailure } & EndsAttempt & ReadsWindow)
+  | ({ readonly type: 'attempt.succeeded' } & EndsAttempt)
+  | ({ readonly type: 'attempt.abandoned' } & EndsAttempt)
+  | ({ readonly type: 'count.queried' } & ReadsWindow)
+  | { readonly type: 'backend.adopted' }
+  | { readonly type: 'backend.spawned' }
+  | { readonly type: 'window.restored'; readonly failedAttempts: number };
+
+/** The events that the chart raises itself, within one step. */
+type InternalEvent =
+  | ({ readonly type: 'window.touch' } & ReadsWindow)
+  | { readonly type: 'window.count' }
+  | { readonly type: 'budget.check' };
+
+/** What the chart tells whoever sent an event. */
+export type BackendHandoffEmitted =
+  | { readonly type: 'attempt' }
+  | {
+      readonly type: 'fallback';
+      readonly reason: HandoffFallbackReason;
+      /** The answer holds until the window's end, so it goes with the time that is left. */
+      readonly untilWindowEnds: boolean;
+    }
+  /** The window opened at this moment, with nothing counted. */
+  | { readonly type: 'window.opened' };
+
+/** The policy of one backend's chart, already clamped. */
+export interface BackendHandoffInput {
+  /** Failed attempts that use up a window's budget: an integer from 1. */
+  readonly maxFailedAttemptsPerWindow: number;
+  /** The window's length in milliseconds, over 0. */
+  readonly failedAttemptWindowMs: number;
+}
+
+export interface BackendHandoffContext extends BackendHandoffInput {
+  /** Failed attempts counted in the window, from 0 to the maximum. Stale once the window has elapsed. */
+  readonly failedAttempts: number;
+  /** At least one attempt is in flight. How many is data beside the chart. */
+  readonly attemptsInFlight: boolean;
+}
+
+const chartSetup = setup({
+  types: {
+    context: {} as BackendHandoffContext,
+    events: {} as BackendHandoffEvent | InternalEvent,
+    emitted: {} as BackendHandoffEmitted,
+    input: {} as BackendHandoffInput,
+  },
+  delays: {
+    failedAttemptWindow: ({ context }) => context.failedAttemptWindowMs,
+  },
+  guards: {
+    clientUnsupported: ({ event }) => event.type === 'request' && !event.clientSupportsHandoff,
+    servicePolicyDisabled: ({ event }) => event.type === 'request' && !event.servicePolicyEnabled,
+    fdPressureDisabled: ({ event }) => event.type === 'request' && event.fdPressureDisabled,
+    inputSaysAdopted: ({ event }) => event.type === 'request' && event.backendAdoptedExisting === true,
+    inputLeavesAdoptionOut: ({ event }) =>
+      event.type === 'request' && event.backendAdoptedExisting === undefined,
+    isAdopted: stateIn({ handoff: 'adopted' }),
+    isWindowOpen: stateIn({ window: 'open' }),
+    isBudgetUsedUp: ({ context }) => context.failedAttempts >= context.maxFailedAttemptsPerWindow,
+    hasWindowElapsed: ({ event }) => 'windowElapsed' in event && event.windowElapsed,
+    hasAttemptsInFlight: ({ context }) => context.attemptsInFlight,
+  },
+  actions: {
+    answerAttempt: emit({ type: 'attempt' }),
+    answerFallback: emit(
+      (_, params: { reason: HandoffFallbackReason; untilWindowEnds?: boolean }) =>
+        ({
+          type: 'fallback',
+          reason: params.reason,
+          untilWindowEnds: params.untilWindowEnds ?? false,
+        }) as const,
+    ),
+    tellWindowOpened: emit({ type: 'window.opened' }),
+    startAttempt: assign({ attemptsInFlight: true }),
+    endAttempt: assign({
+      attemptsInFlight: ({ event, context }) =>
+        'othersInFlight' in event ? event.othersInFlight : context.attemptsInFlight,
+    }),
+    touchWindow: raise(({ event }) => ({
+      type: 'window.touch',
+      windowElapsed: 'windowElapsed' in event && event.windowElapsed,
+    })),
+    countFailure: assign({
+      failedAttempts: ({ context }) =>
+        Math.min(context.failedAttempts + 1, context.maxFailedAttemptsPerWindow),
+    }),
+    clearCount: assign({ failedAttempts: 0 }),
+    restoreCount: assign({
+      failedAttempts: ({ context, event }) =>
+        event.type === 'window.restored'
+          ? Math.min(event.failedAttempts, context.maxFailedAttemptsPerWindow)
+          : context.failedAttempts,
+    }),
+  },
+}).extend({
+  guards: {
+    adoptedBackend: or(['inputSaysAdopted', and(['inputLeavesAdoptionOut', 'isAdopted'])]),
+    failedAttemptRateLimited: and(['isWindowOpen', 'isBudgetUsedUp']),
+  },
+});
+
+/**
+ * What the system may do with one backend. Region `handoff` says how a request is answered, region `window` counts
+ * failed attempts. A request passes the checks in the policy's order; only one that passed 1 to 4 touches the window.
+ */
+export const backendHandoff = chartSetup.createMachine({
+  id: 'backendHandoff',
+  description: 'Whether to hand a client\u2019s open connection to one backend.',
+  type: 'parallel',
+  context: ({ input }) => ({ ...input, failedAttempts: 0, attemptsInFlight: false }),
+  on: {
+    'count.queried': {
+      description: 'Somebody asks for the count: an elapsed window opens anew at this moment.',
+      actions: 'touchWindow',
+    },
+  },
+  states: {
+    handoff: {
+      description: 'How the next request would be answered.',
+      initial: 'idle',
+      on: {
+        request: [
+          {
+            guard: 'clientUnsupported',
+            description: 'Check 1: the client cannot go on over its open connection.',
+            actions: { type: 'answerFallback', params: { reason: 'clientUnsupported' } },
+          },
+          {
+            guard: 'servicePolicyDisabled',
+            description: 'Check 2: the service\u2019s policy forbids handoff.',
+            actions: { type: 'answerFallback', params: { reason: 'servicePolicyDisabled' } },
+          },
+          {
+            guard: 'fdPressureDisabled',
+            description: 'Check 3: the broker is short of file descriptors.',
+            actions: { type: 'answerFallback', params: { reason: 'fdPressureDisabled' } },
+          },
+          {
+            guard: 'adoptedBackend',
+            description: 'Check 4: an earlier broker started the backend, so nothing can be handed to it.',
+            target: '.adopted',
+            actions: { type: 'answerFallback', params: { reason: 'adoptedBackend' } },
+          },
+          {
+            description:
+              'Checks 1 to 4 passed: the backend is this broker\u2019s own; read the window\u2019s budget.',
+            actions: [raise({ type: 'backend.spawned' }), 'touchWindow', raise({ type: 'budget.check' })],
+          },
+        ],
+        'budget.check': [
+          {
+            guard: 'failedAttemptRateLimited',
+            description: 'Check 5: the window\u2019s budget of failed attempts is used up.',
+            actions: {
+              type: 'answerFallback',
+              params: { reason: 'failedAttemptRateLimited', untilWindowEnds: true },
+            },
+          },
+          {
+            description: 'All checks passed: try to hand the connection over.',
+            actions: ['startAttempt', 'answerAttempt'],
+          },
+        ],
+        'attempt.failed': {
+          description: 'The client reconnects for the failure\u2019s reason; the window counts it.',
+          actions: [
+            'endAttempt',
+            {
+              type: 'answerFallback',
+              params: ({ event }) => ({ reason: event.failure }),
+            },
+            'touchWindow',
+            raise({ type: 'window.count' }),
+          ],
+        },
+        'attempt.succeeded': {
+          description: 'The backend owns the connection.',
+          actions: 'endAttempt',
+        },
+        'attempt.abandoned': {
+          description: 'The attempt ended with neither success nor failure: nothing is counted or cleared.',
+          actions: 'endAttempt',
+        },
+        'backend.adopted': {
+          description: 'The backend was found alive after a restart of the broker.',
+          target: '.adopted',
+        },
+      },
+      states: {
+        idle: {
+          description: 'Handoff would be tried; nothing is in flight.',
+          always: [
+            {
+              guard: 'failedAttemptRateLimited',
+              description: 'The budget is used up.',
+              target: 'rateLimited',
+            },
+            {
+              guard: 'hasAttemptsInFlight',
+              description: 'An attempt is in flight.',
+              target: 'attempting',
+            },
+          ],
+        },
+        attempting: {
+          description: 'At least one attempt is in flight; another would be tried as well.',
+          always: [
+            {
+              guard: 'failedAttemptRateLimited',
+              description: 'The budget is used up while attempts are in flight.',
+              target: 'rateLimited',
+            },
+            {
+              guard: not('hasAttemptsInFlight'),
+              description: 'The last attempt ended.',
+              target: 'idle',
+            },
+          ],
+        },
+        rateLimited: {
+          description: 'The backend kept failing: clients reconnect until the window ends.',
+          always: {
+            guard: not('failedAttemptRateLimited'),
+            description: 'The window ended or was cleared by a success.',
+            target: 'idle',
+          },
+        },
+        adopted: {
+          description: 'An earlier broker started the backend: clients reconnect.',
+          on: {
+            'backend.spawned': {
+              description: 'This broker started the backend anew: it can be handed to again.',
+              target: 'idle',
+            },
+          },
+        },
+      },
+    },
+    window: {
+      description: 'The span over which failed attempts are counted.',
+      initial: 'closed',
+      on: {
+        'attempt.succeeded': {
+          description: 'A success removes the window.',
+          target: '.closed',
+          actions: 'clearCount',
+        },
+      },
+      states: {
+        closed: {
+          description: 'The backend has not failed since the start or its last success.',
+          on: {
+            'window.count': {
+              description: 'The first failure opens the window and counts 1.',
+              target: 'open',
+              actions: ['countFailure', 'tellWindowOpened'],
+            },
+            'window.restored': {
+              description: 'An earlier controller\u2019s window goes on with what was left of it.',
+              target: 'open',
+              actions: 'restoreCount',
+            },
+          },
+        },
+        open: {
+          description: 'Failed attempts are being counted.',
+          after: {
+            failedAttemptWindow: {
+              description: 'The window is over; the next read or count opens it anew.',
+              target: 'elapsed',
+            },
+          },
+          on: {
+            'window.touch': {
+              guard: 'hasWindowElapsed',
+              description: 'Read after its end, before its timer fired: the window opens anew, at count 0.',
+              target: 'open',
+              reenter: true,
+              actions: ['clearCount', 'tellWindowOpened'],
+            },
+            'window.count': {
+              description: 'One more failed attempt, up to the maximum; the window is not extended.',
+              actions: 'countFailure',
+            },
+          },
+        },
+        elapsed: {
+          description: 'The window is over, and nobody has read it since.',
+          on: {
+            'window.touch': [
+              {
+                guard: 'hasWindowElapsed',
+                description: 'Read after its end: the window opens anew, at count 0.',
+                target: 'open',
+                actions: ['clearCount', 'tellWindowOpened'],
+              },
+              {
+                description: 'The timer was early by the reader\u2019s own time: the window is still open.',
+                target: 'open',
+              },
+            ],
+          },
+        },
+      },
+    },
+  },
+});
+
+export type BackendHandoffSnapshot = SnapshotFrom<typeof backendHandoff>;
+
+/** The states of region `handoff`. */
+export type BackendHandoffState = BackendHandoffSnapshot['value']['handoff'];

@@ -1,0 +1,43 @@
+import { requireCount, requireMilliseconds, requireObject } from './invalidArgument';
+
+/** Failed attempts that use up a window's budget, unless the policy says otherwise: 8. */
+export const DEFAULT_HANDOFF_FAILED_ATTEMPTS_PER_WINDOW = 8;
+
+/** The length of a failed-attempt window in milliseconds, unless the policy says otherwise: 30,000. */
+export const DEFAULT_HANDOFF_FAILED_ATTEMPT_WINDOW_MS = 30_000;
+
+export interface HandoffFallbackPolicyOptions {
+  /**
+   * Failed attempts that use up a window's budget: an integer; 0 is taken as 1.
+   * @default 8
+   */
+  readonly maxFailedAttemptsPerWindow?: number | undefined;
+  /**
+   * Length of the window in milliseconds, fractions allowed; 0 is taken as 1. May exceed what one timer can hold.
+   * @default 30000
+   */
+  readonly failedAttemptWindowMs?: number | undefined;
+}
+
+/** How many failed attempts, in how long a window, suppress handoff to a backend. Immutable. */
+export class HandoffFallbackPolicy {
+  /** Failed attempts that use up a window's budget, from 1. */
+  readonly maxFailedAttemptsPerWindow: number;
+  /** Length of the window in milliseconds, over 0. */
+  readonly failedAttemptWindowMs: number;
+
+  /**
+   * @throws TypeError a field has the wrong type
+   * @throws RangeError a field is NaN, infinite, negative, or a fractional maximum
+   */
+  constructor(options: HandoffFallbackPolicyOptions = {}) {
+    const {
+      maxFailedAttemptsPerWindow = DEFAULT_HANDOFF_FAILED_ATTEMPTS_PER_WINDOW,
+      failedAttemptWindowMs = DEFAULT_HANDOFF_FAILED_ATTEMPT_WINDOW_MS,
+    } = requireObject('policy', options) as HandoffFallbackPolicyOptions;
+    this.maxFailedAttemptsPerWindow =
+      requireCount('maxFailedAttemptsPerWindow', maxFailedAttemptsPerWindow) || 1;
+    this.failedAttemptWindowMs = requireMilliseconds('failedAttemptWindowMs', failedAttemptWindowMs) || 1;
+    Object.freeze(this);
+  }
+}

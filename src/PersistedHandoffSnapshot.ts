@@ -1,0 +1,70 @@
+import { type BackendId, backendIdText, checkBackendId } from './BackendKey';
+import { invalidType, requireCount, requireMilliseconds, requireObject } from './invalidArgument';
+
+/** The version that this library writes and reads. */
+export const PERSISTED_SNAPSHOT_VERSION = 1;
+
+/** One backend that an earlier controller held state for. */
+export interface PersistedBackend {
+  readonly backend: BackendId;
+  readonly adopted: boolean;
+  /** Left out: the backend has no window. */
+  readonly window?: {
+    readonly failedAttempts: number;
+    /** What was left of the window, in milliseconds, at the snapshot's `wallTimeMs`. */
+    readonly remainingMs: number;
+  };
+}
+
+/** What outlives a controller. JSON-safe. Attempts in flight are not part of it. */
+export interface PersistedHandoffSnapshot {
+  readonly version: typeof PERSISTED_SNAPSHOT_VERSION;
+  /** When it was taken: milliseconds since 1970. */
+  readonly wallTimeMs: number;
+  readonly backends: readonly PersistedBackend[];
+}
+
+function checkBackend(value: unknown, index: number): PersistedBackend {
+  const field = `snapshot.backends[${index}]`;
+  const { backend, adopted, window } = requireObject(field, value);
+  if (typeof adopted !== 'boolean') throw invalidType(`${field}.adopted`, 'a boolean', adopted);
+  const checked = { backend: checkBackendId(backend), adopted };
+  if (window === undefined) return checked;
+  const { failedAttempts, remainingMs } = requireObject(`${field}.window`, window);
+  return {
+    ...checked,
+    window: {
+      failedAttempts: requireCount(`${field}.window.failedAttempts`, failedAttempts),
+      remainingMs: requireMilliseconds(`${field}.window.remainingMs`, remainingMs),
+    },
+  };
+}
+
+/**
+ * A checked copy.
+ * @throws Error with code `ERR_INVALID_SNAPSHOT`: another version, or anything malformed; the message names the field
+ */
+export function checkPersistedSnapshot(snapshot: unknown): PersistedHandoffSnapshot {
+  try {
+    const { version, wallTimeMs, backends } = requireObject('snapshot', snapshot);
+    if (version !== PERSISTED_SNAPSHOT_VERSION) {
+      throw invalidType('snapshot.version', String(PERSISTED_SNAPSHOT_VERSION), version);
+    }
+    if (!Array.isArray(backends)) throw invalidType('snapshot.backends', 'an array', backends);
+    const checked = {
+      version: PERSISTED_SNAPSHOT_VERSION,
+      wallTimeMs: requireMilliseconds('snapshot.wallTimeMs', wallTimeMs),
+      backends: backends.map(checkBackend),
+    } as const;
+    const seen = new Set(checked.backends.map(({ backend }) => backendIdText(backend)));
+    if (seen.size !== backends.length) {
+      throw invalidType('snapshot.backends', 'an array without duplicates', backends.length);
+    }
+    return checked;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw Object.assign(new Error(`Refused a persisted snapshot: ${reason}`, { cause }), {
+      code: 'ERR_INVALID_SNAPSHOT',
+    });
+  }
+}
