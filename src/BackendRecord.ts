@@ -13,6 +13,9 @@ import type { PersistedBackend } from './PersistedHandoffSnapshot';
 /** The longest delay that one timer of the platform can hold. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** The chart has one timer, so one id serves. */
+const WINDOW_TIMER = 'window';
+
 /** The actor of one backend's chart. */
 export type BackendHandoffActor = Actor<typeof backendHandoff>;
 
@@ -62,6 +65,8 @@ export class BackendRecord {
       clock: {
         setTimeout: (fn: () => void, windowMs: number) => {
           arm(() => this.#process(fn), windowRemainingMs(this.#openedAt ?? this.#now, this.#now, windowMs));
+          // XState clears only what has an id.
+          return WINDOW_TIMER;
         },
         clearTimeout: () => clock.clearTimeout(timer),
       },
