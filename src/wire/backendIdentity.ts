@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+/** Environment variable through which a broker tells a backend process who it is. */
+export const BACKEND_IDENTITY_VARIABLE = 'HANDOFF_CONTROLLER_BACKEND';
+
+const schema = z.object({
+  backend: z.string().regex(/^[0-9a-f]{32}$/),
+  serviceName: z.string(),
+  serviceVersion: z.string(),
+  endpoint: z.string().min(1),
+});
+
+/** Which backend process this is: the broker gives each process it starts a new one. */
+export interface BackendIdentity {
+  /** 32 lower-case hexadecimal digits, new for each process. */
+  readonly backend: string;
+  readonly serviceName: string;
+  readonly serviceVersion: string;
+  /** Path of the process's own socket. */
+  readonly endpoint: string;
+}
+
+/** The identity as the environment variable's value. */
+export function formatBackendIdentity(identity: BackendIdentity): string {
+  return JSON.stringify(identity);
+}
+
+/** The identity in the environment variable's value, or undefined if it isn't one. */
+export function parseBackendIdentity(value: string | undefined): BackendIdentity | undefined {
+  if (value === undefined) return undefined;
+  try {
+    return schema.safeParse(JSON.parse(value)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import type { HandoffFallbackReason } from '../index';
+import { MAX_DEADLINE_MS } from './wireLimits';
+
+/** Why a client has to reconnect: a reason of the controller, or `transferLimit`, a bound of the broker's or backend's own. */
+export type ReconnectReason = HandoffFallbackReason | 'transferLimit';
+
+const RECONNECT_REASONS = [
+  'clientUnsupported',
+  'servicePolicyDisabled',
+  'fdPressureDisabled',
+  'adoptedBackend',
+  'failedAttemptRateLimited',
+  'permissionDenied',
+  'integrityMismatch',
+  'backendAckTimeout',
+  'transferLimit',
+] as const satisfies readonly ReconnectReason[];
+
+const id = z.string().regex(/^[0-9a-f]{32}$/);
+const milliseconds = z.number().nonnegative();
+const noFields: z.ZodType<object> = z.object({});
+
+const frameSchemas = {
+  hello: z.object({
+    id,
+    service: z.string().min(1).max(256),
+    version: z.string().min(1).max(128),
+    handoff: z.boolean(),
+  }),
+  handoff: z.object({
+    backend: id,
+    endpoint: z.string().min(1),
+    stamp: milliseconds,
+    deadlineMs: z.number().min(1).max(MAX_DEADLINE_MS),
+  }),
+  reconnect: z.object({
+    reason: z.enum(RECONNECT_REASONS),
+    retryAfterMs: milliseconds.optional(),
+    backend: id,
+    endpoint: z.string().min(1),
+    stamp: milliseconds,
+  }),
+  error: z.object({
+    code: z.string().min(1).max(64),
+    message: z.string(),
+    retryable: z.boolean(),
+    retryAfterMs: milliseconds.optional(),
+  }),
+  attach: z.object({ id, backend: id, stamp: milliseconds }),
+  ready: noFields,
+  claimed: noFields,
+  probe: noFields,
+  identity: z.object({
+    backend: id,
+    serviceName: z.string(),
+    serviceVersion: z.string(),
+    pid: z.number().int().positive(),
+  }),
+};
+
+/** Name of a frame's type. */
+export type FrameType = keyof typeof frameSchemas;
+
+/** The payload of a frame of type `T`. */
+export type FramePayload<T extends FrameType> = z.infer<(typeof frameSchemas)[T]>;
+
+/** A frame: its type's name and its payload's fields. */
+export type Frame = { [T in FrameType]: { readonly type: T } & Readonly<FramePayload<T>> }[FrameType];
+
+/** The frame of type `T`. */
+export type FrameOf<T extends FrameType> = Extract<Frame, { type: T }>;
+
+/** Each type's number on the wire. */
+export const FRAME_TYPE_NUMBERS = {
+  hello: 1,
+  handoff: 2,
+  reconnect: 3,
+  error: 4,
+  attach: 5,
+  ready: 6,
+  claimed: 7,
+  probe: 8,
+  identity: 9,
+} as const satisfies Record<FrameType, number>;
+
+const typesByNumber = new Map<number, FrameType>(
+  Object.entries(FRAME_TYPE_NUMBERS).map(([type, number]) => [number, type as FrameType]),
+);
+
+/** The type with this number, or undefined. */
+export function frameTypeOf(number: number): FrameType | undefined {
+  return typesByNumber.get(number);
+}
+
+/** The frame of this type with this payload, or what is wrong with the payload. */
+export function parseFrame(type: FrameType, payload: unknown): { frame: Frame } | { problem: string } {
+  const result = frameSchemas[type].safeParse(payload);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    return { problem: `${issue?.path.join('.') || 'payload'}: ${issue?.message ?? 'not valid'}` };
+  }
+  // The schema belongs to the type, which TypeScript can't follow through the index.
+  return { frame: { type, ...result.data } as Frame };
+}

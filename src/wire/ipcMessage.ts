@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { PROTOCOL_VERSION } from './wireLimits';
+
+const version = z.literal(PROTOCOL_VERSION);
+const token = z.string().regex(/^[0-9a-f]{32}$/);
+
+// `instanceof` would tell apart the same class of two realms.
+const bytes = z.custom<Uint8Array>((value) => ArrayBuffer.isView(value), 'not bytes');
+
+const handoffSchema = z.object({
+  handoffController: version,
+  type: z.literal('handoff'),
+  token,
+  id: z.string().regex(/^[0-9a-f]{32}$/),
+  stamp: z.number().nonnegative(),
+  earlyData: bytes,
+});
+
+const refuseCodeSchema = z.enum(['permission', 'integrity', 'claimed', 'expired', 'busy', 'clientLeft']);
+
+const brokerMessageSchema = z.discriminatedUnion('type', [
+  handoffSchema,
+  z.object({ handoffController: version, type: z.literal('sync'), token }),
+  z.object({ handoffController: version, type: z.literal('stop') }),
+]);
+
+const backendMessageSchema = z.discriminatedUnion('type', [
+  z.object({ handoffController: version, type: z.literal('listening') }),
+  z.object({ handoffController: version, type: z.literal('ack'), token }),
+  z.object({ handoffController: version, type: z.literal('refuse'), token, code: refuseCodeSchema }),
+  z.object({ handoffController: version, type: z.literal('synced'), token }),
+]);
+
+/** The message that goes with a handle from the broker to a backend. */
+export type HandoffMessage = z.infer<typeof handoffSchema>;
+
+/** Why a backend doesn't take a handle. */
+export type RefuseCode = z.infer<typeof refuseCodeSchema>;
+
+/** A message from the broker to a backend. */
+export type BrokerMessage = z.infer<typeof brokerMessageSchema>;
+
+/** A message from a backend to the broker. */
+export type BackendMessage = z.infer<typeof backendMessageSchema>;
+
+/**
+ * What came over the channel: a message of ours, one that says it is ours but isn't valid, or `foreign`, one of the
+ * application's own.
+ */
+export type ReceivedMessage<T> = { readonly message: T } | { readonly invalid: unknown } | 'foreign';
+
+function receive<T>(schema: z.ZodType<T>, value: unknown): ReceivedMessage<T> {
+  if (typeof value !== 'object' || value === null || !('handoffController' in value)) return 'foreign';
+  const result = schema.safeParse(value);
+  return result.success ? { message: result.data } : { invalid: value };
+}
+
+/** Reads what a backend received. */
+export function receiveBrokerMessage(value: unknown): ReceivedMessage<BrokerMessage> {
+  return receive(brokerMessageSchema, value);
+}
+
+/** Reads what the broker received. */
+export function receiveBackendMessage(value: unknown): ReceivedMessage<BackendMessage> {
+  return receive(backendMessageSchema, value);
+}
+
+/** The token of an invalid message, so that it can be refused, or undefined if it has none. */
+export function tokenOf(invalid: unknown): string | undefined {
+  return z.object({ token }).safeParse(invalid).data?.token;
+}
