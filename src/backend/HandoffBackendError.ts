@@ -1,0 +1,17 @@
+/**
+ * - `noIdentity`: the process wasn't started by a broker, and no identity was given.
+ * - `invalidOption`: an option isn't valid.
+ * - `listenFailed`: the endpoint can't be listened on.
+ */
+export type HandoffBackendErrorCode = 'noIdentity' | 'invalidOption' | 'listenFailed';
+
+/** Thrown by `serveBackend`. */
+export class HandoffBackendError extends Error {
+  override readonly name = 'HandoffBackendError';
+  readonly code: HandoffBackendErrorCode;
+
+  constructor(code: HandoffBackendErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

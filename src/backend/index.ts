@@ -1,0 +1,9 @@
+export type { BackendIdentity } from '../wire/backendIdentity';
+export type {
+  BackendConnectionInfo,
+  BackendRoute,
+  ServeBackendOptions,
+  ServedBackend,
+} from './BackendOptions';
+export { HandoffBackendError, type HandoffBackendErrorCode } from './HandoffBackendError';
+export { serveBackend } from './serveBackend';

@@ -1,0 +1,380 @@
+import { chmodSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { requireCount, requireMilliseconds } from '../invalidArgument';
+import {
+  BACKEND_IDENTITY_VARIABLE,
+  type BackendIdentity,
+  parseBackendIdentity,
+} from '../wire/backendIdentity';
+import { encodeFrame } from '../wire/encodeFrame';
+import type { FrameOf } from '../wire/frame';
+import { holdReading, releaseReading } from '../wire/holdReading';
+import {
+  type BackendMessage,
+  type HandoffMessage,
+  type RefuseCode,
+  receiveBrokerMessage,
+  tokenOf,
+} from '../wire/ipcMessage';
+import { lingeringEnd } from '../wire/lingeringEnd';
+import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
+import { monotonicNow } from '../wire/monotonicNow';
+import { WireError } from '../wire/WireError';
+import { PROTOCOL_VERSION } from '../wire/wireLimits';
+import { writeThrough } from '../wire/writeThrough';
+import type { BackendConnectionInfo, ServeBackendOptions, ServedBackend } from './BackendOptions';
+import { ClaimTable } from './ClaimTable';
+import { HandoffBackendError } from './HandoffBackendError';
+import { readFirstFrame } from './readFirstFrame';
+
+const READY = encodeFrame({ type: 'ready' });
+const CLAIMED = encodeFrame({ type: 'claimed' });
+const BUSY_RETRY_MS = 100;
+const MAX_PROBERS = 16;
+
+const ignore = (): void => {};
+
+/**
+ * Serves the connections that a broker brings to this process, handed over or reconnected, and tells the broker that it
+ * is ready. Call it once in a process that `createBroker` started.
+ *
+ * @throws {HandoffBackendError} `noIdentity`, `invalidOption` or `listenFailed` (the promise rejects).
+ * @throws {TypeError | RangeError} a number among the options isn't valid; the message names it (the promise rejects).
+ */
+export async function serveBackend(options: ServeBackendOptions): Promise<ServedBackend> {
+  const service = new BackendService(options);
+  await service.listen();
+  return service;
+}
+
+class BackendService implements ServedBackend {
+  readonly identity: BackendIdentity;
+  readonly endpoint: string;
+  readonly #options: ServeBackendOptions;
+  readonly #helloTimeoutMs: number;
+  readonly #maxPendingAttaches: number;
+  readonly #claims: ClaimTable;
+  readonly #server: Server;
+  // Connections to the endpoint that aren't the application's: they may be closed at any time.
+  readonly #visitors = new Set<Socket>();
+  readonly #probers = new Set<Socket>();
+  #pendingAttaches = 0;
+  #unansweredHandoffs = 0;
+  #unansweredSyncs: string[] = [];
+  #closed: Promise<void> | undefined;
+
+  constructor(options: ServeBackendOptions) {
+    if (typeof options.onConnection !== 'function') {
+      throw new HandoffBackendError('invalidOption', 'onConnection must be a function');
+    }
+    const identity = options.identity ?? parseBackendIdentity(process.env[BACKEND_IDENTITY_VARIABLE]);
+    if (identity === undefined) {
+      throw new HandoffBackendError(
+        'noIdentity',
+        `this process was not started by a broker (no valid ${BACKEND_IDENTITY_VARIABLE}), and no identity is given`,
+      );
+    }
+    this.#options = options;
+    this.endpoint = options.endpoint ?? identity.endpoint;
+    this.identity = Object.freeze({ ...identity, endpoint: this.endpoint });
+    if (Buffer.byteLength(this.endpoint) > maxSocketPathBytes()) {
+      throw new HandoffBackendError(
+        'invalidOption',
+        `endpoint must have at most ${maxSocketPathBytes()} bytes: ${this.endpoint}`,
+      );
+    }
+    this.#helloTimeoutMs = atLeastOne(
+      requireMilliseconds('helloTimeoutMs', options.helloTimeoutMs ?? 5000),
+      'helloTimeoutMs',
+    );
+    this.#maxPendingAttaches = atLeastOne(
+      requireCount('maxPendingAttaches', options.maxPendingAttaches ?? 1024),
+      'maxPendingAttaches',
+    );
+    this.#claims = new ClaimTable({
+      ttlMs: atLeastOne(requireMilliseconds('claimTtlMs', options.claimTtlMs ?? 60_000), 'claimTtlMs'),
+      maxClaims: atLeastOne(requireCount('maxClaims', options.maxClaims ?? 262_144), 'maxClaims'),
+      now: monotonicNow,
+    });
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onVisitor(socket));
+  }
+
+  async listen(): Promise<void> {
+    process.on('message', this.#onMessage);
+    process.once('disconnect', this.#onDisconnect);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once('error', reject);
+        this.#server.listen(this.endpoint, () => {
+          this.#server.off('error', reject);
+          resolve();
+        });
+        if (process.platform !== 'win32' && this.#server.listening) chmodSync(this.endpoint, 0o600);
+      });
+    } catch (cause) {
+      process.off('message', this.#onMessage);
+      process.off('disconnect', this.#onDisconnect);
+      throw new HandoffBackendError('listenFailed', `can't listen on ${this.endpoint}`, { cause });
+    }
+    this.#server.on('error', (error) => this.#report(error));
+    this.#tell({ handoffController: PROTOCOL_VERSION, type: 'listening' });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      // The server's own callback waits for the application's connections, which may take for ever.
+      this.#server.close();
+      for (const socket of this.#visitors) socket.destroy();
+      if (process.connected) process.disconnect();
+      setImmediate(resolve);
+    });
+    return this.#closed;
+  }
+
+  readonly #onDisconnect = (): void => {
+    if (this.#options.surviveBroker === false) void this.close();
+  };
+
+  readonly #onMessage = (value: unknown, handle: unknown): void => {
+    const received = receiveBrokerMessage(value);
+    if (received === 'foreign') return;
+    const socket = isSocket(handle) ? handle : undefined;
+    if ('invalid' in received) {
+      socket?.destroy();
+      const token = tokenOf(received.invalid);
+      if (token !== undefined) this.#refuse(token, 'integrity');
+      return;
+    }
+    const { message } = received;
+    switch (message.type) {
+      case 'handoff':
+        this.#onHandoff(message, socket);
+        return;
+      case 'sync':
+        this.#unansweredSyncs.push(message.token);
+        this.#answerSyncs();
+        return;
+      case 'stop':
+        void this.close();
+        return;
+    }
+  };
+
+  #onHandoff(message: HandoffMessage, socket: Socket | undefined): void {
+    const { token } = message;
+    if (socket === undefined) {
+      this.#refuse(token, 'integrity');
+      return;
+    }
+    // Before the loop turns: an end that comes while this is false would shut the connection down for good.
+    socket.allowHalfOpen = true;
+    const swallow = ignore;
+    socket.on('error', swallow);
+    const refuse = (code: RefuseCode): void => {
+      socket.destroy();
+      this.#refuse(token, code);
+    };
+    if (this.#closed !== undefined) {
+      refuse('busy');
+      return;
+    }
+    const info: BackendConnectionInfo = {
+      route: 'handedOff',
+      connectionId: message.id,
+      earlyDataBytes: message.earlyData.byteLength,
+    };
+    const refusal = this.#askApplication(info);
+    if (refusal !== undefined) {
+      refuse(refusal);
+      return;
+    }
+    const claim = this.#claims.claim(message.id, message.stamp);
+    if (claim !== 'granted') {
+      refuse(claim);
+      return;
+    }
+    this.#unansweredHandoffs += 1;
+    this.#writeReady(socket, (error) => {
+      this.#unansweredHandoffs -= 1;
+      if (error === undefined) {
+        this.#give(socket, info, toBuffer(message.earlyData), swallow);
+        this.#tell({ handoffController: PROTOCOL_VERSION, type: 'ack', token });
+      } else {
+        refuse('clientLeft');
+      }
+      this.#answerSyncs();
+    });
+  }
+
+  #onVisitor(socket: Socket): void {
+    socket.on('error', ignore);
+    this.#visitors.add(socket);
+    const leave = (): void => {
+      this.#visitors.delete(socket);
+    };
+    socket.once('close', leave);
+    if (this.#pendingAttaches >= this.#maxPendingAttaches) {
+      this.#rejectVisitor(socket, 'busy', 'too many connections wait to be attached', BUSY_RETRY_MS);
+      return;
+    }
+    this.#pendingAttaches += 1;
+    readFirstFrame(socket, this.#helloTimeoutMs, (first) => {
+      this.#pendingAttaches -= 1;
+      switch (first.type) {
+        case 'ended':
+          socket.destroy();
+          return;
+        case 'timeout':
+          this.#rejectVisitor(socket, 'helloTimeout', 'no complete frame came in time');
+          return;
+        case 'invalid': {
+          const error =
+            first.error instanceof WireError ? first.error : new WireError('badFrame', 'not a frame');
+          this.#rejectVisitor(socket, error.code, error.message);
+          return;
+        }
+        case 'frame':
+          if (first.frame.type === 'probe') {
+            this.#answerProbe(socket);
+          } else if (first.frame.type === 'attach') {
+            this.#onAttach(socket, first.frame, first.rest, leave);
+          } else {
+            this.#rejectVisitor(socket, 'badFrame', `a backend takes no ${first.frame.type} frame`);
+          }
+          return;
+      }
+    });
+  }
+
+  #onAttach(socket: Socket, attach: FrameOf<'attach'>, rest: Buffer, leave: () => void): void {
+    if (attach.backend !== this.identity.backend) {
+      this.#rejectVisitor(socket, 'wrongBackend', 'this is another process than the one asked for');
+      return;
+    }
+    const claim = this.#claims.claim(attach.id, attach.stamp);
+    switch (claim) {
+      case 'claimed':
+        lingeringEnd(socket, CLAIMED);
+        return;
+      case 'expired':
+        this.#rejectVisitor(socket, 'expired', "the hello's stamp is too old");
+        return;
+      case 'busy':
+        this.#rejectVisitor(socket, 'busy', 'too many connection ids are claimed', BUSY_RETRY_MS);
+        return;
+      case 'granted':
+        break;
+    }
+    this.#writeReady(socket, (error) => {
+      if (error !== undefined) {
+        socket.destroy();
+        return;
+      }
+      leave();
+      socket.off('close', leave);
+      const info: BackendConnectionInfo = {
+        route: 'reconnected',
+        connectionId: attach.id,
+        earlyDataBytes: rest.length,
+      };
+      this.#give(socket, info, rest, ignore);
+    });
+  }
+
+  #answerProbe(socket: Socket): void {
+    const { backend, serviceName, serviceVersion } = this.identity;
+    socket.write(encodeFrame({ type: 'identity', backend, serviceName, serviceVersion, pid: process.pid }));
+    // It stays open for as long as the prober likes: its end is how the prober learns that this process is gone.
+    releaseReading(socket);
+    socket.once('end', () => socket.destroy());
+    socket.resume();
+    this.#probers.add(socket);
+    socket.once('close', () => this.#probers.delete(socket));
+    const [oldest] = this.#probers;
+    if (this.#probers.size > MAX_PROBERS) oldest?.destroy();
+  }
+
+  #rejectVisitor(socket: Socket, code: string, message: string, retryAfterMs?: number): void {
+    lingeringEnd(
+      socket,
+      encodeFrame({
+        type: 'error',
+        code,
+        message,
+        retryable: code === 'busy' || code === 'wrongBackend' || code === 'expired',
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      }),
+    );
+  }
+
+  #writeReady(socket: Socket, callback: (error?: Error) => void): void {
+    let done = false;
+    let timer: NodeJS.Timeout | undefined;
+    writeThrough(socket, READY, (error) => {
+      done = true;
+      clearTimeout(timer);
+      callback(error);
+    });
+    if (done) return;
+    // Whatever is read before the application listens could be lost on it, an end for instance.
+    holdReading(socket);
+    timer = setTimeout(() => socket.destroy(), this.#helloTimeoutMs);
+  }
+
+  #give(socket: Socket, info: BackendConnectionInfo, earlyData: Buffer, listener: () => void): void {
+    socket.off('error', listener);
+    if (earlyData.length > 0) socket.unshift(earlyData);
+    releaseReading(socket);
+    try {
+      this.#options.onConnection(socket, info);
+    } catch (error) {
+      socket.on('error', ignore);
+      socket.destroy();
+      this.#report(error);
+    }
+  }
+
+  #askApplication(info: BackendConnectionInfo): 'permission' | 'integrity' | undefined {
+    try {
+      return this.#options.refuseHandoff?.(info);
+    } catch (error) {
+      this.#report(error);
+      return 'integrity';
+    }
+  }
+
+  #answerSyncs(): void {
+    if (this.#unansweredHandoffs > 0) return;
+    const tokens = this.#unansweredSyncs;
+    this.#unansweredSyncs = [];
+    for (const token of tokens) this.#tell({ handoffController: PROTOCOL_VERSION, type: 'synced', token });
+  }
+
+  #refuse(token: string, code: RefuseCode): void {
+    this.#tell({ handoffController: PROTOCOL_VERSION, type: 'refuse', token, code });
+  }
+
+  #tell(message: BackendMessage): void {
+    if (!process.connected) return;
+    // A broker that is gone needs no answer, and its end is seen by `disconnect`.
+    process.send?.(message, undefined, undefined, ignore);
+  }
+
+  #report(error: unknown): void {
+    this.#options.onError?.(error);
+  }
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function isSocket(handle: unknown): handle is Socket {
+  return typeof handle === 'object' && handle !== null && 'destroy' in handle && 'unshift' in handle;
+}
+
+function atLeastOne(value: number, field: string): number {
+  if (value < 1)
+    throw new HandoffBackendError('invalidOption', `${field} must be at least 1, but is ${value}`);
+  return value;
+}
