@@ -1,0 +1,155 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { closeSync, openSync, rmSync } from 'node:fs';
+import {
+  BACKEND_IDENTITY_VARIABLE,
+  type BackendIdentity,
+  formatBackendIdentity,
+} from '../wire/backendIdentity';
+import { PROTOCOL_VERSION } from '../wire/wireLimits';
+import type { CheckedService } from './checkBrokerOptions';
+import { TransferQueue, type TransferQueueListener } from './TransferQueue';
+
+// Answers that the process had sent before its exit are still in the channel.
+const CHANNEL_DRAIN_MS = 500;
+
+/** How a process ended. */
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The process couldn't be started at all. */
+  readonly error?: Error;
+}
+
+/** What a {@link BackendProcess} tells its owner. */
+export interface BackendProcessListener extends TransferQueueListener {
+  /** The process is gone and its transfers are settled. Called once. */
+  onExit(exit: ProcessExit): void;
+}
+
+/** One process of a backend, from its start to its end. */
+export class BackendProcess {
+  readonly identity: BackendIdentity;
+  readonly queue: TransferQueue;
+  readonly #child: ChildProcess;
+  readonly #listener: BackendProcessListener;
+  readonly #stopTimeoutMs: number;
+  readonly #stopped: Promise<void>;
+  #settleStopped: () => void = () => {};
+  #killTimer: NodeJS.Timeout | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
+  #exit: ProcessExit | undefined;
+  #isStopping = false;
+  #isOver = false;
+
+  /**
+   * Starts the process.
+   *
+   * @throws {Error} if it can't be started, or its log file can't be opened.
+   */
+  constructor(
+    service: CheckedService,
+    identity: BackendIdentity,
+    stopTimeoutMs: number,
+    listener: BackendProcessListener,
+  ) {
+    this.identity = identity;
+    this.#listener = listener;
+    this.#stopTimeoutMs = stopTimeoutMs;
+    this.#stopped = new Promise((resolve) => {
+      this.#settleStopped = resolve;
+    });
+    const output = service.logFile === undefined ? 2 : openSync(service.logFile, 'a', 0o600);
+    try {
+      this.#child = fork(service.module, service.args, {
+        env: { ...process.env, ...service.env, [BACKEND_IDENTITY_VARIABLE]: formatBackendIdentity(identity) },
+        execArgv: [...service.execArgv],
+        serialization: 'advanced',
+        stdio: ['ignore', output, output, 'ipc'],
+        // A process group of its own: a terminal's Ctrl-C is the broker's to handle.
+        detached: true,
+        ...(service.cwd === undefined ? {} : { cwd: service.cwd }),
+      });
+    } finally {
+      if (output !== 2) closeSync(output);
+    }
+    this.queue = new TransferQueue(this.#child, listener);
+    this.#child.on('error', this.#onError);
+    this.#child.on('exit', this.#onExit);
+    this.#child.on('disconnect', this.#onDisconnect);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Asks the process to stop, then makes it. Resolves when it's gone. */
+  stop(): Promise<void> {
+    if (!this.#isStopping) {
+      this.#isStopping = true;
+      if (this.#child.connected) {
+        this.#child.send({ handoffController: PROTOCOL_VERSION, type: 'stop' }, () => {});
+      }
+      this.#killTimer ??= setTimeout(() => this.#terminate(), this.#stopTimeoutMs);
+    }
+    return this.#stopped;
+  }
+
+  /** Ends the process without a word. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  /** Leaves the process to itself: it goes on without this broker. */
+  leave(): void {
+    this.#child.off('exit', this.#onExit);
+    this.#child.off('disconnect', this.#onDisconnect);
+    this.#isOver = true;
+    clearTimeout(this.#killTimer);
+    this.queue.close();
+    if (this.#child.connected) this.#child.disconnect();
+    this.#child.unref();
+    this.#settleStopped();
+  }
+
+  #terminate(): void {
+    this.#child.kill('SIGTERM');
+    this.#killTimer = setTimeout(() => this.#child.kill('SIGKILL'), this.#stopTimeoutMs);
+  }
+
+  readonly #onError = (error: Error): void => {
+    // Also told for a signal or message that couldn't be sent, which is no end: whoever sent it finds out.
+    if (this.#child.pid !== undefined) return;
+    this.#exit = { code: null, signal: null, error };
+    this.#finish();
+  };
+
+  readonly #onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
+    this.#exit = { code, signal };
+    clearTimeout(this.#killTimer);
+    if (this.#child.connected) this.#drainTimer = setTimeout(() => this.#finish(), CHANNEL_DRAIN_MS);
+    else this.#finish();
+  };
+
+  readonly #onDisconnect = (): void => {
+    this.queue.close();
+    if (this.#exit !== undefined) {
+      this.#finish();
+    } else if (!this.#isStopping) {
+      // Without a channel it's no backend of this broker any more.
+      this.#isStopping = true;
+      this.#terminate();
+    }
+  };
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#killTimer);
+    clearTimeout(this.#drainTimer);
+    this.queue.close();
+    // A process that was killed leaves its socket behind.
+    if (process.platform !== 'win32') rmSync(this.identity.endpoint, { force: true });
+    this.#settleStopped();
+    this.#listener.onExit(this.#exit ?? { code: null, signal: null });
+  }
+}

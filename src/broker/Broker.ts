@@ -1,0 +1,605 @@
+import { EventEmitter } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { maxSatisfying, validRange } from 'semver';
+import {
+  type BackendHandoffState,
+  type BackendKey,
+  HandoffAttemptInputs,
+  HandoffController,
+  type HandoffControllerOptions,
+  type PersistedHandoffSnapshot,
+} from '../index';
+import { encodeFrame } from '../wire/encodeFrame';
+import type { FrameOf, ReconnectReason } from '../wire/frame';
+import { lingeringEnd } from '../wire/lingeringEnd';
+import { monotonicNow } from '../wire/monotonicNow';
+import { MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
+import { BrokerError } from './BrokerError';
+import type { BrokerEvents, TransferEvent } from './BrokerEvents';
+import type { AdoptableBackend, AttemptRequest } from './BrokerOptions';
+import type { CheckedBrokerOptions } from './checkBrokerOptions';
+import { listenOnPath } from './listenOnPath';
+import { type BackendProcessState, type BackendTarget, ManagedBackend } from './ManagedBackend';
+import { type HelloResult, readHello } from './readHello';
+import { Transfer, type TransferOutcome, type TransferState } from './Transfer';
+
+const UNAVAILABLE_RETRY_MS = 100;
+const BUSY_RETRY_MS = 100;
+
+/** Why a client got an `error` frame instead of a backend. */
+export type BrokerClientErrorCode =
+  | 'unsupportedVersion'
+  | 'badFrame'
+  | 'helloTimeout'
+  | 'badVersion'
+  | 'unknownService'
+  | 'noMatchingVersion'
+  | 'backendUnavailable'
+  | 'busy'
+  | 'stopping';
+
+/** A backend as it is now. */
+export interface BackendStatus {
+  readonly backend: BackendKey;
+  readonly pid: number | undefined;
+  /** What the process does. */
+  readonly process: BackendProcessState;
+  /** The state of the backend's chart. */
+  readonly state: BackendHandoffState;
+  readonly endpoint: string | undefined;
+  readonly adopted: boolean;
+  /** Whether the service's policy allows handoff. */
+  readonly handoffEnabled: boolean;
+  /** Tries at handing a connection over, since the broker's start. */
+  readonly attempts: number;
+  /** Transfers that have not ended, those in the queue included. */
+  readonly inFlight: number;
+  /** Transfers that wait for their turn. */
+  readonly queued: number;
+  readonly routes: {
+    readonly handedOff: number;
+    /** By reason; a reason that didn't occur is left out. */
+    readonly reconnected: Readonly<Partial<Record<ReconnectReason, number>>>;
+  };
+}
+
+/** Counts since the broker's start. */
+export interface BrokerStats {
+  /** Connections that were accepted. */
+  readonly connections: number;
+  /** Acknowledged by a backend in time. */
+  readonly handedOff: number;
+  /** Sent to a backend's endpoint, by reason; a reason that didn't occur is left out. */
+  readonly reconnected: Readonly<Partial<Record<ReconnectReason, number>>>;
+  /** Transfers that ended with neither success nor failure. */
+  readonly abandoned: number;
+  /** Clients that left before their way was decided. */
+  readonly clientsLeft: number;
+  /** `error` frames sent, by code; a code that didn't occur is left out. */
+  readonly errors: Readonly<Partial<Record<BrokerClientErrorCode, number>>>;
+  /** Acknowledgements that came after the deadline. */
+  readonly lateAcks: number;
+  /** Answers of backends that belong to no transfer, or aren't valid. */
+  readonly unknownAcks: number;
+}
+
+/** Options of `Broker.stop`. */
+export interface StopOptions {
+  /**
+   * `stop` ends the backends; `leave` leaves them running for a later broker to adopt.
+   * @default 'stop'
+   */
+  readonly backends?: 'stop' | 'leave' | undefined;
+}
+
+/** What a later broker needs to go on: its `adopt` and `snapshot` options. */
+export interface StoppedBroker {
+  /** Empty unless backends were left running. */
+  readonly adopt: readonly AdoptableBackend[];
+  /** What the controller knew. */
+  readonly snapshot: PersistedHandoffSnapshot;
+}
+
+interface Request {
+  readonly socket: Socket;
+  readonly hello: FrameOf<'hello'>;
+  readonly earlyData: Buffer;
+  readonly canHandOff: boolean;
+}
+
+/**
+ * Brings clients to backends. Make one with `createBroker`. Its events are those of `BrokerEvents`; an error thrown by a
+ * listener is rethrown where no work of the broker is in its way.
+ */
+export class Broker extends EventEmitter<BrokerEvents> {
+  /** Decides about handoff. It's disposed when the broker has stopped. */
+  readonly controller: HandoffController;
+  /** Path of the socket that clients connect to. */
+  readonly socketPath: string;
+  readonly #options: CheckedBrokerOptions;
+  readonly #server: Server;
+  readonly #endpointDirectory: string;
+  readonly #backends: ManagedBackend[] = [];
+  readonly #services = new Map<string, Map<string, ManagedBackend>>();
+  /** Connections in this process's hands, and how to stop waiting for their `hello`. */
+  readonly #connections = new Map<Socket, (() => void) | undefined>();
+  readonly #counts = {
+    connections: 0,
+    handedOff: 0,
+    reconnected: new Map<ReconnectReason, number>(),
+    abandoned: 0,
+    clientsLeft: 0,
+    errors: new Map<BrokerClientErrorCode, number>(),
+    lateAcks: 0,
+    unknownAcks: 0,
+  };
+  #transfers = 0;
+  #onTransfersSettled: (() => void) | undefined;
+  #stopped: Promise<StoppedBroker> | undefined;
+
+  /** @internal */
+  constructor(options: CheckedBrokerOptions) {
+    super();
+    this.#options = options;
+    this.socketPath = options.socketPath;
+    const controllerOptions: HandoffControllerOptions = {
+      policy: options.policy,
+      clock: options.clock,
+      inspect: options.inspect,
+    };
+    this.controller =
+      options.snapshot === undefined
+        ? new HandoffController(controllerOptions)
+        : HandoffController.restore(options.snapshot, controllerOptions);
+    this.#endpointDirectory = options.endpointDirectory ?? mkdtempSync(join(tmpdir(), 'handoff-'));
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onConnection(socket));
+    for (const service of options.services) {
+      const backend = this.#createBackend(service);
+      this.#backends.push(backend);
+      const versions = this.#services.get(service.name) ?? new Map<string, ManagedBackend>();
+      versions.set(service.version, backend);
+      this.#services.set(service.name, versions);
+    }
+  }
+
+  /**
+   * Listens and starts the backends. On an error everything is cleaned up.
+   *
+   * @internal
+   */
+  async start(): Promise<void> {
+    try {
+      // First, so that a second broker finds out before it starts a process.
+      await listenOnPath(this.#server, this.socketPath);
+      this.#server.on('error', (cause) => {
+        this.#emit('warning', { code: 'serverError', message: cause.message, cause });
+      });
+      const starts = await Promise.allSettled(this.#backends.map((backend) => this.#startOrAdopt(backend)));
+      for (const adoptable of this.#options.adopt) {
+        if (this.#backendToAdopt(adoptable) === undefined) {
+          this.#warnOfAdoption(adoptable, new Error('this broker has no such service'));
+        }
+      }
+      for (const start of starts) {
+        if (start.status === 'rejected') throw start.reason;
+      }
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Every backend as it is now. Empty once the broker has stopped. */
+  backends(): BackendStatus[] {
+    if (this.#stopped !== undefined) return [];
+    return this.#backends.map((backend) => ({
+      backend: backend.key,
+      pid: backend.pid,
+      process: backend.state,
+      state: this.controller.stateOf(backend.key),
+      endpoint: backend.endpoint,
+      adopted: backend.isAdopted,
+      handoffEnabled: backend.handoffEnabled,
+      attempts: backend.attempts,
+      inFlight: backend.queue?.size ?? 0,
+      queued: backend.queue?.waiting ?? 0,
+      routes: {
+        handedOff: backend.routes.handedOff,
+        reconnected: Object.fromEntries(backend.routes.reconnected),
+      },
+    }));
+  }
+
+  /** Counts since the start; they stay when the broker has stopped. */
+  stats(): BrokerStats {
+    return {
+      ...this.#counts,
+      reconnected: Object.fromEntries(this.#counts.reconnected),
+      errors: Object.fromEntries(this.#counts.errors),
+    };
+  }
+
+  /**
+   * Changes a service's policy, from the next client on.
+   *
+   * @param version one version, or undefined for all.
+   * @throws {BrokerError} `unknownBackend`.
+   */
+  setServiceHandoff(name: string, version: string | undefined, isEnabled: boolean): void {
+    const versions = this.#services.get(name);
+    const backends = version === undefined ? [...(versions?.values() ?? [])] : [versions?.get(version)];
+    if (backends.length === 0 || backends.includes(undefined)) {
+      throw new BrokerError('unknownBackend', `there is no service ${name}@${version ?? '*'}`);
+    }
+    for (const backend of backends) {
+      if (backend !== undefined) backend.handoffEnabled = isEnabled;
+    }
+  }
+
+  /**
+   * Ends a backend's process and starts a new one, to which connections can be handed if it's the adopted ones' successor.
+   * An adopted process is ended only if it proves to be the one that was adopted.
+   *
+   * @throws {BrokerError} `unknownBackend`, `stopped`, or `startFailed`; then it is tried again (the promise rejects).
+   */
+  async respawnBackend(key: BackendKey): Promise<void> {
+    if (this.#stopped !== undefined) throw new BrokerError('stopped', 'the broker is stopped');
+    const isOurs = key.instance === this.#options.instance;
+    const backend = isOurs ? this.#services.get(key.serviceName)?.get(key.serviceVersion) : undefined;
+    if (backend === undefined) {
+      throw new BrokerError('unknownBackend', `there is no backend ${JSON.stringify(key)}`);
+    }
+    await backend.respawn();
+  }
+
+  /**
+   * Stops accepting, lets the transfers in flight end (within their deadlines and `stopTimeoutMs`), then stops the
+   * backends or leaves them, and removes its socket files. A second call gets the first one's promise.
+   */
+  stop(options: StopOptions = {}): Promise<StoppedBroker> {
+    this.#stopped ??= this.#stop(options.backends ?? 'stop');
+    return this.#stopped;
+  }
+
+  async #stop(backends: 'stop' | 'leave'): Promise<StoppedBroker> {
+    const closed = new Promise<void>((resolve) => {
+      if (this.#server.listening) this.#server.close(() => resolve());
+      else resolve();
+    });
+    for (const [socket, stopWaiting] of this.#connections) {
+      if (stopWaiting === undefined) continue;
+      stopWaiting();
+      this.#sendError(socket, 'stopping', 'the broker is stopping', true);
+    }
+    await this.#waitForTransfers();
+    const snapshot = this.controller.getPersistedSnapshot();
+    const managed = this.#backends;
+    const adopt: AdoptableBackend[] = [];
+    if (backends === 'leave') {
+      for (const left of await Promise.all(managed.map((backend) => backend.leave()))) {
+        if (left !== undefined) adopt.push(left);
+      }
+    } else {
+      await Promise.all(managed.map((backend) => backend.stop()));
+    }
+    for (const socket of this.#connections.keys()) socket.destroy();
+    await closed;
+    this.controller.dispose();
+    // Backends that were left running have their sockets there.
+    if (this.#options.endpointDirectory === undefined && adopt.length === 0) {
+      rmSync(this.#endpointDirectory, { recursive: true, force: true });
+    }
+    return { adopt, snapshot };
+  }
+
+  #waitForTransfers(): Promise<void> {
+    if (this.#transfers === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#options.stopTimeoutMs);
+      this.#onTransfersSettled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #createBackend(service: CheckedBrokerOptions['services'][number]): ManagedBackend {
+    const key: BackendKey = Object.freeze({
+      instance: this.#options.instance,
+      serviceName: service.name,
+      serviceVersion: service.version,
+    });
+    return new ManagedBackend({
+      key,
+      service,
+      endpointDirectory: this.#endpointDirectory,
+      startTimeoutMs: this.#options.startTimeoutMs,
+      stopTimeoutMs: this.#options.stopTimeoutMs,
+      onReady: (event) => this.#emit('backendReady', event),
+      onExit: (event) => this.#emit('backendExit', event),
+      onWarning: (warning) => this.#emit('warning', warning),
+      onSpawned: () => this.controller.markSpawned(key),
+      onAdopted: () => this.controller.markAdopted(key),
+      onLateAck: () => {
+        this.#counts.lateAcks += 1;
+      },
+      onUnknownAnswer: () => {
+        this.#counts.unknownAcks += 1;
+      },
+    });
+  }
+
+  #backendToAdopt({ serviceName, serviceVersion }: AdoptableBackend): ManagedBackend | undefined {
+    return this.#services.get(serviceName)?.get(serviceVersion);
+  }
+
+  async #startOrAdopt(backend: ManagedBackend): Promise<void> {
+    const adoptable = this.#options.adopt.find((each) => this.#backendToAdopt(each) === backend);
+    if (adoptable !== undefined) {
+      try {
+        await backend.adopt(adoptable);
+        return;
+      } catch (cause) {
+        this.#warnOfAdoption(adoptable, cause, backend.key);
+      }
+    }
+    await backend.start();
+  }
+
+  #warnOfAdoption(adoptable: AdoptableBackend, cause: unknown, backend?: BackendKey): void {
+    const name = `${adoptable.serviceName}@${adoptable.serviceVersion}`;
+    this.#emit('warning', {
+      code: 'adoptionRefused',
+      message: `${name} (process ${adoptable.pid}) is not adopted: ${(cause as Error).message}`,
+      cause,
+      ...(backend === undefined ? {} : { backend }),
+    });
+  }
+
+  #onConnection(socket: Socket): void {
+    this.#counts.connections += 1;
+    socket.on('error', () => {});
+    socket.once('close', () => this.#connections.delete(socket));
+    if (this.#connections.size >= this.#options.maxConnections) {
+      this.#sendError(socket, 'busy', 'too many connections', true, BUSY_RETRY_MS);
+      return;
+    }
+    this.#connections.set(
+      socket,
+      readHello(socket, this.#options.helloTimeoutMs, (result) => this.#onHello(socket, result)),
+    );
+  }
+
+  #onHello(socket: Socket, result: HelloResult): void {
+    this.#connections.set(socket, undefined);
+    switch (result.type) {
+      case 'hello':
+        this.#route({ socket, ...result });
+        return;
+      case 'invalid':
+        this.#sendError(socket, result.error.code, result.error.message, false);
+        return;
+      case 'timeout':
+        this.#sendError(socket, 'helloTimeout', 'no complete hello came in time', false);
+        return;
+      case 'left':
+        this.#counts.clientsLeft += 1;
+        socket.destroy();
+        return;
+    }
+  }
+
+  #route(request: Request): void {
+    const { socket, hello } = request;
+    const versions = this.#services.get(hello.service);
+    if (versions === undefined) {
+      this.#sendError(socket, 'unknownService', `there is no service ${hello.service}`, false);
+      return;
+    }
+    if (validRange(hello.version) === null) {
+      this.#sendError(socket, 'badVersion', `${hello.version} is no semantic version or range`, false);
+      return;
+    }
+    const version = maxSatisfying([...versions.keys()], hello.version);
+    const backend = version === null ? undefined : versions.get(version);
+    if (backend === undefined) {
+      const message = `there is no ${hello.service} of a version that matches ${hello.version}`;
+      this.#sendError(socket, 'noMatchingVersion', message, false);
+      return;
+    }
+    const { target } = backend;
+    if (target === undefined) {
+      const message = `${hello.service}@${version} is ${backend.state}`;
+      this.#sendError(socket, 'backendUnavailable', message, true, UNAVAILABLE_RETRY_MS);
+      return;
+    }
+    const decision = this.controller.shouldAttempt(backend.key, this.#inputsOf(request, backend));
+    if (decision.type === 'attempt') {
+      backend.attempts += 1;
+      this.#attempt(request, backend, target);
+    } else {
+      this.#reconnect(request, backend, target, decision.reason, decision.retryAfterMs);
+    }
+  }
+
+  #inputsOf({ hello, earlyData, canHandOff }: Request, backend: ManagedBackend): HandoffAttemptInputs {
+    const { transport, fdPressure, adjustInputs } = this.#options;
+    const inputs = HandoffAttemptInputs.of(
+      hello.handoff,
+      backend.handoffEnabled && transport.supported && canHandOff,
+      fdPressure(),
+    );
+    if (adjustInputs === undefined) return inputs;
+    const request: AttemptRequest = {
+      backend: backend.key,
+      connectionId: hello.id,
+      requestedVersion: hello.version,
+      earlyDataBytes: earlyData.length,
+    };
+    return adjustInputs(inputs, request);
+  }
+
+  #attempt(request: Request, backend: ManagedBackend, target: BackendTarget): void {
+    const { queue, identity } = target;
+    const { socket, hello, earlyData } = request;
+    const { maxTransfers, maxTransfersPerBackend, transport } = this.#options;
+    if (
+      queue === undefined ||
+      this.#transfers >= maxTransfers ||
+      queue.size >= maxTransfersPerBackend ||
+      this.#stopped !== undefined
+    ) {
+      this.controller.recordAbandonedAttempt(backend.key);
+      this.#counts.abandoned += 1;
+      this.#reconnect(request, backend, target, 'transferLimit');
+      return;
+    }
+    const issuedAt = performance.now();
+    let outcome: TransferOutcome | undefined;
+    this.#transfers += 1;
+    queue.add(
+      new Transfer({
+        socket,
+        connectionId: hello.id,
+        stamp: monotonicNow(),
+        earlyData,
+        backend: identity.backend,
+        endpoint: identity.endpoint,
+        deadlineMs: backend.service.ackDeadlineMs,
+        transport,
+        onState: (state, failure) => this.#tellTransfer(hello.id, backend, state, issuedAt, failure),
+        onOutcome: (ended) => {
+          outcome = ended;
+          this.#record(request, backend, target, ended);
+          this.#transfers -= 1;
+          if (this.#transfers === 0) this.#onTransfersSettled?.();
+        },
+        // Never `end`, which would shut the connection down for the backend too.
+        onReleased: () => {
+          if (outcome === undefined || outcome.type === 'acknowledged' || !outcome.mayWrite) socket.destroy();
+        },
+      }),
+    );
+  }
+
+  #tellTransfer(
+    connectionId: string,
+    backend: ManagedBackend,
+    state: TransferState,
+    issuedAt: number,
+    failure: TransferEvent['failure'],
+  ): void {
+    if (this.listenerCount('transfer') === 0) return;
+    this.#emit('transfer', {
+      connectionId,
+      backend: backend.key,
+      state,
+      elapsedMs: performance.now() - issuedAt,
+      ...(failure === undefined ? {} : { failure }),
+    });
+  }
+
+  #record(request: Request, backend: ManagedBackend, target: BackendTarget, outcome: TransferOutcome): void {
+    switch (outcome.type) {
+      case 'acknowledged':
+        this.controller.recordSuccess(backend.key);
+        this.#countRoute(request, backend, 'handedOff');
+        return;
+      case 'failed': {
+        const { reason } = this.controller.recordFailedAttempt(backend.key, outcome.failure) as {
+          reason: ReconnectReason;
+        };
+        if (outcome.mayWrite) this.#reconnect(request, backend, target, reason);
+        else this.#countRoute(request, backend, reason);
+        return;
+      }
+      case 'abandoned':
+        this.controller.recordAbandonedAttempt(backend.key);
+        this.#counts.abandoned += 1;
+        if (outcome.mayWrite) this.#reconnect(request, backend, target, 'transferLimit');
+        else this.#counts.clientsLeft += 1;
+        return;
+    }
+  }
+
+  #reconnect(
+    request: Request,
+    backend: ManagedBackend,
+    { identity }: BackendTarget,
+    reason: ReconnectReason,
+    retryAfterMs?: number,
+  ): void {
+    this.#countRoute(request, backend, reason, retryAfterMs);
+    lingeringEnd(
+      request.socket,
+      encodeFrame({
+        type: 'reconnect',
+        reason,
+        backend: identity.backend,
+        endpoint: identity.endpoint,
+        stamp: monotonicNow(),
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      }),
+    );
+  }
+
+  #countRoute(
+    { hello, earlyData }: Request,
+    backend: ManagedBackend,
+    way: 'handedOff' | ReconnectReason,
+    retryAfterMs?: number,
+  ): void {
+    backend.countRoute(way);
+    if (way === 'handedOff') this.#counts.handedOff += 1;
+    else increment(this.#counts.reconnected, way);
+    const facts = { connectionId: hello.id, backend: backend.key, earlyDataBytes: earlyData.length };
+    if (way === 'handedOff') {
+      this.#emit('route', { ...facts, route: 'handedOff' });
+    } else {
+      this.#emit('route', {
+        ...facts,
+        route: 'reconnected',
+        reason: way,
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      });
+    }
+  }
+
+  #sendError(
+    socket: Socket,
+    code: BrokerClientErrorCode,
+    message: string,
+    retryable: boolean,
+    retryAfterMs?: number,
+  ): void {
+    increment(this.#counts.errors, code);
+    lingeringEnd(
+      socket,
+      encodeFrame({
+        type: 'error',
+        code,
+        message: message.slice(0, MAX_ERROR_MESSAGE_CHARACTERS),
+        retryable,
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      }),
+    );
+  }
+
+  #emit<K extends keyof BrokerEvents>(event: K, argument: BrokerEvents[K][0]): void {
+    try {
+      // The map of events says so, which TypeScript can't follow through the index.
+      (this.emit as (event: K, argument: BrokerEvents[K][0]) => boolean).call(this, event, argument);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+function increment<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}

@@ -1,0 +1,73 @@
+import type { BackendKey, HandoffFailure } from '../index';
+import type { ReconnectReason } from '../wire/frame';
+import type { TransferState } from './Transfer';
+
+/** A client's way to its backend is decided. */
+export interface RouteEvent {
+  /** Id of the client's `hello`. */
+  readonly connectionId: string;
+  readonly backend: BackendKey;
+  readonly route: 'handedOff' | 'reconnected';
+  /** Why it was not handed off. Only with `reconnected`. */
+  readonly reason?: ReconnectReason;
+  /** Milliseconds. Only with `failedAttemptRateLimited`. */
+  readonly retryAfterMs?: number;
+  readonly earlyDataBytes: number;
+}
+
+/** A transfer came to a new state. */
+export interface TransferEvent {
+  readonly connectionId: string;
+  readonly backend: BackendKey;
+  readonly state: TransferState;
+  /** Milliseconds since the transfer was issued. */
+  readonly elapsedMs: number;
+  /** Only with `failed`. */
+  readonly failure?: HandoffFailure;
+}
+
+/** A backend process accepts connections. */
+export interface BackendReadyEvent {
+  readonly backend: BackendKey;
+  readonly pid: number;
+  readonly endpoint: string;
+  readonly adopted: boolean;
+}
+
+/** A backend process is gone. */
+export interface BackendExitEvent {
+  readonly backend: BackendKey;
+  /** Undefined if it couldn't be started. */
+  readonly pid: number | undefined;
+  readonly adopted: boolean;
+  /** Null for a signal, for an adopted process, and for one that couldn't be started. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Milliseconds until it's started anew. Left out if it isn't. */
+  readonly restartInMs?: number;
+}
+
+/**
+ * - `adoptionRefused`: a backend to adopt isn't what it's said to be, or isn't of a service of this broker.
+ * - `startFailed`: a restart of a backend failed; it will be tried again.
+ * - `unknownAnswer`: a backend answered for a transfer that there isn't.
+ * - `serverError`: the listening socket failed.
+ */
+export type BrokerWarningCode = 'adoptionRefused' | 'startFailed' | 'unknownAnswer' | 'serverError';
+
+/** Something is wrong that the broker goes on in spite of. */
+export interface BrokerWarning {
+  readonly code: BrokerWarningCode;
+  readonly message: string;
+  readonly backend?: BackendKey;
+  readonly cause?: unknown;
+}
+
+/** The events of a broker, with their arguments. */
+export interface BrokerEvents {
+  route: [RouteEvent];
+  transfer: [TransferEvent];
+  backendReady: [BackendReadyEvent];
+  backendExit: [BackendExitEvent];
+  warning: [BrokerWarning];
+}

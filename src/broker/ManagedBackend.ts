@@ -1,0 +1,336 @@
+import { join } from 'node:path';
+import type { BackendKey } from '../index';
+import type { BackendIdentity } from '../wire/backendIdentity';
+import type { ReconnectReason } from '../wire/frame';
+import { randomId } from '../wire/randomId';
+import { AdoptedProcess } from './AdoptedProcess';
+import { BackendProcess, type ProcessExit } from './BackendProcess';
+import { BrokerError } from './BrokerError';
+import type { BackendExitEvent, BackendReadyEvent, BrokerWarning } from './BrokerEvents';
+import type { AdoptableBackend } from './BrokerOptions';
+import { type CheckedService, checkPathLength } from './checkBrokerOptions';
+import type { TransferQueue } from './TransferQueue';
+
+const FIRST_RESTART_MS = 100;
+const LONGEST_RESTART_MS = 10_000;
+// A process that lived this long didn't fail because it was restarted too early.
+const STABLE_MS = 10_000;
+
+/**
+ * What a backend's process does. `starting`: not listening yet. `ready`: takes connections. `restarting`: gone, to be
+ * started anew. `stopping`, `stopped`: for good.
+ */
+export type BackendProcessState = 'starting' | 'ready' | 'restarting' | 'stopping' | 'stopped';
+
+/** Where a ready backend takes connections. */
+export interface BackendTarget {
+  readonly identity: BackendIdentity;
+  /** Undefined for an adopted process: there is no channel to it. */
+  readonly queue: TransferQueue | undefined;
+}
+
+/** Options of {@link ManagedBackend}. */
+export interface ManagedBackendOptions {
+  readonly key: BackendKey;
+  readonly service: CheckedService;
+  readonly endpointDirectory: string;
+  readonly startTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+  readonly onReady: (event: BackendReadyEvent) => void;
+  readonly onExit: (event: BackendExitEvent) => void;
+  readonly onWarning: (warning: BrokerWarning) => void;
+  /** This broker has started the process, so that handles can be passed to it. */
+  readonly onSpawned: () => void;
+  readonly onAdopted: () => void;
+  readonly onLateAck: () => void;
+  readonly onUnknownAnswer: () => void;
+}
+
+type Running =
+  | { readonly type: 'own'; readonly process: BackendProcess }
+  | { readonly type: 'adopted'; readonly process: AdoptedProcess }
+  | { readonly type: 'none' };
+
+/** A service's backend: its present process, and the next one when that is gone. */
+export class ManagedBackend {
+  readonly key: BackendKey;
+  readonly service: CheckedService;
+  /** Whether the service's policy allows handoff. */
+  handoffEnabled: boolean;
+  /** Tries at handing a connection over. */
+  attempts = 0;
+  readonly routes = { handedOff: 0, reconnected: new Map<ReconnectReason, number>() };
+  readonly #options: ManagedBackendOptions;
+  #state: BackendProcessState = 'restarting';
+  #running: Running = { type: 'none' };
+  #failedStarts = 0;
+  #readyAt = 0;
+  #restartTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: ManagedBackendOptions) {
+    this.#options = options;
+    this.key = options.key;
+    this.service = options.service;
+    this.handoffEnabled = options.service.handoff;
+  }
+
+  get state(): BackendProcessState {
+    return this.#state;
+  }
+
+  get isAdopted(): boolean {
+    return this.#running.type === 'adopted';
+  }
+
+  get pid(): number | undefined {
+    const running = this.#running;
+    if (running.type === 'none') return undefined;
+    return running.type === 'own' ? running.process.pid : running.process.backend.pid;
+  }
+
+  get endpoint(): string | undefined {
+    const running = this.#running;
+    if (running.type === 'none') return undefined;
+    return running.type === 'own' ? running.process.identity.endpoint : running.process.backend.endpoint;
+  }
+
+  get queue(): TransferQueue | undefined {
+    return this.#running.type === 'own' ? this.#running.process.queue : undefined;
+  }
+
+  /** Where to send a client, or undefined while there is no process that takes it. */
+  get target(): BackendTarget | undefined {
+    const running = this.#running;
+    if (this.#state !== 'ready' || running.type === 'none') return undefined;
+    return running.type === 'own'
+      ? { identity: running.process.identity, queue: running.process.queue }
+      : { identity: running.process.backend, queue: undefined };
+  }
+
+  /**
+   * Starts a process; a later end of it is answered with a restart.
+   *
+   * @throws {BrokerError} `startFailed` or `pathTooLong` (the promise rejects).
+   */
+  start(): Promise<void> {
+    this.#state = 'starting';
+    return new Promise((resolve, reject) => {
+      const identity: BackendIdentity = {
+        backend: randomId(),
+        serviceName: this.key.serviceName,
+        serviceVersion: this.key.serviceVersion,
+        endpoint: endpointPath(this.#options.endpointDirectory),
+      };
+      checkPathLength('endpoint', identity.endpoint);
+      let timedOut = false;
+      const timer = setTimeout(() => {
+        timedOut = true;
+        backendProcess.kill();
+      }, this.#options.startTimeoutMs);
+      let isReady = false;
+      let backendProcess: BackendProcess;
+      try {
+        backendProcess = new BackendProcess(this.service, identity, this.#options.stopTimeoutMs, {
+          onListening: () => {
+            if (isReady || this.#state !== 'starting') return;
+            isReady = true;
+            clearTimeout(timer);
+            this.#onReady(backendProcess);
+            resolve();
+          },
+          onLateAck: this.#options.onLateAck,
+          onUnknownAnswer: () => {
+            this.#options.onUnknownAnswer();
+            this.#options.onWarning({
+              code: 'unknownAnswer',
+              message: `${this.#name} answered for a transfer that there isn't`,
+              backend: this.key,
+            });
+          },
+          onExit: (exit) => {
+            clearTimeout(timer);
+            const isCurrent = this.#running.type === 'own' && this.#running.process === backendProcess;
+            if (isCurrent) this.#running = { type: 'none' };
+            if (!isReady) {
+              const message = `${this.#name} didn't start: ${describe(exit, timedOut)}`;
+              reject(new BrokerError('startFailed', message, { cause: exit.error }));
+            } else if (isCurrent) {
+              this.#onExit(backendProcess, exit);
+            }
+          },
+        });
+      } catch (cause) {
+        clearTimeout(timer);
+        reject(new BrokerError('startFailed', `${this.#name} can't be started`, { cause }));
+        return;
+      }
+      this.#running = { type: 'own', process: backendProcess };
+    });
+  }
+
+  /**
+   * Goes on with a process that an earlier broker started.
+   *
+   * @throws {Error} if it isn't the process that it's said to be (the promise rejects).
+   */
+  async adopt(backend: AdoptableBackend): Promise<void> {
+    this.#state = 'starting';
+    const adopted = await AdoptedProcess.adopt(backend, () => this.#onAdoptedGone(adopted));
+    this.#running = { type: 'adopted', process: adopted };
+    this.#state = 'ready';
+    this.#options.onAdopted();
+    this.#options.onReady({
+      backend: this.key,
+      pid: backend.pid,
+      endpoint: backend.endpoint,
+      adopted: true,
+    });
+  }
+
+  /**
+   * Ends the present process and starts another.
+   *
+   * @throws {BrokerError} `startFailed` if the new one doesn't start; it will be tried again (the promise rejects).
+   */
+  async respawn(): Promise<void> {
+    this.#checkNotStopped();
+    this.#state = 'restarting';
+    clearTimeout(this.#restartTimer);
+    await this.#stopRunning();
+    this.#checkNotStopped();
+    try {
+      await this.start();
+    } catch (error) {
+      this.#onStartFailed(error);
+      throw error;
+    }
+  }
+
+  /** Ends the process for good. */
+  async stop(): Promise<void> {
+    this.#state = 'stopping';
+    clearTimeout(this.#restartTimer);
+    await this.#stopRunning();
+    this.#state = 'stopped';
+  }
+
+  /** Leaves the process running, and says what a later broker needs to adopt it. */
+  async leave(): Promise<AdoptableBackend | undefined> {
+    const running = this.#running;
+    if (this.#state !== 'ready' || running.type === 'none') {
+      await this.stop();
+      return undefined;
+    }
+    this.#state = 'stopped';
+    this.#running = { type: 'none' };
+    running.process.leave();
+    if (running.type === 'adopted') return running.process.backend;
+    const { pid, identity } = running.process;
+    return pid === undefined ? undefined : { ...identity, pid };
+  }
+
+  countRoute(route: 'handedOff' | ReconnectReason): void {
+    if (route === 'handedOff') this.routes.handedOff += 1;
+    else this.routes.reconnected.set(route, (this.routes.reconnected.get(route) ?? 0) + 1);
+  }
+
+  get #name(): string {
+    return `${this.key.serviceName}@${this.key.serviceVersion}`;
+  }
+
+  async #stopRunning(): Promise<void> {
+    const running = this.#running;
+    this.#running = { type: 'none' };
+    if (running.type === 'none') return;
+    const pid = running.type === 'own' ? running.process.pid : running.process.backend.pid;
+    await running.process.stop(this.#options.stopTimeoutMs);
+    this.#options.onExit({
+      backend: this.key,
+      pid,
+      adopted: running.type === 'adopted',
+      code: null,
+      signal: null,
+    });
+  }
+
+  #onReady(backendProcess: BackendProcess): void {
+    this.#state = 'ready';
+    this.#readyAt = performance.now();
+    this.#options.onSpawned();
+    this.#options.onReady({
+      backend: this.key,
+      pid: backendProcess.pid ?? 0,
+      endpoint: backendProcess.identity.endpoint,
+      adopted: false,
+    });
+  }
+
+  #onExit(backendProcess: BackendProcess, exit: ProcessExit): void {
+    if (performance.now() - this.#readyAt >= STABLE_MS) this.#failedStarts = 0;
+    const restartInMs = this.#restartLater();
+    this.#options.onExit({
+      backend: this.key,
+      pid: backendProcess.pid,
+      adopted: false,
+      code: exit.code,
+      signal: exit.signal,
+      ...(restartInMs === undefined ? {} : { restartInMs }),
+    });
+  }
+
+  #onAdoptedGone(adopted: AdoptedProcess): void {
+    if (this.#running.type !== 'adopted' || this.#running.process !== adopted) return;
+    this.#running = { type: 'none' };
+    const restartInMs = this.#restartLater();
+    this.#options.onExit({
+      backend: this.key,
+      pid: adopted.backend.pid,
+      adopted: true,
+      code: null,
+      signal: null,
+      ...(restartInMs === undefined ? {} : { restartInMs }),
+    });
+  }
+
+  #restartLater(): number | undefined {
+    if (this.#state === 'stopping' || this.#state === 'stopped') return undefined;
+    this.#state = 'restarting';
+    const full = Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** Math.min(this.#failedStarts, 10));
+    this.#failedStarts += 1;
+    const restartInMs = Math.round(full * (0.5 + Math.random() / 2));
+    this.#restartTimer = setTimeout(() => {
+      this.start().catch((error: unknown) => this.#onStartFailed(error));
+    }, restartInMs);
+    this.#restartTimer.unref();
+    return restartInMs;
+  }
+
+  #onStartFailed(cause: unknown): void {
+    if (this.#restartLater() === undefined) return;
+    this.#options.onWarning({
+      code: 'startFailed',
+      message: (cause as Error).message,
+      backend: this.key,
+      cause,
+    });
+  }
+
+  #checkNotStopped(): void {
+    if (this.#state === 'stopping' || this.#state === 'stopped') {
+      throw new BrokerError('stopped', `${this.#name} is stopped`);
+    }
+  }
+}
+
+function endpointPath(directory: string): string {
+  const name = randomId().slice(0, 16);
+  return process.platform === 'win32'
+    ? `\\\\.\\pipe\\handoff-controller-${name}`
+    : join(directory, `${name}.sock`);
+}
+
+function describe(exit: ProcessExit, timedOut: boolean): string {
+  if (exit.error !== undefined) return exit.error.message;
+  if (timedOut) return "it didn't listen in time (does it call serveBackend?)";
+  return exit.signal === null ? `it exited with code ${exit.code}` : `it was ended by ${exit.signal}`;
+}

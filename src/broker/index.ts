@@ -1,0 +1,26 @@
+export type { ReconnectReason } from '../wire/frame';
+export type { HandoffMessage } from '../wire/ipcMessage';
+export type {
+  BackendStatus,
+  Broker,
+  BrokerClientErrorCode,
+  BrokerStats,
+  StopOptions,
+  StoppedBroker,
+} from './Broker';
+export { BrokerError, type BrokerErrorCode } from './BrokerError';
+export type {
+  BackendExitEvent,
+  BackendReadyEvent,
+  BrokerEvents,
+  BrokerWarning,
+  BrokerWarningCode,
+  RouteEvent,
+  TransferEvent,
+} from './BrokerEvents';
+export type { AdoptableBackend, AttemptRequest, BrokerOptions, BrokerService } from './BrokerOptions';
+export { createBroker } from './createBroker';
+export { createNodeIpcTransport } from './createNodeIpcTransport';
+export type { HandoffTransport } from './HandoffTransport';
+export type { BackendProcessState } from './ManagedBackend';
+export type { TransferState } from './Transfer';

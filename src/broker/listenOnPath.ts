@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { connect, type Server } from 'node:net';
+import { BrokerError } from './BrokerError';
+
+const PROBE_TIMEOUT_MS = 2000;
+const TRIES = 5;
+
+/**
+ * Listens on a path, for its owner only. A socket that a dead process left there is removed; anything else there is left
+ * alone.
+ *
+ * @throws {BrokerError} `alreadyRunning`, `notASocket` or `listenFailed` (the promise rejects).
+ */
+export async function listenOnPath(server: Server, path: string): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      await listen(server, path);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || tries === TRIES) {
+        throw new BrokerError('listenFailed', `can't listen on ${path}`, { cause: error });
+      }
+    }
+    await removeStale(path);
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // The socket is bound before `listen` returns. Whoever may connect must not depend on what the embedder's mask is.
+    const mask = setMask(0o177);
+    try {
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+      if (server.listening && process.platform !== 'win32') chmodSync(path, 0o600);
+    } finally {
+      if (mask !== undefined) setMask(mask);
+    }
+  });
+}
+
+function setMask(mask: number): number | undefined {
+  try {
+    return process.umask(mask);
+  } catch {
+    // A worker thread can't; the mode that is set right afterwards has to do.
+    return undefined;
+  }
+}
+
+async function removeStale(path: string): Promise<void> {
+  const inode = inodeOf(path);
+  if (inode === undefined) return;
+  if (await answers(path)) throw new BrokerError('alreadyRunning', `another broker answers at ${path}`);
+  // Two brokers may have found the same dead socket. What is moved aside is looked at again: it may be the other's new one.
+  const aside = `${path}.${randomBytes(4).toString('hex')}`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new BrokerError('listenFailed', `can't remove the dead socket at ${path}`, { cause: error });
+  }
+  try {
+    if (inodeOf(aside) !== inode) linkSync(aside, path);
+  } finally {
+    unlinkSync(aside);
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return undefined;
+  if (!stats.isSocket()) throw new BrokerError('notASocket', `${path} exists and is not a socket`);
+  return stats.ino;
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    const finish = (isAlive: boolean): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(isAlive);
+    };
+    // Somebody has the socket open, or the connect would have failed at once.
+    const timer = setTimeout(() => finish(true), PROBE_TIMEOUT_MS);
+    socket.once('connect', () => finish(true));
+    socket.on('error', ({ code }: NodeJS.ErrnoException) =>
+      finish(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
+    );
+  });
+}

@@ -1,0 +1,55 @@
+import { connect, type Socket } from 'node:net';
+import { encodeFrame } from '../wire/encodeFrame';
+import { FrameReader } from '../wire/FrameReader';
+import type { FrameOf } from '../wire/frame';
+
+/** What a probe found. */
+export interface ProbedBackend {
+  readonly identity: FrameOf<'identity'>;
+  /** Stays open for as long as the process lives, and tells its end by closing. Whoever probed has to destroy it. */
+  readonly watch: Socket;
+}
+
+/**
+ * Asks the process at an endpoint who it is.
+ *
+ * @param timeoutMs milliseconds for the whole.
+ * @throws {Error} if nobody answers in time, or not in this protocol (the promise rejects).
+ */
+export function probeBackend(endpoint: string, timeoutMs: number): Promise<ProbedBackend> {
+  return new Promise((resolve, reject) => {
+    const reader = new FrameReader();
+    const watch = connect({ path: endpoint });
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      watch.destroy();
+      reject(error);
+    };
+    const timer = setTimeout(
+      () => fail(new Error(`no answer from ${endpoint} within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    const onClose = (): void => fail(new Error(`${endpoint} closed the connection instead of an answer`));
+    const onData = (chunk: Buffer): void => {
+      try {
+        reader.push(chunk);
+        const frame = reader.next();
+        if (frame === undefined) return;
+        if (frame.type !== 'identity') throw new Error(`${endpoint} answered ${frame.type}, not identity`);
+        clearTimeout(timer);
+        watch.off('close', onClose);
+        watch.off('data', onData);
+        watch.off('error', fail);
+        watch.on('error', () => watch.destroy());
+        watch.resume();
+        resolve({ identity: frame, watch });
+      } catch (error) {
+        fail(error as Error);
+      }
+    };
+    watch.on('error', fail);
+    watch.on('close', onClose);
+    watch.on('data', onData);
+    watch.write(encodeFrame({ type: 'probe' }));
+  });
+}

@@ -1,0 +1,68 @@
+import type { Socket } from 'node:net';
+import { FrameReader } from '../wire/FrameReader';
+import type { FrameOf } from '../wire/frame';
+import { holdReading } from '../wire/holdReading';
+import { WireError } from '../wire/WireError';
+
+/** How the wait for a client's `hello` ended. */
+export type HelloResult =
+  | {
+      readonly type: 'hello';
+      readonly hello: FrameOf<'hello'>;
+      /** What came behind the `hello`. */
+      readonly earlyData: Buffer;
+      /** Whether the kernel keeps every byte that isn't in `earlyData`, so that the handle may be passed on. */
+      readonly canHandOff: boolean;
+    }
+  | { readonly type: 'invalid'; readonly error: WireError }
+  | { readonly type: 'timeout' }
+  | { readonly type: 'left' };
+
+/**
+ * Reads a client's `hello` and not a byte more than came with it.
+ *
+ * @param timeoutMs milliseconds to wait for the whole frame.
+ * @returns a function that stops waiting, without a call back.
+ */
+export function readHello(
+  socket: Socket,
+  timeoutMs: number,
+  callback: (result: HelloResult) => void,
+): () => void {
+  const reader = new FrameReader();
+  let received = 0;
+  const stop = (): void => {
+    clearTimeout(timer);
+    socket.off('data', onData);
+    socket.off('end', onLeft);
+    socket.off('close', onLeft);
+  };
+  const finish = (result: HelloResult): void => {
+    stop();
+    callback(result);
+  };
+  const onData = (chunk: Buffer): void => {
+    received += chunk.length;
+    try {
+      reader.push(chunk);
+      const frame = reader.next();
+      if (frame === undefined) return;
+      if (frame.type !== 'hello') throw new WireError('badFrame', `a broker takes no ${frame.type} frame`);
+      // Right here, in the middle of the delivery: later the handle might have read on.
+      const isHeld = holdReading(socket);
+      if (!isHeld) socket.pause();
+      const canHandOff = isHeld && socket.bytesRead === received && socket.readableLength === 0;
+      finish({ type: 'hello', hello: frame, earlyData: reader.takeRest(), canHandOff });
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      finish({ type: 'invalid', error });
+    }
+  };
+  const onLeft = (): void => finish({ type: 'left' });
+  const timer = setTimeout(() => finish({ type: 'timeout' }), timeoutMs);
+  timer.unref();
+  socket.on('data', onData);
+  socket.on('end', onLeft);
+  socket.on('close', onLeft);
+  return stop;
+}
