@@ -1,0 +1,67 @@
+import type { Socket } from 'node:net';
+import type { ReconnectReason } from '../wire/frame';
+
+/** Options of `connect`. */
+export interface ConnectOptions {
+  /** Path of the broker's socket. */
+  readonly socketPath: string;
+  /** Name of the service, 1 to 256 characters. */
+  readonly service: string;
+  /**
+   * A semantic version or a range, 1 to 128 characters; the broker takes the highest version that matches.
+   * @default '*'
+   */
+  readonly version?: string | undefined;
+  /**
+   * Whether this connection itself may be handed to the backend. False always reconnects.
+   * @default true
+   */
+  readonly handoff?: boolean | undefined;
+  /**
+   * The first bytes of the application's data. They reach the backend one round trip earlier than what is written later.
+   * The bytes over 16,384 are sent when the backend is reached, in front of everything that the caller writes.
+   * @default none
+   */
+  readonly earlyData?: string | Uint8Array | undefined;
+  /**
+   * Whether the socket stays writable after the other side's end, as in `net.connect`.
+   * @default false
+   */
+  readonly allowHalfOpen?: boolean | undefined;
+  /**
+   * Milliseconds for everything together, from 1.
+   * @default 10000
+   */
+  readonly connectTimeoutMs?: number | undefined;
+  /**
+   * Milliseconds to wait for a broker to listen at `socketPath` while nobody does, within `connectTimeoutMs`: it may be
+   * about to restart. 0 gives up at once.
+   * @default 1000
+   */
+  readonly brokerWaitMs?: number | undefined;
+  /** Gives up when it is aborted before there is a connection; afterwards it has no effect. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Whether a request in the early data is always answered by at least one byte. If so, an end without one is told as
+   * `connectionLost` instead of as an empty reply.
+   * @default true
+   */
+  readonly expectsReply?: boolean | undefined;
+}
+
+/** What `connect` gives: a socket that leads to the backend, and how it came about. */
+export interface HandoffConnection {
+  /**
+   * The application's from its first byte on. If it is lost when the request may have run, its error is a
+   * `HandoffClientError` with code `connectionLost`.
+   */
+  readonly socket: Socket;
+  /** `handedOff`: the first connection itself. `reconnected`: a second one, to the backend's endpoint. */
+  readonly route: 'handedOff' | 'reconnected';
+  /** Why it was not handed off. Only with `reconnected`. */
+  readonly reason?: ReconnectReason;
+  /** Milliseconds until the broker may try handoff to this backend again. Only with `failedAttemptRateLimited`. */
+  readonly retryAfterMs?: number;
+  /** The id under which broker and backend know this connection, 32 hexadecimal digits. */
+  readonly connectionId: string;
+}
