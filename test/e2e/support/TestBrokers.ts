@@ -1,0 +1,73 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Broker, type BrokerOptions, type BrokerService, createBroker } from '../../../src/broker';
+
+const FIXTURES = resolve(__dirname, '../../fixtures/backends');
+const REGISTER = require.resolve('ts-node/register/transpile-only');
+
+/** A service whose backend is a fixture. */
+export function fixtureService(
+  mode = 'echo',
+  service: Partial<BrokerService> & { marker?: string } = {},
+): BrokerService {
+  const { marker = '', ...rest } = service;
+  return {
+    name: 'echo',
+    version: '1.0.0',
+    module: join(FIXTURES, 'scriptedBackend.ts'),
+    args: [mode, marker],
+    execArgv: ['-r', REGISTER],
+    ...rest,
+  };
+}
+
+/** Whether a process is there. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // A zombie is gone; who has to reap it may be slow.
+    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Starts brokers for a test and makes sure that nothing is left of them. */
+export class TestBrokers {
+  readonly directory = mkdtempSync(join(tmpdir(), 'hc-test-'));
+  readonly pids = new Set<number>();
+  readonly #brokers: Broker[] = [];
+  #files = 0;
+
+  /** A path that no other caller gets. */
+  path(name = 'file'): string {
+    this.#files += 1;
+    return join(this.directory, `${this.#files}-${name}`);
+  }
+
+  async start(options: Partial<BrokerOptions> = {}): Promise<Broker> {
+    const broker = await createBroker({
+      socketPath: this.path('broker.sock'),
+      services: [fixtureService()],
+      ...options,
+    });
+    this.#brokers.push(broker);
+    for (const { pid } of broker.backends()) if (pid !== undefined) this.pids.add(pid);
+    broker.on('backendReady', ({ pid }) => this.pids.add(pid));
+    return broker;
+  }
+
+  /** Stops everything; returns what shouldn't be there any more. */
+  async stop(): Promise<string[]> {
+    for (const pid of this.pids) {
+      // A stopped process can't stop by itself.
+      if (isAlive(pid)) process.kill(pid, 'SIGCONT');
+    }
+    await Promise.all(this.#brokers.splice(0).map((broker) => broker.stop()));
+    const left = [...this.pids].filter(isAlive).map((pid) => `process ${pid}`);
+    const sockets = readdirSync(this.directory).filter((name) => name.endsWith('.sock'));
+    rmSync(this.directory, { recursive: true, force: true });
+    return [...left, ...sockets];
+  }
+}
