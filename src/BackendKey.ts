@@ -16,11 +16,11 @@ export type BackendId = string | BackendKey;
 /** The instance of a broker that has its host to itself. */
 export const DEFAULT_INSTANCE = 'shared';
 
-/** A checked, immutable copy. Throws a TypeError or RangeError that names the field and the value. */
-export function checkBackendId(backend: unknown): BackendId {
+/** Throws a TypeError or RangeError that names the field and the value. */
+export function checkBackendId(backend: unknown): asserts backend is BackendId {
   if (typeof backend === 'string') {
     if (backend === '') throw outOfRange('backend', 'a non-empty string', backend);
-    return backend;
+    return;
   }
   const { instance, serviceName, serviceVersion } = requireObject('backend', backend);
   if (typeof instance !== 'string') throw invalidType('backend.instance', 'a string', instance);
@@ -28,17 +28,24 @@ export function checkBackendId(backend: unknown): BackendId {
   if (typeof serviceVersion !== 'string') {
     throw invalidType('backend.serviceVersion', 'a string', serviceVersion);
   }
-  return Object.freeze({ instance, serviceName, serviceVersion });
 }
 
-/**
- * A string that is equal for equal backends only: the lengths in front keep the fields apart, whatever they hold, and
- * the first character keeps strings from keys.
- */
-export function backendIdText(backend: BackendId): string {
-  if (typeof backend === 'string') return `s${backend}`;
-  const { instance, serviceName, serviceVersion } = backend;
-  return `k${instance.length},${serviceName.length},${instance}${serviceName}${serviceVersion}`;
+/** A string that is equal for equal keys only: the lengths in front keep the fields apart, whatever they hold. */
+export function backendKeyText({ instance, serviceName, serviceVersion }: BackendKey): string {
+  return `${instance.length},${serviceName.length},${instance}${serviceName}${serviceVersion}`;
+}
+
+/** The key that `backendKeyText` was made of. */
+export function parseBackendKeyText(text: string): BackendKey {
+  const first = text.indexOf(',');
+  const second = text.indexOf(',', first + 1);
+  const serviceName = second + 1 + Number(text.slice(0, first));
+  const serviceVersion = serviceName + Number(text.slice(first + 1, second));
+  return Object.freeze({
+    instance: text.slice(second + 1, serviceName),
+    serviceName: text.slice(serviceName, serviceVersion),
+    serviceVersion: text.slice(serviceVersion),
+  });
 }
 
 /** A name for people: `service@version`, with the instance in front unless it is the default one. */

@@ -1,5 +1,4 @@
 import type { HandoffAttemptInputs as Inputs } from '../machines/backendHandoff';
-import { invalidType, requireObject } from './invalidArgument';
 
 /** What a request's checks look at. Make one with the functions of the same name, or write a literal. */
 export type HandoffAttemptInputs = Inputs;
@@ -25,24 +24,3 @@ export const HandoffAttemptInputs = Object.freeze({
     return { ...HandoffAttemptInputs.of(clientSupportsHandoff, true, false), backendAdoptedExisting: true };
   },
 });
-
-function requireBoolean(field: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw invalidType(field, 'a boolean', value);
-  return value;
-}
-
-/** A checked copy. Throws a TypeError that names the field and the value. */
-export function checkAttemptInputs(inputs: unknown): HandoffAttemptInputs {
-  const { clientSupportsHandoff, servicePolicyEnabled, fdPressureDisabled, backendAdoptedExisting } =
-    requireObject('inputs', inputs);
-  const checked = HandoffAttemptInputs.of(
-    requireBoolean('inputs.clientSupportsHandoff', clientSupportsHandoff),
-    requireBoolean('inputs.servicePolicyEnabled', servicePolicyEnabled),
-    requireBoolean('inputs.fdPressureDisabled', fdPressureDisabled),
-  );
-  if (backendAdoptedExisting === undefined) return checked;
-  return {
-    ...checked,
-    backendAdoptedExisting: requireBoolean('inputs.backendAdoptedExisting', backendAdoptedExisting),
-  };
-}

@@ -1,4 +1,4 @@
-import { type BackendId, backendIdText, checkBackendId } from './BackendKey';
+import { type BackendId, backendKeyText, checkBackendId } from './BackendKey';
 import { invalidType, requireCount, requireMilliseconds, requireObject } from './invalidArgument';
 
 /** The version that this library writes and reads. */
@@ -28,7 +28,8 @@ function checkBackend(value: unknown, index: number): PersistedBackend {
   const field = `snapshot.backends[${index}]`;
   const { backend, adopted, window } = requireObject(field, value);
   if (typeof adopted !== 'boolean') throw invalidType(`${field}.adopted`, 'a boolean', adopted);
-  const checked = { backend: checkBackendId(backend), adopted };
+  checkBackendId(backend);
+  const checked = { backend, adopted };
   if (window === undefined) return checked;
   const { failedAttempts, remainingMs } = requireObject(`${field}.window`, window);
   return {
@@ -56,7 +57,11 @@ export function checkPersistedSnapshot(snapshot: unknown): PersistedHandoffSnaps
       wallTimeMs: requireMilliseconds('snapshot.wallTimeMs', wallTimeMs),
       backends: backends.map(checkBackend),
     } as const;
-    const seen = new Set(checked.backends.map(({ backend }) => backendIdText(backend)));
+    const seen = new Set(
+      checked.backends.map(({ backend }) =>
+        JSON.stringify([typeof backend, typeof backend === 'string' ? backend : backendKeyText(backend)]),
+      ),
+    );
     if (seen.size !== backends.length) {
       throw invalidType('snapshot.backends', 'an array without duplicates', backends.length);
     }

@@ -1,0 +1,125 @@
+import { initialTransition, transition } from 'xstate';
+import {
+  type BackendHandoffEmitted,
+  type BackendHandoffEvent,
+  type BackendHandoffSnapshot,
+  backendHandoff,
+} from '../machines/backendHandoff';
+import { eventOfClass } from './eventClass';
+import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
+import type { HandoffFallbackPolicy } from './HandoffFallbackPolicy';
+
+/** States held at the most; a chart with a large budget has more of them than are worth keeping. */
+const MAX_NODES = 4_096;
+
+const ATTEMPT: HandoffAttemptDecision = Object.freeze({ type: 'attempt' });
+
+/** What an event does in a state, as the chart said. */
+export interface HandoffEdge {
+  readonly next: HandoffNode;
+  /** The chart's answer, if the event asks for one. */
+  readonly decision: HandoffAttemptDecision | undefined;
+  /** The answer goes with what is left of the window. */
+  readonly untilWindowEnds: boolean;
+  /** The window opens at the event's moment. */
+  readonly opensWindow: boolean;
+  /** What the event adds to the attempts in flight. */
+  readonly inFlightChange: -1 | 0 | 1;
+  /** The chart schedules the window's end. */
+  readonly armsTimer: boolean;
+}
+
+/** One state of the chart. */
+export interface HandoffNode {
+  readonly snapshot: BackendHandoffSnapshot;
+  readonly hasWindow: boolean;
+  /** By event class, as far as they have been needed. */
+  readonly edges: (HandoffEdge | undefined)[];
+}
+
+function decisionOf(emitted: BackendHandoffEmitted): HandoffAttemptDecision | undefined {
+  if (emitted.type === 'attempt') return ATTEMPT;
+  if (emitted.type !== 'fallback') return undefined;
+  return Object.freeze({
+    type: 'fallbackToReconnect',
+    reason: emitted.reason,
+    usesBackendReconnect: true,
+    sendsClientError: false,
+  });
+}
+
+/**
+ * The chart, determinized as it runs: a transition that has not been needed before is computed by XState from the
+ * chart and kept; one that has is a lookup. It holds no rule of its own.
+ */
+export class HandoffTable {
+  /** The state of a backend that nothing has happened to. */
+  readonly initial: HandoffNode;
+  readonly #nodes = new Map<string, HandoffNode>();
+
+  constructor({ maxFailedAttemptsPerWindow, failedAttemptWindowMs }: HandoffFallbackPolicy) {
+    const [snapshot] = initialTransition(backendHandoff, {
+      maxFailedAttemptsPerWindow,
+      failedAttemptWindowMs,
+    });
+    this.initial = this.#nodeOf(snapshot);
+  }
+
+  /** How many states it holds. */
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  edge(node: HandoffNode, eventClass: number): HandoffEdge {
+    return node.edges[eventClass] ?? this.#addEdge(node, eventClass);
+  }
+
+  /** What an event does that belongs to no class. */
+  compute(node: HandoffNode, event: BackendHandoffEvent): HandoffEdge {
+    const [snapshot, actions] = transition(backendHandoff, node.snapshot, event);
+    const edge = {
+      next: this.#nodeOf(snapshot),
+      decision: undefined as HandoffAttemptDecision | undefined,
+      untilWindowEnds: false,
+      opensWindow: false,
+      inFlightChange: ('othersInFlight' in event ? -1 : 0) as -1 | 0 | 1,
+      armsTimer: false,
+    };
+    for (const { type, params } of actions as readonly { type: string; params: unknown }[]) {
+      // The chart raises nothing with a delay but the window's end.
+      if (type === 'xstate.raise') edge.armsTimer ||= (params as { delay?: number }).delay !== undefined;
+      if (type !== 'xstate.emit') continue;
+      const { event: emitted } = params as { event: BackendHandoffEmitted };
+      edge.decision ??= decisionOf(emitted);
+      if (emitted.type === 'attempt') edge.inFlightChange = 1;
+      edge.opensWindow ||= emitted.type === 'window.opened';
+      edge.untilWindowEnds ||= emitted.type === 'fallback' && emitted.untilWindowEnds;
+    }
+    return edge;
+  }
+
+  #addEdge(node: HandoffNode, eventClass: number): HandoffEdge {
+    const edge = this.compute(node, eventOfClass(eventClass));
+    node.edges[eventClass] = edge;
+    return edge;
+  }
+
+  #nodeOf(snapshot: BackendHandoffSnapshot): HandoffNode {
+    const { failedAttempts, attemptsInFlight } = snapshot.context;
+    const name = JSON.stringify([snapshot.value, failedAttempts, attemptsInFlight]);
+    const known = this.#nodes.get(name);
+    if (known) return known;
+    if (this.#nodes.size >= MAX_NODES) this.#startOver();
+    const node = { snapshot, hasWindow: !snapshot.matches({ window: 'closed' }), edges: [] };
+    this.#nodes.set(name, node);
+    return node;
+  }
+
+  /** Backends stay where they are; what leads on from there is computed again when needed. */
+  #startOver(): void {
+    for (const node of this.#nodes.values()) node.edges.length = 0;
+    this.#nodes.clear();
+    const { value, context } = this.initial.snapshot;
+    this.#nodes.set(JSON.stringify([value, context.failedAttempts, context.attemptsInFlight]), this.initial);
+  }
+}

@@ -1,0 +1,159 @@
+import type { Clock } from './Clock';
+
+/** The longest delay that one timer of the platform can hold. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** How long one run may block the event loop before it lets others in. */
+const MAX_RUN_MS = 4;
+/** How many ends it handles before it looks at the time. */
+const RUN_STEPS = 64;
+/** Entries that may be out of date before they are cleared out. */
+const MIN_STALE_ENTRIES = 1_024;
+
+/** Who has a timer. Its fields belong to `WindowTimers`; moments are whole milliseconds, from any start, -1 for none. */
+export interface TimerOwner {
+  /** When its timer is due. */
+  dueAt: number;
+  /** The moment of the entry that looks after it. */
+  queuedAt: number;
+}
+
+/**
+ * The ends of all windows, served by one real timer. A timer that is cleared or set anew costs no search: its entry
+ * stays where it is, and is looked at when its moment comes.
+ */
+export class WindowTimers<Owner extends TimerOwner> {
+  readonly #clock: Clock;
+  readonly #onDue: (owner: Owner) => void;
+  /** A binary heap in two arrays: the soonest entry first. */
+  readonly #owners: Owner[] = [];
+  readonly #moments: number[] = [];
+  readonly #start: number;
+  #armed = 0;
+  #timer: unknown;
+  /** The moment that the real timer runs for, Infinity without one. */
+  #timerFor = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock, onDue: (owner: Owner) => void) {
+    this.#clock = clock;
+    this.#onDue = onDue;
+    this.#start = clock.now();
+  }
+
+  /** Has `onDue` called for the owner in about `ms` milliseconds, and not for a time set before. */
+  arm(owner: Owner, ms: number): void {
+    if (owner.dueAt === -1) this.#armed++;
+    const dueAt = Math.max(0, Math.ceil(this.#clock.now() - this.#start + ms));
+    owner.dueAt = dueAt;
+    if (owner.queuedAt === -1 || owner.queuedAt > dueAt) this.#push(owner, dueAt);
+    if (dueAt < this.#timerFor) this.#setTimer(dueAt);
+  }
+
+  disarm(owner: Owner): void {
+    if (owner.dueAt === -1) return;
+    owner.dueAt = -1;
+    this.#armed--;
+    if (this.#owners.length > 2 * this.#armed + MIN_STALE_ENTRIES) this.#clearOut();
+  }
+
+  /** The owner is gone for good: if it was the last, so is the real timer. */
+  forget(owner: Owner): void {
+    this.disarm(owner);
+    if (this.#armed === 0) this.clear();
+  }
+
+  /** Disarms every owner, and stops the real timer. */
+  clear(): void {
+    for (const owner of this.#owners) {
+      owner.dueAt = -1;
+      owner.queuedAt = -1;
+    }
+    if (this.#timerFor !== Number.POSITIVE_INFINITY) this.#clock.clearTimeout(this.#timer);
+    this.#timerFor = Number.POSITIVE_INFINITY;
+    this.#owners.length = 0;
+    this.#moments.length = 0;
+    this.#armed = 0;
+  }
+
+  #setTimer(moment: number): void {
+    if (this.#timerFor !== Number.POSITIVE_INFINITY) this.#clock.clearTimeout(this.#timer);
+    this.#timerFor = moment;
+    const ms = Math.max(0, moment - (this.#clock.now() - this.#start));
+    if (ms <= MAX_TIMER_MS) this.#timer = this.#clock.setTimeout(() => this.#run(moment), ms);
+    else this.#timer = this.#clock.setTimeout(() => this.#setTimer(moment), MAX_TIMER_MS);
+  }
+
+  /** Handles what is due by `moment`, for which the timer ran, or by now if that is later. */
+  #run(moment: number): void {
+    this.#timerFor = Number.POSITIVE_INFINITY;
+    const by = Math.max(moment, this.#clock.now() - this.#start);
+    const began = performance.now();
+    for (let steps = 1; ; steps++) {
+      const first = this.#moments[0];
+      if (first === undefined) return;
+      const isOutOfTime = steps % RUN_STEPS === 0 && performance.now() - began > MAX_RUN_MS;
+      if (first > by || isOutOfTime) {
+        // Whoever was called may have armed one that is sooner.
+        if (first < this.#timerFor) this.#setTimer(first);
+        return;
+      }
+      const owner = this.#pop();
+      if (owner?.queuedAt !== first) continue;
+      owner.queuedAt = -1;
+      if (owner.dueAt > by) this.#push(owner, owner.dueAt);
+      else if (owner.dueAt !== -1) {
+        owner.dueAt = -1;
+        this.#armed--;
+        this.#onDue(owner);
+      }
+    }
+  }
+
+  #clearOut(): void {
+    const owners = new Set(this.#owners);
+    this.#owners.length = 0;
+    this.#moments.length = 0;
+    for (const owner of owners) {
+      owner.queuedAt = -1;
+      if (owner.dueAt !== -1) this.#push(owner, owner.dueAt);
+    }
+  }
+
+  #push(owner: Owner, moment: number): void {
+    owner.queuedAt = moment;
+    let index = this.#owners.length;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const parentMoment = this.#moments[parent] as number;
+      if (parentMoment <= moment) break;
+      this.#place(index, this.#owners[parent] as Owner, parentMoment);
+      index = parent;
+    }
+    this.#place(index, owner, moment);
+  }
+
+  #pop(): Owner | undefined {
+    const first = this.#owners[0];
+    const owner = this.#owners.pop();
+    const moment = this.#moments.pop();
+    const length = this.#owners.length;
+    if (length === 0 || owner === undefined || moment === undefined) return first;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= length) break;
+      if (child + 1 < length && (this.#moments[child + 1] as number) < (this.#moments[child] as number))
+        child++;
+      const childMoment = this.#moments[child] as number;
+      if (moment <= childMoment) break;
+      this.#place(index, this.#owners[child] as Owner, childMoment);
+      index = child;
+    }
+    this.#place(index, owner, moment);
+    return first;
+  }
+
+  #place(index: number, owner: Owner, moment: number): void {
+    this.#owners[index] = owner;
+    this.#moments[index] = moment;
+  }
+}
