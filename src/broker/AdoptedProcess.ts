@@ -1,6 +1,9 @@
+import { rmdirSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import type { FrameOf } from '../wire/frame';
 import type { AdoptableBackend } from './BrokerOptions';
+import { isOwnDirectory } from './endpointDirectory';
 import { probeBackend } from './probeBackend';
 
 const PROBE_TIMEOUT_MS = 2000;
@@ -57,6 +60,7 @@ export class AdoptedProcess {
       });
       if (!signal(this.backend.pid, 'SIGTERM')) watch.destroy();
     });
+    removeSocket(this.backend.endpoint);
   }
 
   #listen(): void {
@@ -77,6 +81,7 @@ export class AdoptedProcess {
     } catch {
       if (this.#isLeft) return;
       this.#isLeft = true;
+      removeSocket(this.backend.endpoint);
       this.#onGone();
     }
   }
@@ -97,6 +102,19 @@ function differenceOf(expected: AdoptableBackend, found: FrameOf<'identity'>): s
     if (expected[field] !== found[field]) return `${field} is ${found[field]}, not ${expected[field]}`;
   }
   return undefined;
+}
+
+// What the earlier broker couldn't clean up.
+function removeSocket(endpoint: string): void {
+  if (process.platform === 'win32') return;
+  rmSync(endpoint, { force: true });
+  const directory = dirname(endpoint);
+  if (!isOwnDirectory(directory)) return;
+  try {
+    rmdirSync(directory);
+  } catch {
+    // Another backend has its socket there.
+  }
 }
 
 function signal(pid: number, name: NodeJS.Signals): boolean {

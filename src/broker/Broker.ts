@@ -1,12 +1,11 @@
 import { EventEmitter } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { maxSatisfying, validRange } from 'semver';
 import {
   type BackendHandoffState,
   type BackendKey,
+  type FailedAttemptWindow,
   HandoffAttemptInputs,
   HandoffController,
   type HandoffControllerOptions,
@@ -21,6 +20,7 @@ import { BrokerError } from './BrokerError';
 import type { BrokerEvents, TransferEvent } from './BrokerEvents';
 import type { AdoptableBackend, AttemptRequest } from './BrokerOptions';
 import type { CheckedBrokerOptions } from './checkBrokerOptions';
+import { createEndpointDirectory } from './endpointDirectory';
 import { listenOnPath } from './listenOnPath';
 import { type BackendProcessState, type BackendTarget, ManagedBackend } from './ManagedBackend';
 import { type HelloResult, readHello } from './readHello';
@@ -51,6 +51,8 @@ export interface BackendStatus {
   readonly state: BackendHandoffState;
   readonly endpoint: string | undefined;
   readonly adopted: boolean;
+  /** The window of failed attempts, if one is open. */
+  readonly window?: FailedAttemptWindow;
   /** Whether the service's policy allows handoff. */
   readonly handoffEnabled: boolean;
   /** Tries at handing a connection over, since the broker's start. */
@@ -136,6 +138,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
     lateAcks: 0,
     unknownAcks: 0,
   };
+  // Warnings of the start, until somebody can have begun to listen.
+  #earlyWarnings: BrokerEvents['warning'][0][] | undefined = [];
   #transfers = 0;
   #onTransfersSettled: (() => void) | undefined;
   #stopped: Promise<StoppedBroker> | undefined;
@@ -154,7 +158,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       options.snapshot === undefined
         ? new HandoffController(controllerOptions)
         : HandoffController.restore(options.snapshot, controllerOptions);
-    this.#endpointDirectory = options.endpointDirectory ?? mkdtempSync(join(tmpdir(), 'handoff-'));
+    this.#endpointDirectory = options.endpointDirectory ?? createEndpointDirectory();
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onConnection(socket));
     for (const service of options.services) {
       const backend = this.#createBackend(service);
@@ -175,7 +179,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       // First, so that a second broker finds out before it starts a process.
       await listenOnPath(this.#server, this.socketPath);
       this.#server.on('error', (cause) => {
-        this.#emit('warning', { code: 'serverError', message: cause.message, cause });
+        this.#warn({ code: 'serverError', message: cause.message, cause });
       });
       const starts = await Promise.allSettled(this.#backends.map((backend) => this.#startOrAdopt(backend)));
       for (const adoptable of this.#options.adopt) {
@@ -186,6 +190,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
       for (const start of starts) {
         if (start.status === 'rejected') throw start.reason;
       }
+      setImmediate(() => {
+        const warnings = this.#earlyWarnings ?? [];
+        this.#earlyWarnings = undefined;
+        for (const warning of warnings) this.#emit('warning', warning);
+      });
     } catch (error) {
       await this.stop();
       throw error;
@@ -195,13 +204,19 @@ export class Broker extends EventEmitter<BrokerEvents> {
   /** Every backend as it is now. Empty once the broker has stopped. */
   backends(): BackendStatus[] {
     if (this.#stopped !== undefined) return [];
-    return this.#backends.map((backend) => ({
+    return this.#backends.map((backend) => this.#statusOf(backend));
+  }
+
+  #statusOf(backend: ManagedBackend): BackendStatus {
+    const window = this.controller.windowOf(backend.key);
+    return {
       backend: backend.key,
       pid: backend.pid,
       process: backend.state,
       state: this.controller.stateOf(backend.key),
       endpoint: backend.endpoint,
       adopted: backend.isAdopted,
+      ...(window && { window }),
       handoffEnabled: backend.handoffEnabled,
       attempts: backend.attempts,
       inFlight: backend.queue?.size ?? 0,
@@ -210,7 +225,15 @@ export class Broker extends EventEmitter<BrokerEvents> {
         handedOff: backend.routes.handedOff,
         reconnected: Object.fromEntries(backend.routes.reconnected),
       },
-    }));
+    };
+  }
+
+  /**
+   * What a later broker would need to adopt the processes that take connections now. Store it to survive a broker's sudden
+   * end; `backendReady` tells when it has changed.
+   */
+  adoptableBackends(): AdoptableBackend[] {
+    return this.#backends.map((backend) => backend.adoptable).filter((each) => each !== undefined);
   }
 
   /** Counts since the start; they stay when the broker has stopped. */
@@ -320,7 +343,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       stopTimeoutMs: this.#options.stopTimeoutMs,
       onReady: (event) => this.#emit('backendReady', event),
       onExit: (event) => this.#emit('backendExit', event),
-      onWarning: (warning) => this.#emit('warning', warning),
+      onWarning: (warning) => this.#warn(warning),
       onSpawned: () => this.controller.markSpawned(key),
       onAdopted: () => this.controller.markAdopted(key),
       onLateAck: () => {
@@ -351,7 +374,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
   #warnOfAdoption(adoptable: AdoptableBackend, cause: unknown, backend?: BackendKey): void {
     const name = `${adoptable.serviceName}@${adoptable.serviceVersion}`;
-    this.#emit('warning', {
+    this.#warn({
       code: 'adoptionRefused',
       message: `${name} (process ${adoptable.pid}) is not adopted: ${(cause as Error).message}`,
       cause,
@@ -586,6 +609,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       }),
     );
+  }
+
+  #warn(warning: BrokerEvents['warning'][0]): void {
+    if (this.#earlyWarnings === undefined) this.#emit('warning', warning);
+    else this.#earlyWarnings.push(warning);
   }
 
   #emit<K extends keyof BrokerEvents>(event: K, argument: BrokerEvents[K][0]): void {

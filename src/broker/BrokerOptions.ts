@@ -55,7 +55,7 @@ export interface BrokerService {
   readonly logFile?: string | undefined;
 }
 
-/** A backend process that an earlier broker started and left running; `Broker.stop` and `Broker.backends` tell it. */
+/** A backend process that an earlier broker started and left running; `Broker.stop` and `Broker.adoptableBackends` tell it. */
 export interface AdoptableBackend {
   readonly serviceName: string;
   readonly serviceVersion: string;

@@ -107,6 +107,15 @@ export class ManagedBackend {
       : { identity: running.process.backend, queue: undefined };
   }
 
+  /** What a later broker would need to adopt the present process, or undefined while there is none that takes connections. */
+  get adoptable(): AdoptableBackend | undefined {
+    const running = this.#running;
+    if (this.#state !== 'ready' || running.type === 'none') return undefined;
+    if (running.type === 'adopted') return running.process.backend;
+    const { pid, identity } = running.process;
+    return pid === undefined ? undefined : { ...identity, pid };
+  }
+
   /**
    * Starts a process; a later end of it is answered with a restart.
    *
@@ -221,12 +230,11 @@ export class ManagedBackend {
       await this.stop();
       return undefined;
     }
+    const { adoptable } = this;
     this.#state = 'stopped';
     this.#running = { type: 'none' };
     running.process.leave();
-    if (running.type === 'adopted') return running.process.backend;
-    const { pid, identity } = running.process;
-    return pid === undefined ? undefined : { ...identity, pid };
+    return adoptable;
   }
 
   countRoute(route: 'handedOff' | ReconnectReason): void {

@@ -3,6 +3,9 @@ import { type BackendMessage, type BrokerMessage, receiveBackendMessage } from '
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
 import type { Transfer } from './Transfer';
 
+// Enough to recognize what a slow backend may still say.
+const MAX_REMEMBERED = 64;
+
 /** What the queue tells its owner. */
 export interface TransferQueueListener {
   /** The backend's endpoint accepts connections. */
@@ -23,6 +26,8 @@ export class TransferQueue {
   readonly #listener: TransferQueueListener;
   // In the order of their coming.
   readonly #waiting = new Set<Transfer>();
+  // Given up when their handle had left the channel without an answer.
+  readonly #unanswered: Transfer[] = [];
   #current: Transfer | undefined;
   #isClosed = false;
 
@@ -112,12 +117,17 @@ export class TransferQueue {
         this.#listener.onListening();
         return;
       case 'synced':
-        if (transfer?.isOver && transfer.hasToken(message.token)) this.#free(transfer);
+        if (transfer?.isOver && transfer.hasToken(message.token)) {
+          this.#unanswered.push(transfer);
+          if (this.#unanswered.length > MAX_REMEMBERED) this.#unanswered.shift();
+          this.#free(transfer);
+        }
         return;
       case 'ack':
       case 'refuse':
         if (transfer === undefined || !transfer.hasToken(message.token)) {
-          this.#onInvalid();
+          if (!this.#isLate(message.token)) this.#onInvalid();
+          else if (message.type === 'ack') this.#listener.onLateAck();
           return;
         }
         if (transfer.isOver) {
@@ -130,6 +140,12 @@ export class TransferQueue {
         this.#free(transfer);
         return;
     }
+  }
+
+  #isLate(token: string): boolean {
+    const index = this.#unanswered.findIndex((transfer) => transfer.hasToken(token));
+    if (index >= 0) this.#unanswered.splice(index, 1);
+    return index >= 0;
   }
 
   #onInvalid(): void {

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokerError } from './BrokerError';
 
 const PROBE_TIMEOUT_MS = 2000;
+// Longer than anybody needs from binding a socket to listening on it.
+const SECOND_PROBE_MS = 20;
 const TRIES = 5;
 
 /**
@@ -53,9 +56,12 @@ function setMask(mask: number): number | undefined {
 }
 
 async function removeStale(path: string): Promise<void> {
-  const inode = inodeOf(path);
-  if (inode === undefined) return;
-  if (await answers(path)) throw new BrokerError('alreadyRunning', `another broker answers at ${path}`);
+  const mark = markOf(path);
+  if (mark === undefined) return;
+  for (const pauseMs of [0, SECOND_PROBE_MS]) {
+    await sleep(pauseMs);
+    if (await answers(path)) throw new BrokerError('alreadyRunning', `another broker answers at ${path}`);
+  }
   // Two brokers may have found the same dead socket. What is moved aside is looked at again: it may be the other's new one.
   const aside = `${path}.${randomBytes(4).toString('hex')}`;
   try {
@@ -65,17 +71,18 @@ async function removeStale(path: string): Promise<void> {
     throw new BrokerError('listenFailed', `can't remove the dead socket at ${path}`, { cause: error });
   }
   try {
-    if (inodeOf(aside) !== inode) linkSync(aside, path);
+    if (markOf(aside) !== mark) linkSync(aside, path);
   } finally {
     unlinkSync(aside);
   }
 }
 
-function inodeOf(path: string): number | undefined {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+// An inode's number alone is soon given to another file; neither part changes when a file is moved.
+function markOf(path: string): string | undefined {
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (stats === undefined) return undefined;
   if (!stats.isSocket()) throw new BrokerError('notASocket', `${path} exists and is not a socket`);
-  return stats.ino;
+  return `${stats.ino} ${stats.mtimeNs}`;
 }
 
 function answers(path: string): Promise<boolean> {

@@ -37,8 +37,14 @@ export function isAlive(pid: number): boolean {
 export class TestBrokers {
   readonly directory = mkdtempSync(join(tmpdir(), 'hc-test-'));
   readonly pids = new Set<number>();
+  readonly #tmpdirBefore = tmpdir();
   readonly #brokers: Broker[] = [];
   #files = 0;
+
+  constructor() {
+    // So that what a broker leaves there is seen, and is this test's.
+    Object.assign(process.env, { TMPDIR: this.directory });
+  }
 
   /** A path that no other caller gets. */
   path(name = 'file'): string {
@@ -66,8 +72,9 @@ export class TestBrokers {
     }
     await Promise.all(this.#brokers.splice(0).map((broker) => broker.stop()));
     const left = [...this.pids].filter(isAlive).map((pid) => `process ${pid}`);
-    const sockets = readdirSync(this.directory).filter((name) => name.endsWith('.sock'));
+    const files = readdirSync(this.directory).filter((name) => /\.sock$|^handoff-/.test(name));
     rmSync(this.directory, { recursive: true, force: true });
-    return [...left, ...sockets];
+    Object.assign(process.env, { TMPDIR: this.#tmpdirBefore });
+    return [...left, ...files];
   }
 }

@@ -1,0 +1,387 @@
+import { fork, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect as connectSocket, createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { HandoffFallbackPolicy } from '../../src';
+import {
+  type AdoptableBackend,
+  type Broker,
+  type BrokerOptions,
+  type BrokerWarning,
+  createBroker,
+} from '../../src/broker';
+import { connect } from '../../src/client';
+import { eventually } from './support/eventually';
+import { openFds } from './support/openFds';
+import { readAll } from './support/readAll';
+import { fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
+
+describe('a broker', () => {
+  let brokers: TestBrokers;
+  let fdsBefore: number;
+
+  beforeEach(() => {
+    fdsBefore = openFds();
+    brokers = new TestBrokers();
+  });
+  afterEach(async () => {
+    expect(await brokers.stop()).toEqual([]);
+    await eventually(() => openFds() <= fdsBefore);
+  });
+
+  async function echo(broker: Broker, text = 'x') {
+    const connection = await connect({
+      socketPath: broker.socketPath,
+      service: 'echo',
+      earlyData: text,
+      allowHalfOpen: true,
+    });
+    connection.socket.end();
+    expect(String(await readAll(connection.socket))).toBe(text);
+    return connection;
+  }
+
+  describe('that starts', () => {
+    it('is for its owner only', async () => {
+      const broker = await brokers.start();
+      expect(statSync(broker.socketPath).mode & 0o777).toBe(0o600);
+      const endpoint = broker.backends()[0]?.endpoint ?? '';
+      expect(statSync(endpoint).mode & 0o777).toBe(0o600);
+      expect(statSync(join(endpoint, '..')).mode & 0o777).toBe(0o700);
+    });
+
+    it('is refused where another one answers, which goes on', async () => {
+      const broker = await brokers.start();
+      await expect(brokers.start({ socketPath: broker.socketPath })).rejects.toMatchObject({
+        name: 'BrokerError',
+        code: 'alreadyRunning',
+      });
+      expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    });
+
+    it('takes over the socket of a dead one, also two at a time', async () => {
+      const socketPath = brokers.path('broker.sock');
+      const script = `require('node:net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`;
+      const dead = spawn(process.execPath, ['-e', script]);
+      await new Promise((resolve) => dead.once('close', resolve));
+      expect(existsSync(socketPath)).toBe(true);
+      const results = await Promise.allSettled([
+        brokers.start({ socketPath }),
+        brokers.start({ socketPath }),
+      ]);
+      expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      for (const result of results) {
+        if (result.status === 'fulfilled') await echo(result.value);
+        else expect(result.reason).toMatchObject({ code: 'alreadyRunning' });
+      }
+    });
+
+    it("leaves alone what isn't a socket", async () => {
+      const socketPath = brokers.path('precious');
+      writeFileSync(socketPath, 'data');
+      await expect(brokers.start({ socketPath })).rejects.toMatchObject({ code: 'notASocket' });
+      expect(readFileSync(socketPath, 'utf8')).toBe('data');
+    });
+
+    it.each<[string, Partial<BrokerOptions>, RegExp]>([
+      [
+        'a module that is missing',
+        { services: [fixtureService('echo', { module: '/nowhere.js' })] },
+        /echo@1\.0\.0.*code 1/,
+      ],
+      ['a process that exits at once', { services: [fixtureService('exitAtOnce')] }, /echo@1\.0\.0.*code 3/],
+      [
+        'one that never listens',
+        { services: [fixtureService('neverListens')], startTimeoutMs: 700 },
+        /in time/,
+      ],
+      ['a directory that is missing', { services: [fixtureService('echo', { cwd: '/nowhere' })] }, /ENOENT/],
+      [
+        'a log file that cannot be',
+        { services: [fixtureService('echo', { logFile: '/nowhere/log' })] },
+        /can't be started/,
+      ],
+      [
+        'one of two that fails',
+        { services: [fixtureService('echo'), fixtureService('exitAtOnce', { version: '2.0.0' })] },
+        /echo@2\.0\.0/,
+      ],
+    ])('fails with %s, and leaves nothing', async (_, options, message) => {
+      const socketPath = brokers.path('broker.sock');
+      await expect(
+        brokers.start({ socketPath, stopTimeoutMs: 500, ...options, services: quiet(options.services) }),
+      ).rejects.toMatchObject({ code: 'startFailed', message: expect.stringMatching(message) });
+      expect(existsSync(socketPath)).toBe(false);
+    });
+
+    it.each<[Record<string, unknown>, RegExp]>([
+      [{ socketPath: 7 }, /socketPath.*7/],
+      [{ socketPath: `/tmp/${'x'.repeat(200)}` }, /socketPath.*bytes/],
+      [{ services: [] }, /services/],
+      [{ services: [fixtureService(), fixtureService()] }, /services\[1\].*echo@1\.0\.0/],
+      [{ services: [fixtureService('echo', { version: '1.0' })] }, /services\[0\]\.version.*1\.0/],
+      [{ services: [fixtureService('echo', { name: '' })] }, /services\[0\]\.name/],
+      [
+        { services: [fixtureService('echo', { ackDeadlineMs: 60_001 })] },
+        /services\[0\]\.ackDeadlineMs.*60001/,
+      ],
+      [{ ackDeadlineMs: 0 }, /ackDeadlineMs.*0/],
+      [{ helloTimeoutMs: Number.NaN }, /helloTimeoutMs.*NaN/],
+      [{ maxConnections: 1.5 }, /maxConnections.*1\.5/],
+      [{ maxTransfers: -1 }, /maxTransfers.*-1/],
+      [{ fdPressure: true }, /fdPressure.*true/],
+      [{ transport: { supported: true } }, /transport\.send/],
+      [{ policy: { maxFailedAttemptsPerWindow: -1 } }, /maxFailedAttemptsPerWindow.*-1/],
+      [
+        { adopt: [{ serviceName: 'echo', serviceVersion: '1.0.0', endpoint: '/e', backend: 'x', pid: 5 }] },
+        /adopt\[0\]\.backend/,
+      ],
+      [
+        {
+          adopt: [
+            { serviceName: 'echo', serviceVersion: '1.0.0', endpoint: '/e', backend: 'a'.repeat(32), pid: 0 },
+          ],
+        },
+        /adopt\[0\]\.pid/,
+      ],
+      [{ snapshot: { version: 99 } }, /version/],
+    ])('refuses options, case %#, naming the field and the value', async (options, message) => {
+      await expect(brokers.start(options as Partial<BrokerOptions>)).rejects.toThrow(message);
+    });
+  });
+
+  it('asks the service policy, the descriptors and the embedder', async () => {
+    let isPressured = false;
+    let isAllowed = true;
+    const requests: unknown[] = [];
+    const broker = await brokers.start({
+      fdPressure: () => isPressured,
+      adjustInputs: (inputs, request) => {
+        requests.push(request);
+        return { ...inputs, servicePolicyEnabled: inputs.servicePolicyEnabled && isAllowed };
+      },
+    });
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    expect(requests).toMatchObject([
+      { requestedVersion: '*', earlyDataBytes: 1, backend: { serviceName: 'echo' } },
+    ]);
+    isPressured = true;
+    expect(await echo(broker)).toMatchObject({ reason: 'fdPressureDisabled' });
+    isAllowed = false;
+    expect(await echo(broker)).toMatchObject({ reason: 'servicePolicyDisabled' });
+    isAllowed = true;
+    isPressured = false;
+    broker.setServiceHandoff('echo', undefined, false);
+    expect(await echo(broker)).toMatchObject({ reason: 'servicePolicyDisabled' });
+    broker.setServiceHandoff('echo', '1.0.0', true);
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    expect(() => broker.setServiceHandoff('echo', '2.0.0', true)).toThrow('echo@2.0.0');
+  });
+
+  it('holds back from a backend that keeps failing, until the window ends by its clock', async () => {
+    let now = 1000;
+    const broker = await brokers.start({
+      services: [fixtureService('permission')],
+      policy: new HandoffFallbackPolicy({ maxFailedAttemptsPerWindow: 2, failedAttemptWindowMs: 500 }),
+      clock: { now: () => now, setTimeout: () => 0, clearTimeout: () => {} },
+    });
+    const reasons = async (): Promise<unknown> => (await echo(broker)).reason;
+    expect([await reasons(), await reasons()]).toEqual(['permissionDenied', 'permissionDenied']);
+    now += 100;
+    expect(await echo(broker)).toMatchObject({ reason: 'failedAttemptRateLimited', retryAfterMs: 400 });
+    expect(broker.backends()[0]).toMatchObject({ state: 'rateLimited', attempts: 2 });
+    now += 400;
+    expect(await reasons()).toBe('permissionDenied');
+    expect(broker.stats().reconnected).toEqual({ permissionDenied: 3, failedAttemptRateLimited: 1 });
+  });
+
+  it('starts a dead backend anew; clients wait for it', async () => {
+    const broker = await brokers.start();
+    const exits: unknown[] = [];
+    broker.on('backendExit', (event) => exits.push(event));
+    const pid = broker.backends()[0]?.pid ?? 0;
+    process.kill(pid, 'SIGKILL');
+    await eventually(() => exits.length === 1);
+    expect(exits).toMatchObject([{ pid, signal: 'SIGKILL', restartInMs: expect.any(Number) }]);
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    expect(broker.backends()[0]?.pid).not.toBe(pid);
+    expect(broker.stats().errors.backendUnavailable).toBeGreaterThan(0);
+  });
+
+  it('turns away more connections than it may have, and takes them later', async () => {
+    const broker = await brokers.start({ maxConnections: 1 });
+    const idle = connectSocket(broker.socketPath);
+    await eventually(() => broker.stats().connections === 1);
+    const client = echo(broker);
+    await eventually(() => (broker.stats().errors.busy ?? 0) > 0);
+    idle.destroy();
+    expect(await client).toMatchObject({ route: 'handedOff' });
+  });
+
+  it('ends a backend that does not stop, within its bounds', async () => {
+    const broker = await brokers.start({ services: [fixtureService('ignoreStop')], stopTimeoutMs: 100 });
+    const pid = broker.backends()[0]?.pid ?? 0;
+    const first = broker.stop();
+    expect(broker.stop()).toBe(first);
+    await first;
+    expect(isAlive(pid)).toBe(false);
+    expect(existsSync(broker.socketPath)).toBe(false);
+    expect(broker.backends()).toEqual([]);
+    await expect(
+      connect({ socketPath: broker.socketPath, service: 'echo', brokerWaitMs: 0 }),
+    ).rejects.toMatchObject({ code: 'brokerUnavailable' });
+  });
+
+  it('lets transfers in flight end before it stops', async () => {
+    const broker = await brokers.start({ ackDeadlineMs: 60_000 });
+    const pid = broker.backends()[0]?.pid ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    const sent = new Promise<void>((resolve) => {
+      broker.on('transfer', ({ state }) => state === 'sent' && resolve());
+    });
+    const client = echo(broker);
+    await sent;
+    const stopped = broker.stop();
+    process.kill(pid, 'SIGCONT');
+    expect(await client).toMatchObject({ route: 'handedOff' });
+    await stopped;
+  });
+
+  it('throws what a listener threw where nothing of its own is in the way', async () => {
+    // In a process of its own, since the error isn't to be caught.
+    const child = fork(join(__dirname, '../fixtures/throwingListener.ts'), [brokers.path('broker.sock')], {
+      execArgv: ['-r', require.resolve('ts-node/register/transpile-only')],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    const [result] = await new Promise<unknown[]>((resolve) =>
+      child.once('message', (...all) => resolve(all)),
+    );
+    expect(result).toEqual({ uncaught: ['as asked for'], route: 'handedOff' });
+    await new Promise((resolve) => child.once('close', resolve));
+  });
+
+  describe('whose backends outlive it', () => {
+    const warningsOf = (broker: Broker): BrokerWarning[] => {
+      const warnings: BrokerWarning[] = [];
+      broker.on('warning', (warning) => warnings.push(warning));
+      return warnings;
+    };
+
+    async function leave(mode = 'echo') {
+      const log = brokers.path('log');
+      const services = [fixtureService(mode, { logFile: log })];
+      const first = await brokers.start({ services });
+      await echo(first);
+      const left = await first.stop({ backends: 'leave' });
+      expect(left.adopt).toHaveLength(1);
+      return { left, services, pid: left.adopt[0]?.pid ?? 0 };
+    }
+
+    it('leaves them to the next one, which adopts them and can replace them', async () => {
+      const { left, services, pid } = await leave();
+      expect(isAlive(pid)).toBe(true);
+      const broker = await brokers.start({ services, ...left });
+      expect(broker.backends()[0]).toMatchObject({ adopted: true, pid, state: 'adopted', process: 'ready' });
+      expect(await echo(broker)).toMatchObject({ route: 'reconnected', reason: 'adoptedBackend' });
+      const again = await broker.stop({ backends: 'leave' });
+      expect(again.adopt).toEqual(left.adopt);
+      const third = await brokers.start({ services, ...again });
+      await third.respawnBackend(
+        third.backends()[0]?.backend ?? { instance: '', serviceName: '', serviceVersion: '' },
+      );
+      await eventually(() => !isAlive(pid));
+      expect(third.backends()[0]).toMatchObject({ adopted: false, state: 'idle' });
+      expect(await echo(third)).toMatchObject({ route: 'handedOff' });
+      await expect(
+        third.respawnBackend({ instance: 'shared', serviceName: 'echo', serviceVersion: '9.9.9' }),
+      ).rejects.toMatchObject({ code: 'unknownBackend' });
+    });
+
+    it('is followed by one that starts anew what dies', async () => {
+      const { left, services, pid } = await leave();
+      const broker = await brokers.start({ services, ...left });
+      const exited = new Promise((resolve) => broker.once('backendExit', resolve));
+      process.kill(pid, 'SIGKILL');
+      expect(await exited).toMatchObject({ adopted: true, pid });
+      expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    });
+
+    it.each<[string, Record<string, unknown>]>([
+      ['another process', { backend: 'f'.repeat(32) }],
+      ['another id', { pid: process.pid }],
+      ['nobody', { endpoint: '/nowhere.sock' }],
+    ])('is followed by one that refuses %s, and signals nobody', async (_, change) => {
+      const { left, services, pid } = await leave();
+      const adopt = left.adopt.map((each) => ({ ...each, ...change }));
+      const broker = await brokers.start({ services, adopt });
+      expect(broker.backends()[0]).toMatchObject({ adopted: false, process: 'ready' });
+      expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+      expect(isAlive(pid)).toBe(true);
+      process.kill(pid, 'SIGKILL');
+      rmSync(dirname(left.adopt[0]?.endpoint ?? ''), { recursive: true });
+    });
+
+    it('warns of what it cannot adopt', async () => {
+      const socketPath = brokers.path('broker.sock');
+      const stranger = createServer((socket) => socket.resume().end('HTTP/1.1 200 OK\r\n'));
+      const endpoint = brokers.path('stranger');
+      await new Promise<void>((resolve) => stranger.listen(endpoint, resolve));
+      const adopt = [
+        { serviceName: 'echo', serviceVersion: '1.0.0', endpoint, backend: 'a'.repeat(32), pid: process.pid },
+        {
+          serviceName: 'other',
+          serviceVersion: '1.0.0',
+          endpoint,
+          backend: 'a'.repeat(32),
+          pid: process.pid,
+        },
+      ];
+      const broker = await createBroker({ socketPath, services: [fixtureService()], adopt });
+      const warnings = warningsOf(broker);
+      await eventually(() => warnings.length === 2);
+      expect(warnings).toMatchObject([
+        { code: 'adoptionRefused', backend: { serviceName: 'echo' } },
+        { code: 'adoptionRefused', message: expect.stringContaining('other@1.0.0') },
+      ]);
+      await broker.stop();
+      stranger.close();
+    });
+
+    it('without a word goes on to be served at their endpoints, or ends them, as they like', async () => {
+      const socketPath = brokers.path('broker.sock');
+      const child = fork(join(__dirname, '../fixtures/killedBroker.ts'), [socketPath, brokers.path('log')], {
+        execArgv: ['-r', require.resolve('ts-node/register/transpile-only')],
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
+      const [adopt] = await new Promise<unknown[]>((resolve) =>
+        child.once('message', (...all) => resolve(all)),
+      );
+      const [survivor, mortal] = adopt as AdoptableBackend[];
+      brokers.pids.add(survivor?.pid ?? 0).add(mortal?.pid ?? 0);
+      child.kill('SIGKILL');
+      await eventually(() => !isAlive(mortal?.pid ?? 0));
+      const broker = await brokers.start({
+        socketPath,
+        adopt: survivor === undefined ? [] : [survivor],
+      });
+      expect(broker.backends()[0]).toMatchObject({ adopted: true, pid: survivor?.pid });
+      expect(await echo(broker)).toMatchObject({ reason: 'adoptedBackend' });
+    });
+  });
+
+  it('keeps endpoints where it is told', async () => {
+    const directory = brokers.path('endpoints');
+    mkdirSync(directory, { mode: 0o700 });
+    chmodSync(directory, 0o700);
+    const broker = await brokers.start({ endpointDirectory: directory });
+    expect(broker.backends()[0]?.endpoint?.startsWith(directory)).toBe(true);
+    await expect(brokers.start({ endpointDirectory: `/tmp/${'x'.repeat(100)}` })).rejects.toMatchObject({
+      code: 'pathTooLong',
+    });
+  });
+});
+
+// A process that can't start says so on its standard error, which is none of this test's output.
+function quiet(services: BrokerOptions['services'] = []): BrokerOptions['services'] {
+  return services.map((service) => ({ logFile: '/dev/null', ...service }));
+}

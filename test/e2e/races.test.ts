@@ -1,0 +1,384 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { connect as connectSocket } from 'node:net';
+import type { Broker, BrokerOptions, HandoffTransport, RouteEvent } from '../../src/broker';
+import { createNodeIpcTransport } from '../../src/broker';
+import { type ConnectOptions, connect } from '../../src/client';
+import { rawFrame, rawHello, takeFrames } from './independentClient';
+import { eventually } from './support/eventually';
+import { openFds } from './support/openFds';
+import { readAll, readBytes } from './support/readAll';
+import { fixtureService, TestBrokers } from './support/TestBrokers';
+
+const SHORT_DEADLINE_MS = 150;
+
+describe('whatever happens to a handoff', () => {
+  let brokers: TestBrokers;
+  let fdsBefore: number;
+
+  beforeEach(() => {
+    fdsBefore = openFds();
+    brokers = new TestBrokers();
+  });
+  afterEach(async () => {
+    expect(await brokers.stop()).toEqual([]);
+    await eventually(() => openFds() <= fdsBefore);
+  });
+
+  async function start(mode: string, options: Partial<BrokerOptions> = {}): Promise<Broker> {
+    return brokers.start({ services: [fixtureService(mode)], ackDeadlineMs: SHORT_DEADLINE_MS, ...options });
+  }
+
+  const open = (broker: Broker, options: Partial<ConnectOptions> = {}) =>
+    connect({
+      socketPath: broker.socketPath,
+      service: 'echo',
+      earlyData: 'x',
+      allowHalfOpen: true,
+      ...options,
+    });
+
+  async function echo(broker: Broker, text: string) {
+    const connection = await open(broker, { earlyData: text });
+    connection.socket.end();
+    expect(String(await readAll(connection.socket))).toBe(text);
+    return connection;
+  }
+
+  function failuresOf(broker: Broker): string[] {
+    const failures: string[] = [];
+    broker.on('transfer', ({ failure }) => failure !== undefined && failures.push(failure));
+    return failures;
+  }
+
+  const pidOf = (broker: Broker): number => broker.backends()[0]?.pid ?? Number.NaN;
+
+  /** How often a request was run, by the backend's own account. */
+  function runsOf(record: string, request: string): number {
+    if (!existsSync(record)) return 0;
+    return readFileSync(record, 'utf8')
+      .split('\n')
+      .filter((line) => line.endsWith(` ${request}`)).length;
+  }
+
+  it.each([
+    ['permission', 'permissionDenied'],
+    ['integrity', 'integrityMismatch'],
+    ['refuseThrows', 'integrityMismatch'],
+  ])('a refusal (%s) sends the client to the endpoint', async (mode, reason) => {
+    // A deadline that can't pass here: the client must be told, not find out.
+    const broker = await start(mode, { ackDeadlineMs: 60_000 });
+    const failures = failuresOf(broker);
+    expect(await echo(broker, 'once')).toMatchObject({ route: 'reconnected', reason });
+    expect(failures).toEqual([reason]);
+    expect(broker.stats()).toMatchObject({ handedOff: 0, reconnected: { [reason]: 1 }, abandoned: 0 });
+  });
+
+  it.each(['EPERM', 'EACCES'])('a transport denied with %s counts as permissionDenied', async (code) => {
+    const transport: HandoffTransport = {
+      supported: true,
+      send: (_child, _message, _socket, callback) =>
+        process.nextTick(callback, Object.assign(new Error('denied'), { code })),
+    };
+    const broker = await start('echo', { transport, ackDeadlineMs: 60_000 });
+    expect(await echo(broker, 'a')).toMatchObject({ route: 'reconnected', reason: 'permissionDenied' });
+    expect(await echo(broker, 'b')).toMatchObject({ route: 'reconnected', reason: 'permissionDenied' });
+  });
+
+  it('a transport that throws, or fails otherwise, counts as backendAckTimeout', async () => {
+    let sends = 0;
+    const transport: HandoffTransport = {
+      supported: true,
+      send: (_child, _message, _socket, callback) => {
+        sends += 1;
+        if (sends === 1) throw new Error('thrown');
+        callback(Object.assign(new Error('told'), { code: 'EMFILE' }));
+      },
+    };
+    const broker = await start('echo', { transport, ackDeadlineMs: 60_000 });
+    const failures = failuresOf(broker);
+    expect(await echo(broker, 'a')).toMatchObject({ route: 'reconnected', reason: 'backendAckTimeout' });
+    expect(await echo(broker, 'b')).toMatchObject({ route: 'reconnected', reason: 'backendAckTimeout' });
+    expect(failures).toEqual(['backendAckTimeout', 'backendAckTimeout']);
+  });
+
+  it('a transport that is not supported counts as a policy that is off', async () => {
+    const broker = await start('echo', { transport: { ...createNodeIpcTransport(), supported: false } });
+    expect(await echo(broker, 'a')).toMatchObject({ route: 'reconnected', reason: 'servicePolicyDisabled' });
+  });
+
+  it.each(['hold', 'drop'])(
+    'a backend that takes the handle and says nothing (%s) is left at the deadline',
+    async (mode) => {
+      const broker = await start(mode);
+      const failures = failuresOf(broker);
+      expect(await echo(broker, 'a')).toMatchObject({ route: 'reconnected', reason: 'backendAckTimeout' });
+      await eventually(() => failures.length === 1);
+      // The backend answered the question for its channel, so the next handle is sent, and not kept from it.
+      expect(await echo(broker, 'b')).toMatchObject({ route: 'reconnected', reason: 'backendAckTimeout' });
+      await eventually(() => failures.length === 2);
+      expect(failures).toEqual(['backendAckTimeout', 'backendAckTimeout']);
+    },
+  );
+
+  it('a backend that serves but never acknowledges serves once', async () => {
+    const record = brokers.path('record');
+    const broker = await start('noAck', { services: [fixtureService('noAck', { env: { RECORD: record } })] });
+    const failures = failuresOf(broker);
+    expect(await echo(broker, 'only once')).toMatchObject({ route: 'handedOff' });
+    await eventually(() => failures.length === 1);
+    expect(failures).toEqual(['backendAckTimeout']);
+    expect(runsOf(record, 'only once')).toBe(1);
+  });
+
+  it('an acknowledgement after the deadline changes nothing and is counted', async () => {
+    const broker = await start('lateAck');
+    const failures = failuresOf(broker);
+    expect(await echo(broker, 'late')).toMatchObject({ route: 'handedOff' });
+    await eventually(() => failures.length === 1);
+    process.kill(pidOf(broker), 'SIGUSR2');
+    await eventually(() => broker.stats().lateAcks === 1);
+    expect(broker.stats()).toMatchObject({
+      handedOff: 0,
+      unknownAcks: 0,
+      reconnected: { backendAckTimeout: 1 },
+    });
+  });
+
+  it.each(['badAck', 'wrongToken'])(
+    'an answer that is not right (%s) counts as integrityMismatch',
+    async (mode) => {
+      const broker = await start(mode, { ackDeadlineMs: 60_000 });
+      const failures = failuresOf(broker);
+      expect(await echo(broker, 'a')).toMatchObject({ route: 'handedOff' });
+      await eventually(() => failures.length === 1);
+      expect(failures).toEqual(['integrityMismatch']);
+      expect(broker.stats().unknownAcks).toBe(1);
+      // Not stuck behind the first.
+      expect(await echo(broker, 'b')).toMatchObject({ route: 'handedOff' });
+      await eventually(() => failures.length === 2);
+    },
+  );
+
+  it("messages of the application's own on the channel are none of ours", async () => {
+    const broker = await start('chatty');
+    expect(await echo(broker, 'a')).toMatchObject({ route: 'handedOff' });
+    expect(broker.stats().unknownAcks).toBe(0);
+  });
+
+  it('a backend stopped through the deadline serves each request once when it goes on', async () => {
+    const record = brokers.path('record');
+    const broker = await start('echo', { services: [fixtureService('echo', { env: { RECORD: record } })] });
+    const failures = failuresOf(broker);
+    for (let round = 0; round < 5; round += 1) {
+      failures.length = 0;
+      process.kill(pidOf(broker), 'SIGSTOP');
+      const names = ['a', 'b', 'c', 'd'].map((name) => `${name}${round}`);
+      const clients = names.map((name) => echo(broker, name));
+      await eventually(() => failures.length === names.length);
+      process.kill(pidOf(broker), 'SIGCONT');
+      await Promise.all(clients);
+      for (const name of names) await eventually(() => runsOf(record, name) === 1);
+      // The window would suppress handoff in a later round.
+      broker.controller.recordSuccess(broker.backends()[0]?.backend ?? '');
+    }
+  });
+
+  it('a backend killed while it is stopped with handles in its channel loses no client', async () => {
+    const record = brokers.path('record');
+    const broker = await start('echo', {
+      services: [fixtureService('echo', { env: { RECORD: record } })],
+      ackDeadlineMs: 60_000,
+    });
+    const announced = new Promise<void>((resolve) => {
+      broker.on('transfer', ({ state }) => state === 'sent' && resolve());
+    });
+    const pid = pidOf(broker);
+    process.kill(pid, 'SIGSTOP');
+    const clients = ['a', 'b', 'c', 'd', 'e'].map((name) => echo(broker, name));
+    await announced;
+    process.kill(pid, 'SIGKILL');
+    await Promise.all(clients);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await eventually(() => runsOf(record, name) === 1);
+    expect(broker.stats().reconnected.backendAckTimeout).toBeGreaterThanOrEqual(1);
+  });
+
+  it.each(['dieWithHandle', 'disconnect'])(
+    'a backend that goes with the handle (%s) is replaced and the client served',
+    async (mode) => {
+      const record = brokers.path('record');
+      const broker = await start(mode, {
+        services: [fixtureService(mode, { marker: brokers.path('marker'), env: { RECORD: record } })],
+        ackDeadlineMs: 60_000,
+        stopTimeoutMs: 500,
+      });
+      await echo(broker, 'a');
+      await eventually(() => runsOf(record, 'a') === 1);
+      expect(broker.stats().reconnected.backendAckTimeout).toBe(1);
+    },
+  );
+
+  it('a backend that dies after ready is a lost connection and no repeat', async () => {
+    const record = brokers.path('record');
+    const broker = await start('dieAfterReady', {
+      services: [
+        fixtureService('dieAfterReady', { marker: brokers.path('marker'), env: { RECORD: record } }),
+      ],
+    });
+    const { socket, route } = await open(broker);
+    expect(route).toBe('handedOff');
+    await expect(readAll(socket)).rejects.toMatchObject({ code: 'connectionLost' });
+    expect(readFileSync(record, 'utf8')).toBe('handedOff died with it\n');
+    await echo(broker, 'after it');
+  });
+
+  it('what comes over the bound of transfers reconnects, and touches no window', async () => {
+    const broker = await start('echo', { maxTransfersPerBackend: 1, ackDeadlineMs: 60_000 });
+    const failures = failuresOf(broker);
+    process.kill(pidOf(broker), 'SIGSTOP');
+    const isSent = new Promise<void>((resolve) => {
+      broker.on('transfer', ({ state }) => state === 'sent' && resolve());
+    });
+    const first = echo(broker, 'first');
+    await isSent;
+    const limited = new Promise<RouteEvent>((resolve) => broker.once('route', resolve));
+    const second = echo(broker, 'second');
+    expect(await limited).toMatchObject({ route: 'reconnected', reason: 'transferLimit' });
+    expect(broker.backends()[0]).toMatchObject({ inFlight: 1, queued: 0, state: 'attempting' });
+    process.kill(pidOf(broker), 'SIGCONT');
+    expect(await first).toMatchObject({ route: 'handedOff' });
+    expect(await second).toMatchObject({ route: 'reconnected', reason: 'transferLimit' });
+    expect(failures).toEqual([]);
+    expect(broker.stats().abandoned).toBe(1);
+  });
+
+  it('transfers that expire in the queue are told so and never sent', async () => {
+    const broker = await start('echo');
+    process.kill(pidOf(broker), 'SIGSTOP');
+    const states: string[] = [];
+    broker.on('transfer', ({ state, connectionId }) => states.push(`${connectionId} ${state}`));
+    const routes: RouteEvent[] = [];
+    broker.on('route', (event) => routes.push(event));
+    const clients = ['a', 'b', 'c'].map((name) => echo(broker, name));
+    await eventually(() => routes.length === 3);
+    process.kill(pidOf(broker), 'SIGCONT');
+    await Promise.all(clients);
+    expect(states.filter((state) => state.endsWith(' sent'))).toHaveLength(1);
+    expect(states.filter((state) => state.endsWith(' failed'))).toHaveLength(3);
+  });
+
+  it('a full claim table is a bound, not a failure: the client comes in when there is room', async () => {
+    const broker = await start('tinyClaims', { services: [fixtureService('tinyClaims')] });
+    await echo(broker, 'takes the one claim');
+    await expect(open(broker, { connectTimeoutMs: 300 })).rejects.toMatchObject({
+      code: 'timeout',
+      message: expect.stringContaining('busy'),
+    });
+    expect(broker.stats()).toMatchObject({ reconnected: { transferLimit: expect.any(Number) } });
+    expect(broker.backends()[0]?.state).toBe('idle');
+  });
+
+  it('a client that leaves at any step harms nobody', async () => {
+    const broker = await start('echo', { ackDeadlineMs: 60_000 });
+    const hello = rawHello();
+    // Before the hello, in the middle of it, and right behind it.
+    for (const size of [0, 3, 20, hello.length]) {
+      const socket = connectSocket(broker.socketPath);
+      await new Promise((resolve) => socket.write(hello.subarray(0, size), resolve));
+      socket.destroy();
+    }
+    // While its turn hasn't come: the broker finds out when it announces the handle.
+    process.kill(pidOf(broker), 'SIGSTOP');
+    const sent = new Promise<void>((resolve) => {
+      broker.on('transfer', ({ state }) => state === 'sent' && resolve());
+    });
+    const first = echo(broker, 'first');
+    await sent;
+    const controller = new AbortController();
+    const second = open(broker, { signal: controller.signal });
+    await eventually(() => broker.backends()[0]?.queued === 1);
+    controller.abort(new Error('changed my mind'));
+    await expect(second).rejects.toMatchObject({ code: 'aborted', cause: new Error('changed my mind') });
+    process.kill(pidOf(broker), 'SIGCONT');
+    await first;
+    await eventually(() => broker.stats().abandoned >= 1);
+    await echo(broker, 'goes on');
+    expect(broker.backends()[0]?.state).toBe('idle');
+  });
+
+  describe('an attach', () => {
+    async function attach(broker: Broker, change: Record<string, unknown>) {
+      const first = connectSocket(broker.socketPath);
+      const id = 'a'.repeat(32);
+      first.write(rawHello({ id, handoff: false }));
+      const { frames } = takeFrames(await readAll(first));
+      first.destroy();
+      const { backend, stamp, endpoint } = frames[0]?.fields ?? {};
+      const socket = connectSocket({ path: String(endpoint), allowHalfOpen: true });
+      socket.write(rawFrame(5, { id, backend, stamp, ...change }));
+      const type = (await readBytes(socket, 6))[5];
+      if (type === 6) socket.end();
+      return { type, socket };
+    }
+
+    it('to another process, with a stamp of the past or the future, is refused', async () => {
+      const broker = await start('echo');
+      for (const change of [{ backend: 'b'.repeat(32) }, { stamp: 0 }, { stamp: 1e15 }]) {
+        const { type, socket } = await attach(broker, change);
+        expect(type).toBe(4);
+        socket.destroy();
+      }
+      // Nothing of that has claimed the id.
+      const { type, socket } = await attach(broker, {});
+      expect(type).toBe(6);
+      socket.destroy();
+    });
+
+    it('with an id that was claimed is answered so', async () => {
+      const broker = await start('echo');
+      const first = await attach(broker, {});
+      const second = await attach(broker, {});
+      expect([first.type, second.type]).toEqual([6, 7]);
+      first.socket.destroy();
+      second.socket.destroy();
+    });
+
+    it('that is half, or too much, or not an attach is refused', async () => {
+      const broker = await start('shortHello');
+      const endpoint = broker.backends()[0]?.endpoint ?? '';
+      for (const bytes of [
+        rawFrame(5, {}).subarray(0, 5),
+        rawFrame(5, {}),
+        rawFrame(6, {}),
+        Buffer.alloc(100, 255),
+      ]) {
+        const socket = connectSocket(endpoint);
+        socket.write(bytes);
+        const { frames } = takeFrames(await readAll(socket));
+        expect(frames).toMatchObject([{ type: 'error', fields: { retryable: false } }]);
+      }
+    });
+
+    it('over the bound of those that wait is told busy', async () => {
+      const broker = await start('oneVisitor');
+      const endpoint = broker.backends()[0]?.endpoint ?? '';
+      const waiting = connectSocket(endpoint);
+      await new Promise((resolve) => waiting.once('connect', resolve));
+      const socket = connectSocket(endpoint);
+      const { frames } = takeFrames(await readAll(socket));
+      expect(frames).toMatchObject([{ type: 'error', fields: { code: 'busy', retryable: true } }]);
+      waiting.destroy();
+    });
+
+    it('of which the claim is too old begins again', async () => {
+      const broker = await start('shortClaims', { services: [fixtureService('shortClaims')] });
+      process.kill(pidOf(broker), 'SIGSTOP');
+      const failed = new Promise<void>((resolve) => {
+        broker.on('transfer', ({ state }) => state === 'failed' && resolve());
+      });
+      const client = echo(broker, 'in the end');
+      await failed;
+      process.kill(pidOf(broker), 'SIGCONT');
+      await client;
+    });
+  });
+});
