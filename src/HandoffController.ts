@@ -29,6 +29,7 @@ import { type HandoffEdge, HandoffTable } from './HandoffTable';
 import { invalidType, requireMilliseconds, requireObject } from './invalidArgument';
 import {
   checkPersistedSnapshot,
+  type FailedAttemptWindow,
   PERSISTED_SNAPSHOT_VERSION,
   type PersistedBackend,
   type PersistedHandoffSnapshot,
@@ -214,6 +215,18 @@ export class HandoffController {
   }
 
   /**
+   * The window of failed attempts that is open at `now`; undefined without one, and once it is over. Looking changes
+   * nothing, and creates nothing for an unknown backend.
+   */
+  windowOf(backend: BackendId, now?: number): FailedAttemptWindow | undefined {
+    this.#check(backend);
+    const at = this.#at(now);
+    const record = this.#find(backend);
+    if (!record?.node.hasWindow || record.hasWindowElapsed(at, this.#windowMs)) return undefined;
+    return this.#windowAt(record, at);
+  }
+
+  /**
    * The backend's live actor, to look at: `getSnapshot()`, `subscribe()`. The backend is held state for from now on if it
    * wasn't. Sending to the actor is the controller's part: what others send, the controller doesn't know of.
    */
@@ -369,6 +382,13 @@ export class HandoffController {
     if (edge.armsTimer) this.#timers.arm(record, record.windowRemainingMs(at, this.#windowMs));
     else if (!edge.next.hasWindow) this.#timers.disarm(record);
     return edge;
+  }
+
+  #windowAt(record: BackendRecord, at: number): FailedAttemptWindow {
+    return {
+      failedAttempts: record.node.snapshot.context.failedAttempts,
+      remainingMs: record.windowRemainingMs(at, this.#windowMs),
+    };
   }
 
   #restoreWindow(record: BackendRecord, failedAttempts: number, remainingMs: number, at: number): void {

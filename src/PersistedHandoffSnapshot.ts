@@ -4,16 +4,20 @@ import { invalidType, requireCount, requireMilliseconds, requireObject } from '.
 /** The version that this library writes and reads. */
 export const PERSISTED_SNAPSHOT_VERSION = 1;
 
+/** A window of failed attempts, at some moment. */
+export interface FailedAttemptWindow {
+  /** Failed attempts counted in it. */
+  readonly failedAttempts: number;
+  /** Milliseconds that are left of it. */
+  readonly remainingMs: number;
+}
+
 /** One backend that an earlier controller held state for. */
 export interface PersistedBackend {
   readonly backend: BackendId;
   readonly adopted: boolean;
-  /** Left out: the backend has no window. */
-  readonly window?: {
-    readonly failedAttempts: number;
-    /** What was left of the window, in milliseconds, at the snapshot's `wallTimeMs`. */
-    readonly remainingMs: number;
-  };
+  /** As it was at the snapshot's `wallTimeMs`. Left out: the backend has none. */
+  readonly window?: FailedAttemptWindow;
 }
 
 /** What outlives a controller. JSON-safe. Attempts in flight are not part of it. */

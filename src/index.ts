@@ -15,4 +15,8 @@ export {
   HandoffFallbackPolicy,
   type HandoffFallbackPolicyOptions,
 } from './HandoffFallbackPolicy';
-export type { PersistedBackend, PersistedHandoffSnapshot } from './PersistedHandoffSnapshot';
+export type {
+  FailedAttemptWindow,
+  PersistedBackend,
+  PersistedHandoffSnapshot,
+} from './PersistedHandoffSnapshot';

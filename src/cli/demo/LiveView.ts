@@ -1,0 +1,47 @@
+import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
+import type { WriteStream } from 'node:tty';
+import { stripVTControlCharacters } from 'node:util';
+
+/** How often a view that can't be redrawn is printed. */
+const PLAIN_EVERY_MS = 2_000;
+
+/** A text that changes: redrawn in place on a terminal, printed now and then elsewhere. */
+export class LiveView {
+  #lines = 0;
+  #printedAt = Number.NEGATIVE_INFINITY;
+  #last: (() => string) | undefined;
+
+  constructor(readonly stream: NodeJS.WriteStream & Partial<Pick<WriteStream, 'isTTY'>>) {}
+
+  show(render: () => string): void {
+    this.#last = render;
+    if (this.stream.isTTY) this.#redraw(render());
+    else if (performance.now() - this.#printedAt >= PLAIN_EVERY_MS) this.#print(render());
+  }
+
+  /** Leaves the last text on the screen. */
+  end(): void {
+    if (!this.stream.isTTY && this.#last) this.#print(this.#last());
+  }
+
+  #redraw(text: string): void {
+    if (this.#lines > 0) {
+      moveCursor(this.stream, 0, -this.#lines);
+      cursorTo(this.stream, 0);
+    }
+    clearScreenDown(this.stream);
+    const width = this.stream.columns || 80;
+    // A line that wraps would count twice.
+    const lines = text.split('\n');
+    this.#lines = lines.reduce(
+      (sum, line) => sum + Math.max(1, Math.ceil(stripVTControlCharacters(line).length / width)),
+      0,
+    );
+    this.stream.write(`${text}\n`);
+  }
+
+  #print(text: string): void {
+    this.#printedAt = performance.now();
+    this.stream.write(`${text}\n\n`);
+  }
+}

@@ -1,0 +1,149 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pc from 'picocolors';
+import type { HandoffFallbackPolicy } from '../../index';
+import { type DemoSummary, summarize } from './DemoSummary';
+import type {
+  DemoBrokerReport,
+  DemoBrokerStart,
+  DemoClientsReport,
+  DemoClientsStart,
+  DemoReady,
+  DemoStop,
+} from './demoMessages';
+import { LiveView } from './LiveView';
+import { renderBackends, renderSummary } from './renderDemo';
+
+const START_TIMEOUT_MS = 20_000;
+/** For a child to finish what is in flight and end; then it's killed. */
+const STOP_TIMEOUT_MS = 15_000;
+
+export interface DemoOptions {
+  /** How long clients are at work, in milliseconds. */
+  readonly durationMs: number;
+  /** Clients at a time, from 1. */
+  readonly clients: number;
+  readonly policy: HandoffFallbackPolicy;
+  /** One JSON object on standard output, and nothing else. */
+  readonly json: boolean;
+  /** Ends the run early, cleanly. */
+  readonly signal: AbortSignal;
+}
+
+type Report = DemoBrokerReport | DemoClientsReport | DemoReady;
+
+/** A child process of the demo. In a group of its own, so that a terminal's Ctrl-C is this process's to handle. */
+class DemoChild {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<unknown>;
+
+  constructor(
+    readonly name: string,
+    module: string,
+    readonly onReport: (report: Report) => void,
+  ) {
+    // Nothing of a child's may get in the way of what this process prints on standard output.
+    this.#child = fork(join(__dirname, module), [], { detached: true, stdio: ['ignore', 2, 2, 'ipc'] });
+    this.#exited = once(this.#child, 'exit');
+    this.#child.on('message', (report: Report) => onReport(report));
+  }
+
+  async start(message: DemoBrokerStart | DemoClientsStart): Promise<void> {
+    this.#child.send(message);
+    const answer = await Promise.race([
+      once(this.#child, 'message').then(() => 'ready' as const),
+      this.#exited.then(() => 'exited' as const),
+      delay(START_TIMEOUT_MS, 'late' as const, { ref: false }),
+    ]);
+    if (answer !== 'ready')
+      throw new Error(
+        `The demo's ${this.name} process did not start: it ${answer === 'late' ? 'is late' : answer}`,
+      );
+  }
+
+  /** Resolves when the process has ended, by itself or by force. */
+  async stop(): Promise<void> {
+    const stop: DemoStop = { type: 'stop' };
+    if (this.#child.connected) this.#child.send(stop, () => undefined);
+    const kill = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await this.#exited;
+    clearTimeout(kill);
+  }
+
+  get hasEnded(): Promise<unknown> {
+    return this.#exited;
+  }
+}
+
+/** How many of the clients can't be handed over: a quarter, but at least one of each kind where there are two. */
+function countWithoutHandoff(clients: number): number {
+  return clients === 1 ? 0 : Math.max(1, Math.floor(clients / 4));
+}
+
+/**
+ * Runs the demo and prints it: a broker process, backends that behave well and badly, and client processes. Leaves no
+ * process and no file behind.
+ * @throws Error a process could not be started, or the broker process ended before its time
+ */
+export async function runDemo({
+  durationMs,
+  clients,
+  policy,
+  json,
+  signal,
+}: DemoOptions): Promise<DemoSummary> {
+  const directory = await mkdtemp(join(tmpdir(), 'handoff-demo-'));
+  const socketPath = join(directory, 'broker.sock');
+  const children: DemoChild[] = [];
+  const clientReports = new Map<DemoChild, DemoClientsReport>();
+  let brokerReport: DemoBrokerReport | undefined;
+  const view = json ? undefined : new LiveView(process.stdout);
+  const launch = (name: string, module: string): DemoChild => {
+    const child = new DemoChild(name, module, (report) => {
+      if (report.type === 'clients') clientReports.set(child, report);
+      if (report.type !== 'broker') return;
+      brokerReport = report;
+      view?.show(() => renderBackends(report.backends, policy.maxFailedAttemptsPerWindow, pc));
+    });
+    children.push(child);
+    return child;
+  };
+
+  try {
+    const broker = launch('broker', 'demoBroker.js');
+    await broker.start({ type: 'start', socketPath, endpointDirectory: directory, policy });
+    const withoutHandoff = countWithoutHandoff(clients);
+    const groups = [
+      { count: clients - withoutHandoff, handoff: true },
+      { count: withoutHandoff, handoff: false },
+    ].filter(({ count }) => count > 0);
+    const startedAt = performance.now();
+    await Promise.all(
+      groups.map(({ count, handoff }) =>
+        launch('client', 'demoClients.js').start({ type: 'start', socketPath, clients: count, handoff }),
+      ),
+    );
+    const end = await Promise.race([
+      delay(durationMs, 'over' as const, { signal }).catch(() => 'over' as const),
+      broker.hasEnded.then(() => 'brokerEnded' as const),
+    ]);
+    const workedMs = performance.now() - startedAt;
+    if (end === 'brokerEnded') throw new Error('The demo\u2019s broker process ended before its time');
+    // Clients first: what they have in flight needs the broker.
+    for (const child of [...children].reverse()) await child.stop();
+    return summarize(workedMs, { ...policy }, [...clientReports.values()], brokerReport);
+  } finally {
+    await Promise.all([...children].map((child) => child.stop()));
+    await rm(directory, { recursive: true, force: true });
+    view?.end();
+  }
+}
+
+/** Prints the summary as the options say. */
+export function printSummary(summary: DemoSummary, json: boolean): void {
+  process.stdout.write(json ? `${JSON.stringify(summary, null, 2)}\n` : `\n${renderSummary(summary, pc)}\n`);
+}

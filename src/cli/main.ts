@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import pc from 'picocolors';
+import { runBroker } from './broker/runBroker';
+import { printSummary, runDemo } from './demo/runDemo';
+import { parseCount, parseDuration, parsePolicy } from './optionParsers';
+import { shutdownSignal } from './shutdownSignal';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const MAX_CLIENTS = 256;
+
+function packageVersion(): string {
+  const file = join(__dirname, '..', '..', '..', 'package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+const program = new Command('handoff-controller')
+  .description(
+    'Hands clients\u2019 open connections to backend processes, and holds back from those that keep failing.',
+  )
+  .version(packageVersion())
+  .exitOverride()
+  .showHelpAfterError('(--help tells more)');
+
+program
+  .command('demo')
+  .description(
+    'Runs a real broker, backends that behave well and badly, and clients, and shows what happens.',
+  )
+  .addOption(
+    new Option('-d, --duration <time>', 'how long clients are at work')
+      .argParser(parseDuration)
+      .default(10_000, '10s'),
+  )
+  .addOption(
+    new Option('-c, --clients <n>', `clients at a time, up to ${MAX_CLIENTS}`)
+      .argParser(parseCount(MAX_CLIENTS))
+      .default(8),
+  )
+  .addOption(
+    new Option('-p, --policy <n/time>', 'failed attempts per window')
+      .argParser(parsePolicy)
+      .default(parsePolicy('8/30s'), '8/30s'),
+  )
+  .option('--json', 'print one JSON object and nothing else', false)
+  .action(async ({ duration, clients, policy, json }) => {
+    const signal = shutdownSignal();
+    const summary = await runDemo({ durationMs: duration, clients, policy, json, signal });
+    printSummary(summary, json);
+    if (summary.clientErrors > 0 || summary.bytesLost > 0) process.exitCode = EXIT_FAILED;
+  });
+
+program
+  .command('broker')
+  .description('Runs a broker until SIGINT or SIGTERM.')
+  .requiredOption('--config <file>', 'JSON file with socketPath, services and the like (docs/operations.md)')
+  .option('--check', 'check the configuration and end', false)
+  .option('--json', 'log one JSON object a line', false)
+  .action(async ({ config, check, json }) => {
+    await runBroker({ config, check, json, signal: shutdownSignal() });
+  });
+
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Commander has printed it.
+      process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+      return;
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`${pc.createColors(process.stderr.isTTY).red('error:')} ${message}\n`);
+    process.exitCode = EXIT_FAILED;
+  }
+}
+
+void main();

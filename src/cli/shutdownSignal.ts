@@ -1,0 +1,13 @@
+const EXIT_ON_SECOND_SIGNAL = 130;
+
+/** Aborts on the first SIGINT or SIGTERM, so that work can end cleanly. A second one ends the process at once. */
+export function shutdownSignal(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(EXIT_ON_SECOND_SIGNAL);
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return controller.signal;
+}
