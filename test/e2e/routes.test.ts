@@ -11,10 +11,11 @@ describe.each([
   ['handedOff', true],
   ['reconnected', false],
 ] as const)('a %s connection', (route, handoff) => {
-  const brokers = new TestBrokers();
+  let brokers: TestBrokers;
   let broker: Broker;
 
   beforeAll(async () => {
+    brokers = new TestBrokers();
     broker = await brokers.start({
       services: ['echo', 'info', 'http', 'throw'].map((mode) => fixtureService(mode, { name: mode })),
     });

@@ -8,11 +8,12 @@ import { readAll } from './support/readAll';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
 
 describe('what a broker answers to', () => {
-  const brokers = new TestBrokers();
+  let brokers: TestBrokers;
   let broker: Broker;
   let fdsBefore: number;
 
   beforeAll(async () => {
+    brokers = new TestBrokers();
     broker = await brokers.start({
       helloTimeoutMs: 60,
       services: ['1.0.0', '1.4.2', '2.0.0', '3.0.0-rc.1'].map((version) =>
