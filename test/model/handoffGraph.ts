@@ -1,5 +1,12 @@
 import { getAdjacencyMap, getShortestPaths } from '@xstate/graph';
-import { type ActorLogic, type ActorSystem, initialTransition, type Snapshot, transition } from 'xstate';
+import {
+  type ActorLogic,
+  type ActorSystem,
+  createActor,
+  initialTransition,
+  type Snapshot,
+  transition,
+} from 'xstate';
 import {
   type BackendHandoffEvent,
   type BackendHandoffSnapshot,
@@ -115,30 +122,67 @@ function nameOf({ chart, inFlight }: GraphState): string {
   return JSON.stringify([chart.value, failedAttempts, attemptsInFlight, inFlight]);
 }
 
-const options = { events: eventsIn, serializeState: nameOf };
+/** Which of a state's events the outside can really send. */
+export type EventFilter = (state: GraphState, event: OutsideEvent) => boolean;
+
+const anyEvent: EventFilter = () => true;
+
+function optionsFor(filter: EventFilter) {
+  return {
+    events: (state: GraphState) => eventsIn(state).filter((event) => filter(state, event)),
+    serializeState: nameOf,
+  };
+}
 
 /** Every state of the graph by name, with its edges. */
-function adjacency(): [name: string, edges: GraphStep[]][] {
+function adjacency(filter: EventFilter): [name: string, edges: GraphStep[]][] {
   // Its keys are branded strings, which hides its values from `Object.values`.
-  const map: object = getAdjacencyMap(logic, options);
+  const map: object = getAdjacencyMap(logic, optionsFor(filter));
   const nodes: { state: GraphState; transitions: Record<string, GraphStep> }[] = Object.values(map);
   return nodes.map(({ state, transitions }) => [nameOf(state), Object.values(transitions)]);
 }
 
+/** The chart's own transitions and states that a path goes through. */
+export function visitedBy(path: GraphPath): Set<object> {
+  const visited = new Set<object>();
+  let chart = initial.chart;
+  const visit = (event: OutsideEvent): void => {
+    const actor = createActor(backendHandoff, {
+      snapshot: chart,
+      input: chart.context,
+      inspect: (inspected) => {
+        if (inspected.type !== '@xstate.microstep') return;
+        for (const one of inspected._transitions) visited.add(one);
+        if ('_nodes' in inspected.snapshot) {
+          for (const node of inspected.snapshot._nodes as object[]) visited.add(node);
+        }
+      },
+    });
+    actor.start();
+    actor.send(event as BackendHandoffEvent);
+    chart = actor.getSnapshot();
+    actor.stop();
+  };
+  for (const { event } of path) visit(event);
+  return visited;
+}
+
 /** The shortest path to every state of the graph. */
-export function shortestPaths(): GraphPath[] {
-  return getShortestPaths(logic, options).map(({ steps }) =>
+export function shortestPaths(filter = anyEvent): GraphPath[] {
+  return getShortestPaths(logic, optionsFor(filter)).map(({ steps }) =>
     // The first step stands for the start.
     steps.slice(1).map(({ event, state }) => ({ event, state })),
   );
 }
 
 /** For every edge of the graph, the shortest path to its source and then the edge. */
-export function edgePaths(): GraphPath[] {
+export function edgePaths(filter = anyEvent): GraphPath[] {
   const toState = new Map(
-    getShortestPaths(logic, options).map((path) => [nameOf(path.state), path.steps.slice(1)]),
+    getShortestPaths(logic, optionsFor(filter)).map((path) => [nameOf(path.state), path.steps.slice(1)]),
   );
-  return adjacency().flatMap(([name, edges]) => edges.map((edge) => [...(toState.get(name) ?? []), edge]));
+  return adjacency(filter).flatMap(([name, edges]) =>
+    edges.map((edge) => [...(toState.get(name) ?? []), edge]),
+  );
 }
 
 /**
@@ -147,7 +191,7 @@ export function edgePaths(): GraphPath[] {
  */
 export function longPaths(maxSteps: number, maxPaths: number): GraphPath[] {
   const nextOf = new Map(
-    adjacency().map(([name, edges]) => [
+    adjacency(anyEvent).map(([name, edges]) => [
       name,
       [...new Map(edges.map((edge) => [nameOf(edge.state), edge]))].filter(([next]) => next !== name),
     ]),
