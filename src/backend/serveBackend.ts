@@ -195,14 +195,17 @@ class BackendService implements ServedBackend {
     }
     this.#unansweredHandoffs += 1;
     this.#writeReady(socket, (error) => {
-      this.#unansweredHandoffs -= 1;
       if (error === undefined) {
         this.#give(socket, info, toBuffer(message.earlyData), swallow);
-        this.#tell({ handoffController: PROTOCOL_VERSION, type: 'ack', token });
-      } else {
-        refuse('clientLeft');
+        // Behind what the application does with the early data: its client waits for that, and nobody for this.
+        setImmediate(() => {
+          this.#tell({ handoffController: PROTOCOL_VERSION, type: 'ack', token });
+          this.#onHandoffAnswered();
+        });
+        return;
       }
-      this.#answerSyncs();
+      refuse('clientLeft');
+      this.#onHandoffAnswered();
     });
   }
 
@@ -341,6 +344,11 @@ class BackendService implements ServedBackend {
       this.#report(error);
       return 'integrity';
     }
+  }
+
+  #onHandoffAnswered(): void {
+    this.#unansweredHandoffs -= 1;
+    this.#answerSyncs();
   }
 
   #answerSyncs(): void {

@@ -22,6 +22,8 @@ export interface ProcessExit {
 
 /** What a {@link BackendProcess} tells its owner. */
 export interface BackendProcessListener extends TransferQueueListener {
+  /** The process has left this broker by itself: nothing can be passed to it any more. What it has it may bring to an end. */
+  onLeft(): void;
   /** The process is gone and its transfers are settled. Called once. */
   onExit(exit: ProcessExit): void;
 }
@@ -135,9 +137,9 @@ export class BackendProcess {
     if (this.#exit !== undefined) {
       this.#finish();
     } else if (!this.#isStopping) {
-      // Without a channel it's no backend of this broker any more.
       this.#isStopping = true;
-      this.#terminate();
+      this.#killTimer = setTimeout(() => this.#terminate(), this.#stopTimeoutMs);
+      this.#listener.onLeft();
     }
   };
 

@@ -110,6 +110,8 @@ interface Request {
   readonly hello: FrameOf<'hello'>;
   readonly earlyData: Buffer;
   readonly canHandOff: boolean;
+  /** One for all of the connection's routes, or its claim could outlive one and not the other. */
+  readonly stamp: number;
 }
 
 /**
@@ -400,7 +402,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#connections.set(socket, undefined);
     switch (result.type) {
       case 'hello':
-        this.#route({ socket, ...result });
+        this.#route({ socket, ...result, stamp: monotonicNow() });
         return;
       case 'invalid':
         this.#sendError(socket, result.error.code, result.error.message, false);
@@ -467,7 +469,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
   #attempt(request: Request, backend: ManagedBackend, target: BackendTarget): void {
     const { queue, identity } = target;
-    const { socket, hello, earlyData } = request;
+    const { socket, hello, earlyData, stamp } = request;
     const { maxTransfers, maxTransfersPerBackend, transport } = this.#options;
     if (
       queue === undefined ||
@@ -487,7 +489,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       new Transfer({
         socket,
         connectionId: hello.id,
-        stamp: monotonicNow(),
+        stamp,
         earlyData,
         backend: identity.backend,
         endpoint: identity.endpoint,
@@ -563,7 +565,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         reason,
         backend: identity.backend,
         endpoint: identity.endpoint,
-        stamp: monotonicNow(),
+        stamp: request.stamp,
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       }),
     );

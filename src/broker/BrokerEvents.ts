@@ -43,7 +43,7 @@ export interface BackendExitEvent {
   /** Null for a signal, for an adopted process, and for one that couldn't be started. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Milliseconds until it's started anew. Left out if it isn't. */
+  /** Milliseconds from the loss of the process to the start of its successor. Left out if there is none. */
   readonly restartInMs?: number;
 }
 

@@ -63,6 +63,8 @@ export class ManagedBackend {
   readonly #options: ManagedBackendOptions;
   #state: BackendProcessState = 'restarting';
   #running: Running = { type: 'none' };
+  // Processes that are cut off, by their end or by themselves, and in how many milliseconds their successor was to start.
+  readonly #leaving = new Map<BackendProcess, number | undefined>();
   #failedStarts = 0;
   #readyAt = 0;
   #restartTimer: NodeJS.Timeout | undefined;
@@ -156,8 +158,18 @@ export class ManagedBackend {
               backend: this.key,
             });
           },
+          onLeft: () => {
+            if (!isReady || this.#running.type !== 'own' || this.#running.process !== backendProcess) return;
+            this.#running = { type: 'none' };
+            this.#leaving.set(backendProcess, this.#restartLater());
+          },
           onExit: (exit) => {
             clearTimeout(timer);
+            const restartInMs = this.#leaving.get(backendProcess);
+            if (this.#leaving.delete(backendProcess)) {
+              this.#tellExit(backendProcess, exit, restartInMs);
+              return;
+            }
             const isCurrent = this.#running.type === 'own' && this.#running.process === backendProcess;
             if (isCurrent) this.#running = { type: 'none' };
             if (!isReady) {
@@ -219,7 +231,7 @@ export class ManagedBackend {
   async stop(): Promise<void> {
     this.#state = 'stopping';
     clearTimeout(this.#restartTimer);
-    await this.#stopRunning();
+    await Promise.all([this.#stopRunning(), ...[...this.#leaving.keys()].map((leaving) => leaving.stop())]);
     this.#state = 'stopped';
   }
 
@@ -234,6 +246,7 @@ export class ManagedBackend {
     this.#state = 'stopped';
     this.#running = { type: 'none' };
     running.process.leave();
+    for (const leaving of this.#leaving.keys()) leaving.leave();
     return adoptable;
   }
 
@@ -275,13 +288,16 @@ export class ManagedBackend {
 
   #onExit(backendProcess: BackendProcess, exit: ProcessExit): void {
     if (performance.now() - this.#readyAt >= STABLE_MS) this.#failedStarts = 0;
-    const restartInMs = this.#restartLater();
+    this.#tellExit(backendProcess, exit, this.#restartLater());
+  }
+
+  #tellExit(backendProcess: BackendProcess, { code, signal }: ProcessExit, restartInMs?: number): void {
     this.#options.onExit({
       backend: this.key,
       pid: backendProcess.pid,
       adopted: false,
-      code: exit.code,
-      signal: exit.signal,
+      code,
+      signal,
       ...(restartInMs === undefined ? {} : { restartInMs }),
     });
   }

@@ -208,6 +208,23 @@ describe('a broker', () => {
     expect(broker.stats().errors.backendUnavailable).toBeGreaterThan(0);
   });
 
+  it('replaces a backend that leaves by itself, and lets it bring to an end what it has', async () => {
+    const broker = await brokers.start({
+      services: [fixtureService('leaves', { marker: brokers.path('marker') })],
+    });
+    const pid = broker.backends()[0]?.pid ?? 0;
+    const old = await connect({ socketPath: broker.socketPath, service: 'echo', allowHalfOpen: true });
+    const ready = new Promise((resolve) => broker.once('backendReady', resolve));
+    const exited = new Promise((resolve) => broker.once('backendExit', resolve));
+    process.kill(pid, 'SIGUSR2');
+    await ready;
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    expect(isAlive(pid)).toBe(true);
+    old.socket.end('still there');
+    expect(String(await readAll(old.socket))).toBe('still there');
+    expect(await exited).toMatchObject({ pid, code: 0, signal: null });
+  });
+
   it('turns away more connections than it may have, and takes them later', async () => {
     const broker = await brokers.start({ maxConnections: 1 });
     const idle = connectSocket(broker.socketPath);
@@ -251,6 +268,7 @@ describe('a broker', () => {
     // In a process of its own, since the error isn't to be caught.
     const child = fork(join(__dirname, '../fixtures/throwingListener.ts'), [brokers.path('broker.sock')], {
       execArgv: ['-r', require.resolve('ts-node/register/transpile-only')],
+      env: process.env,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const [result] = await new Promise<unknown[]>((resolve) =>
@@ -351,6 +369,8 @@ describe('a broker', () => {
       const socketPath = brokers.path('broker.sock');
       const child = fork(join(__dirname, '../fixtures/killedBroker.ts'), [socketPath, brokers.path('log')], {
         execArgv: ['-r', require.resolve('ts-node/register/transpile-only')],
+        env: process.env,
+        env: process.env,
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       });
       const [adopt] = await new Promise<unknown[]>((resolve) =>

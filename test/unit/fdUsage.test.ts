@@ -1,0 +1,11 @@
+import { createFdPressureCheck, openFdCount, softFdLimit } from '../../src/broker/fdUsage';
+
+describe('the use of descriptors', () => {
+  it('is under the limit, and both are known on Linux', () => {
+    const count = openFdCount();
+    const limit = softFdLimit();
+    expect(count === undefined).toBe(process.platform !== 'linux');
+    if (count !== undefined && limit !== undefined) expect(count).toBeLessThan(limit);
+    expect(createFdPressureCheck()()).toBe(false);
+  });
+});
