@@ -1,9 +1,9 @@
-import { rmdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { FrameOf } from '../wire/frame';
 import type { AdoptableBackend } from './BrokerOptions';
-import { isOwnDirectory } from './endpointDirectory';
+import { removeEndpointDirectory } from './endpointDirectory';
 import { probeBackend } from './probeBackend';
 
 const PROBE_TIMEOUT_MS = 2000;
@@ -108,13 +108,7 @@ function differenceOf(expected: AdoptableBackend, found: FrameOf<'identity'>): s
 function removeSocket(endpoint: string): void {
   if (process.platform === 'win32') return;
   rmSync(endpoint, { force: true });
-  const directory = dirname(endpoint);
-  if (!isOwnDirectory(directory)) return;
-  try {
-    rmdirSync(directory);
-  } catch {
-    // Another backend has its socket there.
-  }
+  removeEndpointDirectory(dirname(endpoint));
 }
 
 function signal(pid: number, name: NodeJS.Signals): boolean {

@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { maxSatisfying, validRange } from 'semver';
 import {
@@ -20,7 +19,7 @@ import { BrokerError } from './BrokerError';
 import type { BrokerEvents, TransferEvent } from './BrokerEvents';
 import type { AdoptableBackend, AttemptRequest } from './BrokerOptions';
 import type { CheckedBrokerOptions } from './checkBrokerOptions';
-import { createEndpointDirectory } from './endpointDirectory';
+import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
 import { listenOnPath } from './listenOnPath';
 import { type BackendProcessState, type BackendTarget, ManagedBackend } from './ManagedBackend';
 import { type HelloResult, readHello } from './readHello';
@@ -313,10 +312,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
     for (const socket of this.#connections.keys()) socket.destroy();
     await closed;
     this.controller.dispose();
-    // Backends that were left running have their sockets there.
-    if (this.#options.endpointDirectory === undefined && adopt.length === 0) {
-      rmSync(this.#endpointDirectory, { recursive: true, force: true });
-    }
+    // Backends that were left running may have their sockets there.
+    if (this.#options.endpointDirectory === undefined) removeEndpointDirectory(this.#endpointDirectory);
     return { adopt, snapshot };
   }
 

@@ -1,15 +1,20 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
-const prefix = (): string => join(tmpdir(), 'handoff-');
+const PREFIX = 'handoff-';
 
 /** Makes a new directory for backends' sockets, for its owner only. */
 export function createEndpointDirectory(): string {
-  return mkdtempSync(prefix());
+  return mkdtempSync(join(tmpdir(), PREFIX));
 }
 
-/** Whether {@link createEndpointDirectory} made it, in this process or an earlier one. */
-export function isOwnDirectory(directory: string): boolean {
-  return directory.startsWith(prefix());
+/** Removes a directory if {@link createEndpointDirectory} may have made it, here or in an earlier broker, and it's empty. */
+export function removeEndpointDirectory(directory: string): void {
+  if (!basename(directory).startsWith(PREFIX)) return;
+  try {
+    rmdirSync(directory);
+  } catch {
+    // Another backend has its socket there, or somebody else was faster.
+  }
 }

@@ -268,7 +268,6 @@ describe('a broker', () => {
     // In a process of its own, since the error isn't to be caught.
     const child = fork(join(__dirname, '../fixtures/throwingListener.ts'), [brokers.path('broker.sock')], {
       execArgv: ['-r', require.resolve('ts-node/register/transpile-only')],
-      env: process.env,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const [result] = await new Promise<unknown[]>((resolve) =>
@@ -369,15 +368,13 @@ describe('a broker', () => {
       const socketPath = brokers.path('broker.sock');
       const child = fork(join(__dirname, '../fixtures/killedBroker.ts'), [socketPath, brokers.path('log')], {
         execArgv: ['-r', require.resolve('ts-node/register/transpile-only')],
-        env: process.env,
-        env: process.env,
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       });
       const [adopt] = await new Promise<unknown[]>((resolve) =>
         child.once('message', (...all) => resolve(all)),
       );
       const [survivor, mortal] = adopt as AdoptableBackend[];
-      brokers.pids.add(survivor?.pid ?? 0).add(mortal?.pid ?? 0);
+      for (const each of adopt as AdoptableBackend[]) brokers.watch(each);
       child.kill('SIGKILL');
       await eventually(() => !isAlive(mortal?.pid ?? 0));
       const broker = await brokers.start({

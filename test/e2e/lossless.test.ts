@@ -62,7 +62,7 @@ function runClient(socketPath: string, seed: number): Promise<LosslessReport> {
   const child = fork(
     join(__dirname, '../fixtures/clients/losslessClient.ts'),
     [socketPath, String(CONNECTIONS_PER_CLIENT), String(CONCURRENCY), String(seed)],
-    { execArgv: ['-r', require.resolve('ts-node/register/transpile-only')], env: process.env },
+    { execArgv: ['-r', require.resolve('ts-node/register/transpile-only')] },
   );
   return new Promise((resolve, reject) => {
     let report: LosslessReport | undefined;

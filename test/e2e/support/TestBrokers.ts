@@ -1,6 +1,6 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Broker, type BrokerOptions, type BrokerService, createBroker } from '../../../src/broker';
 
 const FIXTURES = resolve(__dirname, '../../fixtures/backends');
@@ -37,14 +37,9 @@ export function isAlive(pid: number): boolean {
 export class TestBrokers {
   readonly directory = mkdtempSync(join(tmpdir(), 'hc-test-'));
   readonly pids = new Set<number>();
-  readonly #tmpdirBefore = tmpdir();
+  readonly #directories = new Set<string>();
   readonly #brokers: Broker[] = [];
   #files = 0;
-
-  constructor() {
-    // So that what a broker leaves there is seen, and is this test's.
-    Object.assign(process.env, { TMPDIR: this.directory });
-  }
 
   /** A path that no other caller gets. */
   path(name = 'file'): string {
@@ -59,9 +54,15 @@ export class TestBrokers {
       ...options,
     });
     this.#brokers.push(broker);
-    for (const { pid } of broker.backends()) if (pid !== undefined) this.pids.add(pid);
-    broker.on('backendReady', ({ pid }) => this.pids.add(pid));
+    for (const backend of broker.adoptableBackends()) this.watch(backend);
+    broker.on('backendReady', (backend) => this.watch(backend));
     return broker;
+  }
+
+  /** Nothing of this process may be left at the end. */
+  watch({ pid, endpoint }: { readonly pid: number; readonly endpoint: string }): void {
+    this.pids.add(pid);
+    this.#directories.add(dirname(endpoint));
   }
 
   /** Stops everything; returns what shouldn't be there any more. */
@@ -72,9 +73,9 @@ export class TestBrokers {
     }
     await Promise.all(this.#brokers.splice(0).map((broker) => broker.stop()));
     const left = [...this.pids].filter(isAlive).map((pid) => `process ${pid}`);
-    const files = readdirSync(this.directory).filter((name) => /\.sock$|^handoff-/.test(name));
+    const files = readdirSync(this.directory).filter((name) => name.endsWith('.sock'));
     rmSync(this.directory, { recursive: true, force: true });
-    Object.assign(process.env, { TMPDIR: this.#tmpdirBefore });
-    return [...left, ...files];
+    const directories = [...this.#directories].filter((directory) => existsSync(directory));
+    return [...left, ...files, ...directories];
   }
 }

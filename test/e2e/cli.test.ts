@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from '../../src/client';
+import { readBytes } from './support/readAll';
+import { isAlive } from './support/TestBrokers';
+
+const MAIN = join(__dirname, '..', '..', 'dist', 'src', 'cli', 'main.js');
+const BACKEND = join(__dirname, '..', '..', 'dist', 'src', 'cli', 'demo', 'demoBackend.js');
+
+class Command {
+  readonly child: ChildProcess;
+  stdout = '';
+  stderr = '';
+  readonly #closed: Promise<unknown>;
+
+  constructor(args: readonly string[], temporary: string) {
+    this.child = spawn(process.execPath, [MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TMPDIR: temporary },
+    });
+    this.#closed = once(this.child, 'close');
+    this.child.stdout?.on('data', (chunk) => {
+      this.stdout += chunk;
+    });
+    this.child.stderr?.on('data', (chunk) => {
+      this.stderr += chunk;
+    });
+  }
+
+  async printed(text: string): Promise<void> {
+    while (!`${this.stdout}${this.stderr}`.includes(text)) {
+      await Promise.race([
+        once(this.child.stdout as NodeJS.ReadableStream, 'data'),
+        once(this.child.stderr as NodeJS.ReadableStream, 'data'),
+        this.#closed.then(() => {
+          throw new Error(`The command ended before it printed ${text}:\n${this.stdout}${this.stderr}`);
+        }),
+      ]);
+    }
+  }
+
+  async ended(): Promise<number | null> {
+    await this.#closed;
+    return this.child.exitCode;
+  }
+}
+
+describe('the command', () => {
+  let temporary = '';
+
+  beforeEach(() => {
+    temporary = mkdtempSync(join(tmpdir(), 'hc-cli-'));
+  });
+
+  afterEach(() => rmSync(temporary, { recursive: true, force: true }));
+
+  const run = (...args: string[]) => new Command(args, temporary);
+
+  it('demo --json prints one object: no error, no byte lost, and every reason that the scenario is made for', async () => {
+    const command = run('demo', '--duration', '4s', '--json');
+    expect(await command.ended()).toBe(0);
+    const summary = JSON.parse(command.stdout);
+    expect(summary).toMatchObject({ clientErrors: 0, bytesLost: 0 });
+    expect(summary.bytesSent).toBeGreaterThan(0);
+    expect(summary.bytesReceived).toBe(summary.bytesSent);
+    for (const reason of [
+      'clientUnsupported',
+      'servicePolicyDisabled',
+      'permissionDenied',
+      'backendAckTimeout',
+      'failedAttemptRateLimited',
+    ]) {
+      expect(summary.reconnected[reason]).toBeGreaterThan(0);
+    }
+    const reconnected = Object.values<number>(summary.reconnected).reduce((sum, count) => sum + count, 0);
+    expect(summary.handedOff).toBeGreaterThan(100);
+    expect(summary.handedOff + reconnected).toBe(summary.connections);
+    // Neither a process nor a socket is left.
+    for (const { pid } of summary.backends) expect(isAlive(pid)).toBe(false);
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  it('demo ends cleanly on SIGINT', async () => {
+    const command = run('demo', '--duration', '1h');
+    await command.printed('rateLimited');
+    command.child.kill('SIGINT');
+    expect(await command.ended()).toBe(0);
+    expect(command.stdout).toContain('lost 0 bytes');
+    expect(command.stdout).not.toContain('\u001b');
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  it.each([
+    [['demo', '--duration', '10'], 'not a duration'],
+    [['demo', '--clients', '0'], 'not an integer from 1 to 256'],
+    [['demo', '--policy', '8'], 'not a policy'],
+    [['demo', '--policy', '8/'], 'not a policy'],
+    [['demo', '--speed'], 'unknown option'],
+    [['broker'], "required option '--config"],
+    [['dance'], 'unknown command'],
+  ])('%p is a mistake that it names, with exit status 2', async (args, message) => {
+    const command = run(...args);
+    expect(await command.ended()).toBe(2);
+    expect(command.stderr).toContain(message);
+    expect(command.stdout).toBe('');
+  });
+
+  it('--help says what there is', async () => {
+    const command = run('demo', '--help');
+    expect(await command.ended()).toBe(0);
+    for (const option of ['--duration', '--clients', '--policy', '--json'])
+      expect(command.stdout).toContain(option);
+  });
+
+  describe('broker', () => {
+    const write = (config: unknown): string => {
+      const file = join(temporary, 'broker.json');
+      writeFileSync(file, typeof config === 'string' ? config : JSON.stringify(config));
+      return file;
+    };
+    const good = { socketPath: 'b.sock', services: [{ name: 'echo', version: '1.0.0', module: BACKEND }] };
+
+    it('serves until SIGTERM, and leaves nothing behind', async () => {
+      const command = run('broker', '--config', write(good));
+      await command.printed('listening');
+      const { socket, route } = await connect({
+        socketPath: join(temporary, 'b.sock'),
+        service: 'echo',
+        earlyData: 'hi',
+      });
+      expect(route).toBe('handedOff');
+      expect(String(await readBytes(socket, 2))).toBe('hi');
+      socket.destroy();
+      command.child.kill('SIGTERM');
+      expect(await command.ended()).toBe(0);
+      expect(command.stdout).toBe('');
+      expect(readdirSync(temporary)).toEqual(['broker.json']);
+    });
+
+    it('--check tells whether the configuration is right, and starts nothing', async () => {
+      const command = run('broker', '--config', write(good), '--check', '--json');
+      expect(await command.ended()).toBe(0);
+      expect(JSON.parse(command.stdout)).toMatchObject({ valid: true });
+    });
+
+    it.each([
+      ['not JSON', '{', /broker\.json is not JSON/],
+      ['no services', { socketPath: 'b.sock' }, /services/],
+      ['an unknown field', { ...good, polcy: {} }, /polcy/],
+      ['a bad count', { ...good, maxTransfers: 0 }, /maxTransfers/],
+      [
+        'a bad version',
+        { ...good, services: [{ name: 'a', version: 'one', module: BACKEND }] },
+        /version.*one/,
+      ],
+      [
+        'a module that is not there',
+        { ...good, services: [{ name: 'a', version: '1.0.0', module: 'gone.js' }] },
+        /gone\.js/,
+      ],
+    ])('with %s fails with status 1 and says why', async (_, config, message) => {
+      const command = run('broker', '--config', write(config));
+      expect(await command.ended()).toBe(1);
+      expect(command.stderr).toMatch(message);
+    });
+
+    it('says so when the file is not there', async () => {
+      const command = run('broker', '--config', join(temporary, 'none.json'));
+      expect(await command.ended()).toBe(1);
+      expect(command.stderr).toMatch(/none\.json/);
+    });
+  });
+});
