@@ -4,24 +4,30 @@ import { stripVTControlCharacters } from 'node:util';
 
 /** How often a view that can't be redrawn is printed. */
 const PLAIN_EVERY_MS = 2_000;
+/** The width of a view that isn't on a terminal. */
+const PLAIN_WIDTH = 160;
 
 /** A text that changes: redrawn in place on a terminal, printed now and then elsewhere. */
 export class LiveView {
   #lines = 0;
   #printedAt = Number.NEGATIVE_INFINITY;
-  #last: (() => string) | undefined;
+  #last: ((width: number) => string) | undefined;
 
   constructor(readonly stream: NodeJS.WriteStream & Partial<Pick<WriteStream, 'isTTY'>>) {}
 
-  show(render: () => string): void {
+  show(render: (width: number) => string): void {
     this.#last = render;
-    if (this.stream.isTTY) this.#redraw(render());
-    else if (performance.now() - this.#printedAt >= PLAIN_EVERY_MS) this.#print(render());
+    if (this.stream.isTTY) this.#redraw(render(this.#width));
+    else if (performance.now() - this.#printedAt >= PLAIN_EVERY_MS) this.#print(render(PLAIN_WIDTH));
   }
 
   /** Leaves the last text on the screen. */
   end(): void {
-    if (!this.stream.isTTY && this.#last) this.#print(this.#last());
+    if (!this.stream.isTTY && this.#last) this.#print(this.#last(PLAIN_WIDTH));
+  }
+
+  get #width(): number {
+    return this.stream.columns || 80;
   }
 
   #redraw(text: string): void {
@@ -30,11 +36,10 @@ export class LiveView {
       cursorTo(this.stream, 0);
     }
     clearScreenDown(this.stream);
-    const width = this.stream.columns || 80;
     // A line that wraps would count twice.
     const lines = text.split('\n');
     this.#lines = lines.reduce(
-      (sum, line) => sum + Math.max(1, Math.ceil(stripVTControlCharacters(line).length / width)),
+      (sum, line) => sum + Math.max(1, Math.ceil(stripVTControlCharacters(line).length / this.#width)),
       0,
     );
     this.stream.write(`${text}\n`);

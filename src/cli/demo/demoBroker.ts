@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBroker } from '../../broker';
 import type { DemoBrokerReport, DemoBrokerStart, DemoReady, DemoStop } from './demoMessages';
@@ -34,7 +35,9 @@ async function start({ socketPath, endpointDirectory, policy }: DemoBrokerStart)
     clearInterval(timer);
     if (process.connected) report();
     await broker.stop();
-    if (process.connected) process.disconnect();
+    // Who made the directory is gone.
+    if (!process.connected) await rm(endpointDirectory, { recursive: true, force: true });
+    else process.disconnect();
   };
   process.on('message', ({ type }: DemoStop) => {
     if (type === 'stop') void stop();

@@ -24,13 +24,25 @@ const BARE = {
   middle: '  ',
 };
 
-function plainTable(head: string[], aligned: ('left' | 'right')[], colors: Colors) {
+function plainTable(
+  head: string[],
+  columns: readonly ('left' | 'right')[],
+  colors: Colors,
+  widths: number[] = [],
+) {
   return new Table({
     head: head.map((text) => colors.dim(text)),
     chars: BARE,
-    colAligns: aligned,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 1 },
+    colAligns: [...columns],
+    colWidths: widths,
+    wordWrap: true,
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
   });
+}
+
+/** The table's text; a line ends with its last visible character. */
+function textOf(table: Table.Table): string {
+  return table.toString().replace(/[ ]+$/gm, '');
 }
 
 function stateText(state: BackendStatus['state'], colors: Colors): string {
@@ -46,45 +58,51 @@ function stateText(state: BackendStatus['state'], colors: Colors): string {
   }
 }
 
-function routesText({ routes }: BackendStatus): string {
-  const reasons = Object.entries(routes.reconnected).map(([reason, count]) => `${count} ${reason}`);
-  return reasons.join(', ') || '-';
+const STATE_WIDTH = 'rateLimited'.length;
+const NUMBER_WIDTHS = ['attempts', 'failures', 'retry after', 'handed off'].map(({ length }) => length);
+/** Below this there is no room for the reasons: the total alone is shown. */
+const MIN_REASONS_WIDTH = 36;
+
+function reconnectedText({ routes }: BackendStatus, showReasons: boolean): string {
+  const entries = Object.entries(routes.reconnected);
+  if (!showReasons) return String(entries.reduce((sum, [, count]) => sum + count, 0));
+  return entries.map(([reason, count]) => `${count} ${reason}`).join(', ') || '-';
 }
 
-/** The live table: a row for each backend. */
+/** The live table: a row for each backend, at most `width` columns wide where that is possible. */
 export function renderBackends(
   backends: readonly BackendStatus[],
   maxFailures: number,
+  width: number,
   colors: Colors,
 ): string {
+  const names = backends.map(({ backend }) => backendDisplayName(backend));
+  const widths = [
+    Math.max(...names.map(({ length }) => length), 'backend'.length),
+    STATE_WIDTH,
+    ...NUMBER_WIDTHS,
+  ];
+  const left = width - widths.reduce((sum, one) => sum + one + BARE.middle.length, 0);
+  const showReasons = left >= MIN_REASONS_WIDTH;
   const table = plainTable(
-    [
-      'backend',
-      'chart state',
-      'attempts',
-      'in flight',
-      'failures',
-      'retry after',
-      'handed off',
-      'reconnected, by reason',
-    ],
-    ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'left'],
+    ['backend', 'chart state', 'attempts', 'failures', 'retry after', 'handed off', 'reconnected'],
+    ['left', 'left', 'right', 'right', 'right', 'right', showReasons ? 'left' : 'right'],
     colors,
+    [...widths, showReasons ? left : 'reconnected'.length],
   );
-  for (const status of backends) {
+  for (const [index, status] of backends.entries()) {
     const { window, state } = status;
     table.push([
-      backendDisplayName(status.backend),
+      names[index],
       stateText(state, colors),
       status.attempts,
-      status.inFlight,
       `${window?.failedAttempts ?? 0}/${maxFailures}`,
       window && state === 'rateLimited' ? `${(window.remainingMs / 1_000).toFixed(1)} s` : '-',
       status.routes.handedOff,
-      routesText(status),
+      reconnectedText(status, showReasons),
     ]);
   }
-  return table.toString();
+  return textOf(table);
 }
 
 function bytes(count: number): string {
@@ -110,7 +128,7 @@ export function renderSummary(summary: DemoSummary, colors: Colors): string {
       ? colors.green('No client saw an error, and every byte came back once and in order.')
       : colors.red('Clients saw errors or lost bytes: see above.');
   return [
-    table.toString(),
+    textOf(table),
     '',
     `sent ${bytes(summary.bytesSent)}, came back ${bytes(summary.bytesReceived)}, lost ${bytes(summary.bytesLost)}`,
     verdict,

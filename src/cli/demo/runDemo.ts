@@ -107,7 +107,7 @@ export async function runDemo({
       if (report.type === 'clients') clientReports.set(child, report);
       if (report.type !== 'broker') return;
       brokerReport = report;
-      view?.show(() => renderBackends(report.backends, policy.maxFailedAttemptsPerWindow, pc));
+      view?.show((width) => renderBackends(report.backends, policy.maxFailedAttemptsPerWindow, width, pc));
     });
     children.push(child);
     return child;
