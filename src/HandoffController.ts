@@ -1,4 +1,4 @@
-import { createActor, type InspectionEvent, type Observer } from 'xstate';
+import { type ActorRefLike, createActor, type InspectionEvent, type Observer } from 'xstate';
 import { type BackendHandoffState, backendHandoff, type HandoffFailure } from '../machines/backendHandoff';
 import {
   type BackendId,
@@ -94,6 +94,7 @@ export class HandoffController {
   readonly #observers = new Set<Partial<Observer<InspectionEvent>>>();
   /** Records whose actor somebody asked for, so that it outlives the inspection. */
   readonly #askedFor = new Set<BackendRecord>();
+  readonly #backends = new WeakMap<ActorRefLike, BackendId>();
   #disposed = false;
 
   /** @throws TypeError or RangeError a field of the policy or the clock is bad */
@@ -235,6 +236,11 @@ export class HandoffController {
     const record = this.#find(backend) ?? this.#create(backend);
     this.#askedFor.add(record);
     return record.actor ?? this.#startActor(backend, record);
+  }
+
+  /** The backend that an inspection event's actor is of. Undefined: it's none of this controller's actors. */
+  backendOf(actor: ActorRefLike): BackendId | undefined {
+    return this.#backends.get(actor);
   }
 
   /** The backends that it holds state for. */
@@ -419,6 +425,7 @@ export class HandoffController {
       inspect: this.#tellObservers,
     });
     record.actor = actor;
+    this.#backends.set(actor, backend);
     return actor.start();
   }
 

@@ -1,0 +1,89 @@
+import type { ChartState, ChartTransition } from './Chart';
+import type { BlockRow } from './ChartDrawing';
+
+/** Whether a transition is a line in its source's block: it goes nowhere, back to the source, or to a state within. */
+export function standsInBlock(transition: ChartTransition, source: ChartState): boolean {
+  return transition.targets.every((target) => target === source.id || isWithin(target, source));
+}
+
+function isWithin(id: string, state: ChartState): boolean {
+  return state.children.some((child) => child.id === id || isWithin(id, child));
+}
+
+/** What happens in a state without leaving it, as lines. Where several transitions compete, their order decides. */
+export function blockRows(state: ChartState): BlockRow[] {
+  const notes: BlockRow[] = [
+    ...state.invokes.map((text) => ({ kind: 'note', label: 'invoke', text }) as const),
+    ...state.entry.map((text) => ({ kind: 'note', label: 'entry', text }) as const),
+    ...state.exit.map((text) => ({ kind: 'note', label: 'exit', text }) as const),
+  ];
+  const groups = new Map<string, ChartTransition[]>();
+  for (const transition of state.transitions) {
+    groups.set(transition.event, [...(groups.get(transition.event) ?? []), transition]);
+  }
+  const rows = [...groups.values()].flatMap((group): BlockRow[] => {
+    const inBlock = group.filter((transition) => standsInBlock(transition, state));
+    const [first] = inBlock;
+    if (!first) return [];
+    if (group.length === 1) return [{ kind: 'transition', transition: first, order: undefined }];
+    return [
+      { kind: 'event', text: first.label },
+      ...inBlock.map(
+        (transition) => ({ kind: 'transition', transition, order: group.indexOf(transition) + 1 }) as const,
+      ),
+    ];
+  });
+  return [...notes, ...rows];
+}
+
+/** Above this many lines a block is broken in two columns: high blocks make high charts. */
+const MAX_COLUMN_ROWS = 8;
+
+/** A block's lines in columns. What belongs to one event stays together. */
+export function blockColumns(state: ChartState): readonly (readonly BlockRow[])[] {
+  const rows = blockRows(state);
+  if (rows.length === 0) return [];
+  if (rows.length <= MAX_COLUMN_ROWS || state.children.length === 0) return [rows];
+  const startsGroup = (row: BlockRow) => row.kind !== 'transition' || row.order === undefined;
+  const breaks = rows.flatMap((row, index) => (index > 0 && startsGroup(row) ? [index] : []));
+  const longer = (at: number) => Math.max(at, rows.length - at);
+  const at = breaks.reduce((best, place) => (longer(place) < longer(best) ? place : best), rows.length);
+  return at === rows.length ? [rows] : [rows.slice(0, at), rows.slice(at)];
+}
+
+/** Above this many characters an edge's text is broken: wide texts make wide charts. */
+const MAX_LABEL_CHARACTERS = 19;
+
+/** An edge's text: the event, then the guard. An eventless transition is all guard. */
+export function labelLines({ kind, label, guard }: ChartTransition): readonly LabelLine[] {
+  const lines = (text: string, isGuard: boolean) => breakText(text).map((line) => ({ text: line, isGuard }));
+  const guardLines = guard === undefined ? [] : lines(`[${guard}]`, true);
+  if (kind === 'always') return guard === undefined ? lines('always', true) : guardLines;
+  return [...lines(kind === 'after' ? `after ${label}` : label, false), ...guardLines];
+}
+
+export interface LabelLine {
+  readonly text: string;
+  readonly isGuard: boolean;
+}
+
+/** Breaks a long name between its words, in two of about the same length. */
+function breakText(text: string): string[] {
+  if (text.length <= MAX_LABEL_CHARACTERS) return [text];
+  const breaks = [...text.matchAll(/[a-z0-9](?=[A-Z])|[ .(_-](?=\w)/g)].map(({ index }) => index + 1);
+  if (breaks.length === 0) return [text];
+  const middle = text.length / 2;
+  const at = breaks.reduce((best, place) =>
+    Math.abs(place - middle) < Math.abs(best - middle) ? place : best,
+  );
+  return [...breakText(text.slice(0, at).trimEnd()), ...breakText(text.slice(at))];
+}
+
+/** A line's text, without the marks around it. */
+export function rowText(row: BlockRow): string {
+  if (row.kind === 'event') return row.text;
+  if (row.kind === 'note') return `${row.label} ${row.text}`;
+  const { transition, order } = row;
+  if (order !== undefined) return transition.guard ?? 'otherwise';
+  return transition.guard === undefined ? transition.label : `${transition.label} [${transition.guard}]`;
+}

@@ -1,0 +1,84 @@
+import type { Chart } from '../chart/Chart';
+import type { ChartFocus } from './ChartView';
+
+interface ChartCardProps {
+  readonly chart: Chart;
+  readonly focus: ChartFocus;
+  /** Of the chart. */
+  readonly width: number;
+  readonly height: number;
+  readonly scale: number;
+}
+
+const CARD_WIDTH = 300;
+
+/** What is known of the state or transition that the pointer or the focus is on. */
+export function ChartCard({ chart, focus, width, height, scale }: ChartCardProps) {
+  const cardWidth = CARD_WIDTH / scale;
+  const x = Math.max(0, Math.min(focus.x, width - cardWidth));
+  const above = focus.y > height * 0.6;
+  return (
+    <div
+      class="card"
+      role="tooltip"
+      style={{
+        left: `${x}px`,
+        ...(above
+          ? { bottom: `${height - focus.y + 6 / scale}px` }
+          : { top: `${focus.y + focus.height + 6 / scale}px` }),
+        width: `${CARD_WIDTH}px`,
+        transform: `scale(${1 / scale})`,
+        transformOrigin: above ? 'left bottom' : 'left top',
+      }}
+    >
+      <CardText chart={chart} focus={focus} />
+    </div>
+  );
+}
+
+function CardText({ chart, focus }: { readonly chart: Chart; readonly focus: ChartFocus }) {
+  if (focus.of.kind === 'state') {
+    const { id, description, tags, invokes } = focus.of.state;
+    return (
+      <>
+        <p class="card-title">{id}</p>
+        {description !== undefined && <p>{description}</p>}
+        <Facts facts={{ tags: tags.join(', '), invokes: invokes.join(', ') }} />
+      </>
+    );
+  }
+  const { label, kind, guard, description, actions, source, targets, reenter } = focus.of.transition;
+  const nameOf = (id: string) => chart.states.get(id)?.key ?? id;
+  return (
+    <>
+      <p class="card-title">
+        {kind === 'after' ? 'after ' : ''}
+        {label}
+        {guard !== undefined && <span class="guard"> [{guard}]</span>}
+      </p>
+      {description !== undefined && <p>{description}</p>}
+      <Facts
+        facts={{
+          from: nameOf(source),
+          to: targets.length === 0 ? 'stays' : targets.map(nameOf).join(', ') + (reenter ? ' (anew)' : ''),
+          does: actions.join(', '),
+        }}
+      />
+    </>
+  );
+}
+
+function Facts({ facts }: { readonly facts: Readonly<Record<string, string>> }) {
+  const known = Object.entries(facts).filter(([, text]) => text !== '');
+  if (known.length === 0) return null;
+  return (
+    <dl>
+      {known.map(([name, text]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{text}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,140 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { activeStates } from '../chart/activeStates';
+import type { ChartDrawing } from '../chart/ChartDrawing';
+import type { MeasureText } from '../chart/chartMetrics';
+import { type LayoutGraph, type LayoutSpace, layoutChart } from '../chart/layoutChart';
+import { parseChart } from '../chart/parseChart';
+import { takenIn } from '../chart/takenIn';
+import { useElementSize } from '../hooks/useElementSize';
+import { viewActor } from '../store/ActorView';
+import type { ViewerState } from '../store/ViewerState';
+import { ChartView } from './ChartView';
+import { formatRemaining } from './formatTime';
+import { StateMark } from './StateMark';
+import { stateTone } from './stateTone';
+
+/** Smaller than this nobody can read it: then the chart is scrolled. */
+const MIN_FIT_SCALE = 0.66;
+const MARGIN = 16;
+
+interface ChartPanelProps {
+  readonly state: ViewerState;
+  readonly layout: LayoutGraph;
+  readonly measure: MeasureText;
+}
+
+/** The chosen actor: its chart, with what is active and what was done last. */
+export function ChartPanel({ state, layout, measure }: ChartPanelProps) {
+  const { selected: actor, seq, now } = state;
+  const view = actor && viewActor(actor, seq);
+  const definition = actor?.definition;
+  const chart = useMemo(() => parseChart(definition), [definition]);
+  const ref = useRef<HTMLElement>(null);
+  const space = useElementSize(ref);
+  const drawing = useDrawing(chart, space, measure, layout);
+  const [zoom, setZoom] = useState<number>();
+
+  const step = view?.step;
+  const before = step && actor ? actor.stepAt(step.seq - 1) : undefined;
+  const active = useMemo(
+    () => (chart ? activeStates(chart, step?.snapshot?.value) : new Set<string>()),
+    [chart, step],
+  );
+  const taken = useMemo(() => chart && takenIn(chart, step, before), [chart, step, before]);
+  const fit = drawing && space ? fitScale(drawing, space) : 1;
+  const scale = zoom ?? fit;
+  const countdown = view?.countdown;
+  const remaining =
+    countdown && !view.gone
+      ? { name: countdown.name, text: formatRemaining(countdown.dueAt - now) }
+      : undefined;
+  return (
+    <section class="panel chart" aria-labelledby="chart-title">
+      <header class="panel-head">
+        <h2 id="chart-title" class="chart-name">
+          {actor?.name ?? 'No backend yet'}
+        </h2>
+        {view && (
+          <p class={`chart-state tone-${stateTone(view.state, view.gone)}`}>
+            <StateMark tone={stateTone(view.state, view.gone)} />
+            {view.gone ? `ended in ${view.state}` : view.state}
+            {view.otherStates.length > 0 && (
+              <span class="other-states"> · {view.otherStates.join(' · ')}</span>
+            )}
+          </p>
+        )}
+        {taken?.answered && (
+          <p class="answered">
+            reconnect: <b>{taken.answered.reason}</b>
+          </p>
+        )}
+        <fieldset class="zoom" aria-label="Zoom">
+          <button type="button" aria-label="Smaller" onClick={() => setZoom(Math.max(0.3, scale / 1.2))}>
+            −
+          </button>
+          <button type="button" onClick={() => setZoom(undefined)} aria-label="Fit" title="Fit">
+            {Math.round(scale * 100)}%
+          </button>
+          <button type="button" aria-label="Larger" onClick={() => setZoom(Math.min(2.5, scale * 1.2))}>
+            +
+          </button>
+        </fieldset>
+      </header>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keys. */}
+      <section ref={ref} class="chart-space" tabIndex={0} aria-label="Statechart">
+        {chart && drawing && taken ? (
+          <ChartView
+            chart={chart}
+            drawing={drawing}
+            scale={scale}
+            active={active}
+            taken={taken}
+            stepSeq={step?.seq ?? 0}
+            remaining={remaining}
+          />
+        ) : (
+          <p class="chart-empty">
+            {actor
+              ? definition === undefined
+                ? 'This actor has no chart.'
+                : ''
+              : 'Waiting for an actor. Anything with XState’s inspector shows up here.'}
+          </p>
+        )}
+      </section>
+    </section>
+  );
+}
+
+function fitScale(drawing: ChartDrawing, space: LayoutSpace): number {
+  const scale = Math.min(
+    (space.width - 2 * MARGIN) / drawing.width,
+    (space.height - 2 * MARGIN) / drawing.height,
+    1.15,
+  );
+  return Math.max(MIN_FIT_SCALE, scale);
+}
+
+/** The drawing for the space; made anew when the space has changed by much, so that it doesn't jump about. */
+function useDrawing(
+  chart: ReturnType<typeof parseChart>,
+  space: LayoutSpace | undefined,
+  measure: MeasureText,
+  layout: LayoutGraph,
+): ChartDrawing | undefined {
+  const [made, setMade] = useState<{ readonly chart: typeof chart; readonly drawing: ChartDrawing }>();
+  const width = space && Math.round(space.width / 80) * 80;
+  const height = space && Math.round(space.height / 80) * 80;
+  useEffect(() => {
+    if (!chart || width === undefined || height === undefined) return;
+    let wanted = true;
+    layoutChart(chart, { width, height }, measure, layout).then(
+      (drawing) => wanted && setMade({ chart, drawing }),
+      (error: unknown) => console.error('The chart could not be laid out', error),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [chart, width, height, measure, layout]);
+  return made?.chart === chart ? made?.drawing : undefined;
+}

@@ -1,0 +1,29 @@
+/** Data as a list of names and values; what is inside a value is indented. */
+export function JsonTree({ value }: { readonly value: unknown }) {
+  if (typeof value !== 'object' || value === null) {
+    return <span class={`json-${value === null ? 'null' : typeof value}`}>{scalarText(value)}</span>;
+  }
+  const entries = Object.entries(value);
+  if (entries.length === 0)
+    return <p class="json-empty">{Array.isArray(value) ? 'no items' : 'no fields'}</p>;
+  return (
+    <dl class="json">
+      {entries.map(([name, inner]) => (
+        <div key={name} class={isTree(inner) ? 'json-inner' : ''}>
+          <dt>{name}</dt>
+          <dd>
+            <JsonTree value={inner} />
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function isTree(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length > 0;
+}
+
+function scalarText(value: unknown): string {
+  return typeof value === 'string' ? value : String(value);
+}

@@ -1,0 +1,107 @@
+import { useMemo, useState } from 'preact/hooks';
+import { activePaths } from '../store/ActorView';
+import type { Step } from '../store/InspectedActor';
+import type { ViewerState } from '../store/ViewerState';
+import { formatTime } from './formatTime';
+import { VirtualListbox } from './VirtualListbox';
+
+const ROW_HEIGHT = 40;
+
+/** The sequence of events of the chosen actor, the newest first. Choosing one shows everything as it was then. */
+export function StepPanel({ state }: { readonly state: ViewerState }) {
+  const [search, setSearch] = useState('');
+  const { selected: actor, seq, store } = state;
+  const latest = actor?.latest?.seq ?? 0;
+  // Steps are only ever added.
+  const steps = useMemo(() => {
+    const text = search.trim().toLowerCase();
+    const all = actor?.steps.toArray().reverse() ?? [];
+    return text === '' ? all : all.filter((step) => searchText(step).includes(text));
+  }, [actor, latest, search]);
+  const shown = actor?.stepAt(seq);
+  return (
+    <section class="panel steps" aria-labelledby="steps-title">
+      <header class="panel-head">
+        <h2 id="steps-title">
+          Events <span class="count">{steps.length}</span>
+        </h2>
+        <input
+          type="search"
+          placeholder="Search events"
+          aria-label="Search events"
+          value={search}
+          onInput={({ currentTarget }) => setSearch(currentTarget.value)}
+        />
+      </header>
+      <VirtualListbox
+        id="step"
+        label="Events of the chosen backend, newest first"
+        items={steps}
+        rowHeight={ROW_HEIGHT}
+        keyOf={(step) => step.seq}
+        selected={shown ? steps.indexOf(shown) : -1}
+        onSelect={(step) => state.goTo(step)}
+        render={(step) => (
+          <StepRow
+            step={step}
+            before={actor?.stepAt(step.seq - 1)}
+            sourceName={step.sourceId === undefined ? undefined : store.actors.get(step.sourceId)?.name}
+          />
+        )}
+        empty={search === '' ? 'Nothing has happened yet.' : 'No event matches.'}
+        follow
+      />
+    </section>
+  );
+}
+
+interface StepRowProps {
+  readonly step: Step;
+  readonly before: Step | undefined;
+  readonly sourceName: string | undefined;
+}
+
+function StepRow({ step, before, sourceName }: StepRowProps) {
+  const answer = step.emitted.find(({ type }) => type === 'attempt' || type === 'fallback');
+  const moves = changedPaths(before, step);
+  return (
+    <>
+      <time class="step-time">{formatTime(step.at)}</time>
+      <span class="step-event">{eventName(step)}</span>
+      <span class="step-moves">
+        {moves.length > 0 ? moves.join(' · ') : sourceName !== undefined ? `from ${sourceName}` : ''}
+      </span>
+      {answer && (
+        <span class={`step-answer ${answer.type}`}>
+          {answer.type === 'attempt' ? 'attempt' : String(answer.reason)}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** XState's names of delayed events are long and hold nothing that the chart doesn't show. */
+function eventName({ event: { type } }: Step): string {
+  const after = /^xstate\.after\.(.+?)\.(?:[^.]+\.)*[^.]+$/.exec(type);
+  return after ? `after ${after[1]}` : type;
+}
+
+function changedPaths(before: Step | undefined, step: Step): readonly string[] {
+  const is = activePaths(step.snapshot?.value);
+  if (!before) return is;
+  const was = activePaths(before.snapshot?.value);
+  return is.flatMap((path, index) => {
+    const earlier = was[index];
+    if (earlier === path) return [];
+    return earlier === undefined ? [path] : [`${lastKey(earlier)} → ${lastKey(path)}`];
+  });
+}
+
+function lastKey(path: string): string {
+  return path.slice(path.lastIndexOf('.') + 1);
+}
+
+function searchText(step: Step): string {
+  const { event, emitted, snapshot } = step;
+  return JSON.stringify([event, emitted, snapshot?.value]).toLowerCase();
+}

@@ -1,0 +1,96 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { useVirtualRows } from '../hooks/useVirtualRows';
+
+interface VirtualListboxProps<T> {
+  readonly id: string;
+  readonly label: string;
+  readonly items: readonly T[];
+  readonly rowHeight: number;
+  readonly keyOf: (item: T) => string | number;
+  /** The index of the chosen item, or -1. */
+  readonly selected: number;
+  readonly onSelect: (item: T) => void;
+  readonly render: (item: T) => ComponentChildren;
+  /** Shown instead of no items. */
+  readonly empty: ComponentChildren;
+  /** Keeps the chosen item in view when it changes by itself. */
+  readonly follow?: boolean;
+}
+
+/** A list of any length of which one item is chosen; only what is in view is in the page. */
+export function VirtualListbox<T>(props: VirtualListboxProps<T>) {
+  const { id, label, items, rowHeight, keyOf, selected, onSelect, render, empty, follow } = props;
+  const ref = useRef<HTMLDivElement>(null);
+  const { rows, height, scrollTo } = useVirtualRows(ref, items.length, rowHeight);
+  const selectedItem = items[selected];
+  const selectedKey = selectedItem === undefined ? undefined : keyOf(selectedItem);
+  // Scrolls when another item is chosen, not when rows move.
+  useEffect(() => {
+    if (follow && selected >= 0) scrollTo(selected);
+  }, [selectedKey, follow]);
+
+  const choose = (index: number) => {
+    const at = Math.max(0, Math.min(items.length - 1, index));
+    const item = items[at];
+    if (item === undefined) return;
+    onSelect(item);
+    scrollTo(at);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const page = Math.max(1, Math.floor((ref.current?.clientHeight ?? 0) / rowHeight) - 1);
+    const target = {
+      ArrowDown: selected + 1,
+      ArrowUp: selected - 1,
+      PageDown: selected + page,
+      PageUp: selected - page,
+      Home: 0,
+      End: items.length - 1,
+    }[event.key];
+    if (target === undefined) return;
+    event.preventDefault();
+    choose(target);
+  };
+  const isInView = rows.some(({ index }) => index === selected);
+  return (
+    <div
+      ref={ref}
+      class="listbox"
+      role="listbox"
+      tabIndex={0}
+      aria-label={label}
+      aria-activedescendant={isInView ? `${id}-${selectedKey}` : undefined}
+      onKeyDown={onKeyDown}
+    >
+      {items.length === 0 ? (
+        // biome-ignore lint/a11y/useFocusableInteractive: keys go to the listbox.
+        <div role="option" aria-selected="false" aria-disabled="true" class="empty">
+          {empty}
+        </div>
+      ) : (
+        <div role="presentation" class="listbox-rows" style={{ height: `${height}px` }}>
+          {rows.map(({ index, start }) => {
+            const item = items[index];
+            if (item === undefined) return null;
+            return (
+              // biome-ignore lint/a11y/useKeyWithClickEvents lint/a11y/useFocusableInteractive: keys go to the listbox.
+              <div
+                key={keyOf(item)}
+                id={`${id}-${keyOf(item)}`}
+                role="option"
+                aria-selected={index === selected}
+                aria-posinset={index + 1}
+                aria-setsize={items.length}
+                class="row"
+                style={{ height: `${rowHeight}px`, transform: `translateY(${start}px)` }}
+                onClick={() => onSelect(item)}
+              >
+                {render(item)}
+              </div>
+            );
+          })}
+        </div>
+      )}
+    </div>
+  );
+}

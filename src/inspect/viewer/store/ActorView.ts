@@ -1,0 +1,68 @@
+import type { InspectedActor, Step } from './InspectedActor';
+
+/** An actor at a moment, as the list shows it. */
+export interface ActorView {
+  readonly actor: InspectedActor;
+  readonly step: Step | undefined;
+  /** The state that matters most: of the first region, if there are several. */
+  readonly state: string;
+  /** The other regions' states. */
+  readonly otherStates: readonly string[];
+  readonly failures: { readonly count: number; readonly max: number } | undefined;
+  /** The delay that ends first. */
+  readonly countdown:
+    | { readonly name: string; readonly dueAt: number; readonly lengthMs: number }
+    | undefined;
+  readonly gone: boolean;
+}
+
+/** An actor after its last step up to `seq`. Undefined: it wasn't known then. */
+export function viewActor(actor: InspectedActor, seq: number): ActorView | undefined {
+  const step = actor.stepAt(seq);
+  if (!step) return undefined;
+  const isLatest = step === actor.latest;
+  const [state = step.snapshot?.status ?? 'unknown', ...otherStates] = statePaths(step.snapshot?.value);
+  const context = step.snapshot?.context;
+  return {
+    actor,
+    step,
+    state,
+    otherStates,
+    failures: failuresIn(context, step.snapshot?.value),
+    countdown: countdownOf(step, context),
+    gone: isLatest && actor.gone,
+  };
+}
+
+/** The active leaf of each region, as dotted paths: `{ a: { b: 'c' }, d: 'e' }` is `a.b.c` and `d.e`. */
+export function activePaths(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const paths = activePaths(inner);
+    return paths.length === 0 ? [key] : paths.map((path) => `${key}.${path}`);
+  });
+}
+
+/** For people: a single region's name says nothing, so that it's left out. */
+function statePaths(value: unknown): readonly string[] {
+  const paths = activePaths(value);
+  if (typeof value !== 'object' || value === null || Object.keys(value).length < 2) return paths;
+  return paths.map((path, index) => (index === 0 ? path.slice(path.indexOf('.') + 1) : path));
+}
+
+function failuresIn(context: unknown, value: unknown): ActorView['failures'] {
+  if (typeof context !== 'object' || context === null) return undefined;
+  const { failedAttempts, maxFailedAttemptsPerWindow: max } = context as Record<string, unknown>;
+  if (typeof failedAttempts !== 'number' || typeof max !== 'number') return undefined;
+  // The count of a window that is over is stale: nobody has read it since.
+  return { count: activePaths(value).includes('window.open') ? failedAttempts : 0, max };
+}
+
+function countdownOf({ delays }: Step, context: unknown): ActorView['countdown'] {
+  const [first] = Object.entries(delays ?? {}).sort(([, a], [, b]) => a - b);
+  if (!first) return undefined;
+  const [name, dueAt] = first;
+  const length = (context as Record<string, unknown> | undefined)?.[`${name}Ms`];
+  return { name, dueAt, lengthMs: typeof length === 'number' && length > 0 ? length : 0 };
+}

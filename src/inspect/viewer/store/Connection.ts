@@ -1,0 +1,38 @@
+import { BATCHED_QUERY, type RelayMessage } from '../../InspectionMessage';
+
+const FIRST_WAIT_MS = 300;
+const LONGEST_WAIT_MS = 3_000;
+
+export type ConnectionStatus = 'connecting' | 'open' | 'waiting';
+
+/** The line to the relay that served the page. Comes back by itself. */
+export class Connection {
+  status: ConnectionStatus = 'connecting';
+  #waitMs = FIRST_WAIT_MS;
+
+  constructor(
+    private readonly receive: (messages: readonly RelayMessage[]) => void,
+    private readonly changed: () => void,
+  ) {
+    this.#open();
+  }
+
+  #open(): void {
+    const socket = new WebSocket(`ws://${location.host}/?${BATCHED_QUERY}`);
+    socket.onopen = () => {
+      this.#waitMs = FIRST_WAIT_MS;
+      this.#become('open');
+    };
+    socket.onmessage = ({ data }) => this.receive(JSON.parse(String(data)));
+    socket.onclose = () => {
+      this.#become('waiting');
+      setTimeout(() => this.#open(), this.#waitMs);
+      this.#waitMs = Math.min(this.#waitMs * 1.6, LONGEST_WAIT_MS);
+    };
+  }
+
+  #become(status: ConnectionStatus): void {
+    this.status = status;
+    this.changed();
+  }
+}

@@ -1,0 +1,137 @@
+import type {
+  ActorMessage,
+  EventMessage,
+  RelayMessage,
+  RoutesMessage,
+  SnapshotMessage,
+} from '../../InspectionMessage';
+import { DecisionLog } from './DecisionLog';
+import { InspectedActor, type Step } from './InspectedActor';
+import { Ring } from './Ring';
+
+const MAX_ROUTE_REPORTS = 180;
+
+/** Actors that have ended and are still shown. */
+const MAX_GONE = 300;
+
+/** Everything that was received, as far as it's kept. */
+export class InspectionStore {
+  readonly actors = new Map<string, InspectedActor>();
+  readonly decisions = new DecisionLog();
+  readonly routes = new Ring<RoutesMessage>(MAX_ROUTE_REPORTS);
+  /** Grows with each change. */
+  version = 0;
+  /** The place of the last step. */
+  seq = 0;
+  /** Messages that the relay left out since this viewer was too slow. */
+  missed = 0;
+  /** What to add to this machine's clock to get the relay's, in milliseconds. */
+  clockOffsetMs = 0;
+  #relayId: string | undefined;
+  #gone: InspectedActor[] = [];
+  readonly #definitions = new Map<number, string>();
+  /** Events whose snapshot has not come yet, with where they came from. */
+  readonly #sources = new Map<string, EventMessage>();
+
+  /** Milliseconds since 1970 by the relay's clock. */
+  now(): number {
+    return Date.now() + this.clockOffsetMs;
+  }
+
+  receive(message: RelayMessage): void {
+    this.version++;
+    switch (message.type) {
+      case '@handoff.welcome':
+        this.clockOffsetMs = message.now - Date.now();
+        // Every newcomer is told of all that lives, so what isn't told of again has gone.
+        for (const actor of this.actors.values()) actor.gone = true;
+        if (this.#relayId !== message.relayId) this.#clear();
+        this.#relayId = message.relayId;
+        return;
+      case '@handoff.definition':
+        this.#definitions.set(message.key, message.definition);
+        return;
+      case '@handoff.gone':
+        for (const sessionId of message.sessionIds) this.#end(sessionId);
+        return;
+      case '@handoff.dropped':
+        this.missed += message.messages;
+        return;
+      case '@handoff.routes':
+        if (message.at > (this.routes.last()?.at ?? 0)) this.routes.push(message);
+        return;
+      case '@xstate.actor':
+        this.#receiveActor(message);
+        return;
+      case '@xstate.event':
+        this.#sources.set(message.sessionId, message);
+        return;
+      case '@xstate.snapshot':
+        this.#receiveSnapshot(message);
+        return;
+    }
+  }
+
+  #clear(): void {
+    this.actors.clear();
+    this.#gone = [];
+    this.decisions.clear();
+    this.routes.clear();
+    this.#definitions.clear();
+    this.#sources.clear();
+    this.missed = 0;
+  }
+
+  #receiveActor(message: ActorMessage): void {
+    const known = this.actors.get(message.sessionId);
+    const actor = known ?? new InspectedActor(message.sessionId, message.name, Number(message.createdAt));
+    actor.name = message.name;
+    actor.parentId = message.parentId;
+    actor.gone = false;
+    actor.definition =
+      message.definitionKey === undefined ? message.definition : this.#definitions.get(message.definitionKey);
+    this.actors.set(message.sessionId, actor);
+    this.#add(actor, {
+      at: Number(message.createdAt),
+      event: { type: known ? 'resynced' : 'xstate.init' },
+      sourceId: undefined,
+      snapshot: message.snapshot,
+      transitions: undefined,
+      emitted: [],
+      delays: message.delays,
+    });
+  }
+
+  #receiveSnapshot(message: SnapshotMessage): void {
+    const { sessionId, event, snapshot, transitions, emitted = [], delays } = message;
+    const at = Number(message.createdAt);
+    const actor = this.actors.get(sessionId) ?? new InspectedActor(sessionId, sessionId, at);
+    this.actors.set(sessionId, actor);
+    const source = this.#sources.get(sessionId);
+    this.#sources.delete(sessionId);
+    this.#add(actor, { at, event, sourceId: source?.sourceId, snapshot, transitions, emitted, delays });
+    for (const { type, reason } of emitted) {
+      if (type === 'attempt') this.decisions.add(at, 'attempt');
+      else if (type === 'fallback' && typeof reason === 'string') this.decisions.add(at, reason);
+    }
+    if (snapshot.status !== undefined && snapshot.status !== 'active') this.#end(sessionId);
+  }
+
+  #add(actor: InspectedActor, step: Omit<Step, 'seq' | 'sessionId'>): void {
+    const added = { ...step, seq: ++this.seq, sessionId: actor.sessionId };
+    // An actor's arrival and its first snapshot are one thing.
+    if (step.event.type === 'xstate.init' && actor.latest?.event.type === 'xstate.init') {
+      actor.steps.replaceLast(added);
+    } else actor.steps.push(added);
+  }
+
+  #end(sessionId: string): void {
+    const actor = this.actors.get(sessionId);
+    if (!actor || actor.gone) return;
+    actor.gone = true;
+    this.#gone.push(actor);
+    // Apps that start an actor for each job end as many.
+    const oldest = this.#gone.length > MAX_GONE ? this.#gone.shift() : undefined;
+    if (oldest?.gone && this.actors.get(oldest.sessionId) === oldest) this.actors.delete(oldest.sessionId);
+  }
+}
