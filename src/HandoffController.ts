@@ -2,24 +2,25 @@ import { type ActorRefLike, createActor, type InspectionEvent, type Observer } f
 import { type BackendHandoffState, backendHandoff, type HandoffFailure } from '../machines/backendHandoff';
 import {
   type BackendId,
+  type BackendKey,
   backendDisplayName,
   backendKeyText,
   checkBackendId,
+  copyBackendKey,
   parseBackendKeyText,
 } from './BackendKey';
 import { type BackendHandoffActor, BackendRecord } from './BackendRecord';
 import { type Clock, systemClock } from './Clock';
 import {
-  abandonedClass,
+  ABANDONED_CLASS,
   BACKEND_ADOPTED_CLASS,
   BACKEND_SPAWNED_CLASS,
+  elapsedClass,
   eventOfClass,
   failedClass,
-  failedClassAt,
-  queriedClass,
+  QUERIED_CLASS,
   requestClass,
-  requestClassAt,
-  succeededClass,
+  SUCCEEDED_CLASS,
   WINDOW_TIMER_CLASS,
 } from './eventClass';
 import type { HandoffAttemptDecision, HandoffFallback } from './HandoffAttemptDecision';
@@ -94,6 +95,8 @@ export class HandoffController {
   readonly #observers = new Set<Partial<Observer<InspectionEvent>>>();
   /** Records whose actor somebody asked for, so that it outlives the inspection. */
   readonly #askedFor = new Set<BackendRecord>();
+  /** Records whose actor is processing an event, and tells its observers. */
+  readonly #telling = new Set<BackendRecord>();
   readonly #backends = new WeakMap<ActorRefLike, BackendId>();
   #disposed = false;
 
@@ -144,54 +147,48 @@ export class HandoffController {
 
   /** Decides on a request. After `attempt` the caller reports the end by one of the three `record…` methods. */
   shouldAttempt(backend: BackendId, inputs: HandoffAttemptInputs, now?: number): HandoffAttemptDecision {
-    this.#check(backend);
+    const record = this.#find(backend);
     const request = requestClass(inputs);
     const at = this.#at(now);
-    const record = this.#find(backend);
-    if (record === undefined) return this.#decided(this.#stepUnknown(backend, request, at), at, undefined);
-    const elapsed = record.hasWindowElapsed(at, this.#windowMs);
-    return this.#decided(this.#step(record, requestClassAt(request, elapsed), at), at, record);
+    if (record === undefined) return this.#decided(this.#stepUnknown(backend, request, at), record, at);
+    const eventClass = record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(request) : request;
+    const edge = record.node.edges[eventClass];
+    // Nearly all requests: known, seen by nobody, and with no effect on the window. Nothing is called but what inlines.
+    if (edge?.isPlainAnswer !== true || record.actor !== undefined) {
+      return this.#decided(this.#step(record, eventClass, at), record, at);
+    }
+    if (record.node !== edge.next) record.node = edge.next;
+    record.attemptsInFlight += edge.inFlightChange;
+    return edge.decision;
   }
 
   /** An attempt failed: the window counts it. The answer is the fallback of the same name. */
   recordFailedAttempt(backend: BackendId, failure: HandoffFailure, now?: number): HandoffAttemptDecision {
-    this.#check(backend);
+    const record = this.#find(backend);
     const failed = failedClass(failure);
     const at = this.#at(now);
-    const record = this.#find(backend);
-    if (record === undefined) return this.#decided(this.#stepUnknown(backend, failed, at), at, undefined);
-    const elapsed = record.hasWindowElapsed(at, this.#windowMs);
-    const eventClass = failedClassAt(failed, record.hasOthersInFlight, elapsed);
-    return this.#decided(this.#step(record, eventClass, at), at, record);
+    if (record === undefined) return this.#decided(this.#stepUnknown(backend, failed, at), record, at);
+    const eventClass = record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(failed) : failed;
+    return this.#decided(this.#step(record, record.endingClass(eventClass), at), record, at);
   }
 
   /** An attempt succeeded: the backend owns the connection. Removes the window, whatever its state. */
   recordSuccess(backend: BackendId, now?: number): void {
-    this.#check(backend);
-    const at = this.#at(now);
-    const record = this.#find(backend);
-    if (record) this.#step(record, succeededClass(record.hasOthersInFlight), at);
-    else this.#stepUnknown(backend, succeededClass(false), at);
+    this.#end(backend, SUCCEEDED_CLASS, now);
   }
 
   /** An attempt ended with neither, for example since the client left. Counts nothing, clears nothing. */
   recordAbandonedAttempt(backend: BackendId, now?: number): void {
-    this.#check(backend);
-    const at = this.#at(now);
-    const record = this.#find(backend);
-    if (record) this.#step(record, abandonedClass(record.hasOthersInFlight), at);
-    else this.#stepUnknown(backend, abandonedClass(false), at);
+    this.#end(backend, ABANDONED_CLASS, now);
   }
 
   /** Failed attempts counted in the window. Finds the window over: opens it anew at this moment, with 0. */
   failedAttemptCount(backend: BackendId, now?: number): number {
-    this.#check(backend);
-    const at = this.#at(now);
     const record = this.#find(backend);
-    const { next } = record
-      ? this.#step(record, queriedClass(record.hasWindowElapsed(at, this.#windowMs)), at)
-      : this.#stepUnknown(backend, queriedClass(false), at);
-    return next.snapshot.context.failedAttempts;
+    const at = this.#at(now);
+    if (record === undefined)
+      return this.#stepUnknown(backend, QUERIED_CLASS, at).next.snapshot.context.failedAttempts;
+    return this.#step(record, this.#queriedClass(record, at), at).next.snapshot.context.failedAttempts;
   }
 
   /** The backend was found alive after a restart of the broker: this broker can't hand to it. */
@@ -206,13 +203,14 @@ export class HandoffController {
 
   /** The chart's state at `now`. Looking changes nothing, and creates nothing for an unknown backend. */
   stateOf(backend: BackendId, now?: number): BackendHandoffState {
-    this.#check(backend);
-    const at = this.#at(now);
     const record = this.#find(backend);
+    const at = this.#at(now);
+    if (record === undefined) {
+      this.#check(backend);
+      return this.#table.initial.snapshot.value.handoff;
+    }
     // What a reader would find, without taking the step.
-    const elapsed = record?.hasWindowElapsed(at, this.#windowMs) ?? false;
-    const { next } = this.#table.edge(record?.node ?? this.#table.initial, queriedClass(elapsed));
-    return next.snapshot.value.handoff;
+    return this.#table.edge(record.node, this.#queriedClass(record, at)).next.snapshot.value.handoff;
   }
 
   /**
@@ -220,9 +218,9 @@ export class HandoffController {
    * nothing, and creates nothing for an unknown backend.
    */
   windowOf(backend: BackendId, now?: number): FailedAttemptWindow | undefined {
-    this.#check(backend);
-    const at = this.#at(now);
     const record = this.#find(backend);
+    const at = this.#at(now);
+    if (record === undefined) this.#check(backend);
     if (!record?.node.hasWindow || record.hasWindowElapsed(at, this.#windowMs)) return undefined;
     return this.#windowAt(record, at);
   }
@@ -232,7 +230,6 @@ export class HandoffController {
    * wasn't. Sending to the actor is the controller's part: what others send, the controller doesn't know of.
    */
   actorOf(backend: BackendId): BackendHandoffActor {
-    this.#check(backend);
     const record = this.#find(backend) ?? this.#create(backend);
     this.#askedFor.add(record);
     return record.actor ?? this.#startActor(backend, record);
@@ -253,9 +250,11 @@ export class HandoffController {
 
   /** The backend is gone: drops its state and stops its actor. */
   forget(backend: BackendId): void {
-    this.#check(backend);
     const record = this.#find(backend);
-    if (record === undefined) return;
+    if (record === undefined) {
+      this.#check(backend);
+      return;
+    }
     this.#timers.forget(record);
     this.#askedFor.delete(record);
     record.actor?.stop();
@@ -313,12 +312,11 @@ export class HandoffController {
     throw Object.assign(new Error('The handoff controller is disposed'), { code: 'ERR_DISPOSED' });
   }
 
-  #check(backend: BackendId): void {
-    this.#checkLive();
-    checkBackendId(backend);
+  #at(now: number | undefined): number {
+    return typeof now === 'number' && now >= 0 && now < Number.POSITIVE_INFINITY ? now : this.#readNow(now);
   }
 
-  #at(now: number | undefined): number {
+  #readNow(now: number | undefined): number {
     return requireMilliseconds('now', now === undefined ? this.#clock.now() : now);
   }
 
@@ -326,8 +324,19 @@ export class HandoffController {
     return this.#clock.wallNow?.() ?? Date.now();
   }
 
+  /** A backend that is found needs no other check; of one that is not, `#check` says whether it is one. */
   #find(backend: BackendId): BackendRecord | undefined {
-    return typeof backend === 'string' ? this.#named.get(backend) : this.#keyed.get(backendKeyText(backend));
+    return typeof backend === 'string' ? this.#named.get(backend) : this.#findKey(backend);
+  }
+
+  #findKey(backend: BackendKey): BackendRecord | undefined {
+    this.#check(backend);
+    return this.#keyed.get(backendKeyText(backend));
+  }
+
+  #check(backend: BackendId): void {
+    this.#checkLive();
+    checkBackendId(backend);
   }
 
   #entries(): [BackendId, BackendRecord][] {
@@ -341,6 +350,7 @@ export class HandoffController {
   }
 
   #create(backend: BackendId): BackendRecord {
+    this.#check(backend);
     const record = new BackendRecord(this.#table.initial);
     if (typeof backend === 'string') this.#named.set(backend, record);
     else this.#keyed.set(backendKeyText(backend), record);
@@ -349,45 +359,70 @@ export class HandoffController {
   }
 
   #mark(backend: BackendId, eventClass: number, now: number | undefined): void {
-    this.#check(backend);
-    const at = this.#at(now);
     const record = this.#find(backend);
-    if (record) this.#step(record, eventClass, at);
-    else this.#stepUnknown(backend, eventClass, at);
+    const at = this.#at(now);
+    if (record === undefined) this.#stepUnknown(backend, eventClass, at);
+    else this.#step(record, eventClass, at);
+  }
+
+  #end(backend: BackendId, eventClass: number, now: number | undefined): void {
+    const record = this.#find(backend);
+    const at = this.#at(now);
+    if (record === undefined) this.#stepUnknown(backend, eventClass, at);
+    else this.#step(record, record.endingClass(eventClass), at);
+  }
+
+  #queriedClass(record: BackendRecord, at: number): number {
+    return record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(QUERIED_CLASS) : QUERIED_CLASS;
   }
 
   /** A backend that is as good as unknown after the event is not worth holding state for. */
   #stepUnknown(backend: BackendId, eventClass: number, at: number): HandoffEdge {
+    this.#check(backend);
     const edge = this.#table.edge(this.#table.initial, eventClass);
     return edge.next === this.#table.initial ? edge : this.#step(this.#create(backend), eventClass, at);
   }
 
   #step(record: BackendRecord, eventClass: number, at: number): HandoffEdge {
-    const { actor } = record;
-    if (actor === undefined) return this.#follow(record, this.#table.edge(record.node, eventClass), at);
-    if (record.isTellingActor) {
+    if (record.actor !== undefined) return this.#stepWithActor(record, record.actor, eventClass, at);
+    return this.#follow(record, this.#table.edge(record.node, eventClass), at);
+  }
+
+  #stepWithActor(
+    record: BackendRecord,
+    actor: BackendHandoffActor,
+    eventClass: number,
+    at: number,
+  ): HandoffEdge {
+    if (this.#telling.has(record)) {
       // The actor would tell the same observer again, which would call again, without end.
       throw Object.assign(new Error(`${actor.id}: called by an observer of the backend's own actor`), {
         code: 'ERR_REENTRANT_CALL',
       });
     }
     const edge = this.#follow(record, this.#table.edge(record.node, eventClass), at);
-    record.isTellingActor = true;
+    this.#telling.add(record);
     try {
       actor.send(eventOfClass(eventClass));
     } finally {
-      record.isTellingActor = false;
+      this.#telling.delete(record);
     }
     return edge;
   }
 
   #follow(record: BackendRecord, edge: HandoffEdge, at: number): HandoffEdge {
     record.node = edge.next;
-    record.attemptsInFlight = Math.max(0, record.attemptsInFlight + edge.inFlightChange);
+    if (edge.inFlightChange !== 0) {
+      record.attemptsInFlight = Math.max(0, record.attemptsInFlight + edge.inFlightChange);
+    }
+    if (edge.changesWindow) this.#followWindow(record, edge, at);
+    return edge;
+  }
+
+  #followWindow(record: BackendRecord, edge: HandoffEdge, at: number): void {
     if (edge.opensWindow) record.openedAt = at;
     if (edge.armsTimer) this.#timers.arm(record, record.windowRemainingMs(at, this.#windowMs));
-    else if (!edge.next.hasWindow) this.#timers.disarm(record);
-    return edge;
+    else this.#timers.disarm(record);
   }
 
   #windowAt(record: BackendRecord, at: number): FailedAttemptWindow {
@@ -404,7 +439,7 @@ export class HandoffController {
     record.actor?.send(event);
   }
 
-  #decided(edge: HandoffEdge, at: number, record: BackendRecord | undefined): HandoffAttemptDecision {
+  #decided(edge: HandoffEdge, record: BackendRecord | undefined, at: number): HandoffAttemptDecision {
     const { decision } = edge;
     if (decision === undefined) throw new Error('The chart gave no answer');
     if (!edge.untilWindowEnds || record === undefined) return decision;
@@ -425,7 +460,7 @@ export class HandoffController {
       inspect: this.#tellObservers,
     });
     record.actor = actor;
-    this.#backends.set(actor, backend);
+    this.#backends.set(actor, typeof backend === 'string' ? backend : copyBackendKey(backend));
     return actor.start();
   }
 
