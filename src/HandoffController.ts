@@ -1,5 +1,6 @@
 import { type ActorRefLike, createActor, type InspectionEvent, type Observer } from 'xstate';
 import { type BackendHandoffState, backendHandoff, type HandoffFailure } from '../machines/backendHandoff';
+import { BackendHandle } from './BackendHandle';
 import {
   type BackendId,
   type BackendKey,
@@ -27,7 +28,7 @@ import type { HandoffAttemptDecision, HandoffFallback } from './HandoffAttemptDe
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
 import { HandoffFallbackPolicy, type HandoffFallbackPolicyOptions } from './HandoffFallbackPolicy';
 import { type HandoffEdge, HandoffTable } from './HandoffTable';
-import { invalidType, requireMilliseconds, requireObject } from './invalidArgument';
+import { invalidType, outOfRange, requireCount, requireMilliseconds, requireObject } from './invalidArgument';
 import {
   checkPersistedSnapshot,
   type FailedAttemptWindow,
@@ -51,8 +52,27 @@ export interface HandoffControllerOptions {
    * @default monotonic time; its timers keep no process alive
    */
   readonly clock?: Clock | undefined;
+  /**
+   * Most backends that it holds state for, from 1: a bound on memory against names that keep coming. For one more, one
+   * of the 16 oldest goes: the one whose state matters least, in the order nothing counted, failures counted, attempts in
+   * flight, adopted. What is lost with it costs a few attempts that would have been spared, never a client error.
+   * @default 1000000
+   */
+  readonly maxBackends?: number | undefined;
   /** Is told of every backend's actor, events and snapshots, as XState tells them. */
   readonly inspect?: InspectionObserver | undefined;
+}
+
+const DEFAULT_MAX_BACKENDS = 1_000_000;
+/** How many are looked at to find the one to drop. */
+const MAX_LOOKED_AT = 16;
+
+/** How much a backend's state matters: 0 is nothing. */
+function weightOf({ node, attemptsInFlight }: BackendRecord): number {
+  const { value, context } = node.snapshot;
+  if (value.handoff === 'adopted') return 3;
+  if (attemptsInFlight > 0) return 2;
+  return context.failedAttempts > 0 ? 1 : 0;
 }
 
 /** An actor's own delays never run: the controller's timers send what they would. */
@@ -87,6 +107,7 @@ export class HandoffController {
   readonly policy: HandoffFallbackPolicy;
   readonly #clock: Clock;
   readonly #windowMs: number;
+  readonly #maxBackends: number;
   readonly #table: HandoffTable;
   readonly #timers: WindowTimers<BackendRecord>;
   /** Backends by name; and, apart from them so that the two never meet, by the text of their key. */
@@ -106,12 +127,16 @@ export class HandoffController {
       policy,
       clock = systemClock,
       inspect,
+      maxBackends = DEFAULT_MAX_BACKENDS,
     } = requireObject('options', options) as HandoffControllerOptions;
     this.policy = policy instanceof HandoffFallbackPolicy ? policy : new HandoffFallbackPolicy(policy);
     for (const method of ['now', 'setTimeout', 'clearTimeout'] as const) {
       const value = requireObject('clock', clock)[method];
       if (typeof value !== 'function') throw invalidType(`clock.${method}`, 'a function', value);
     }
+    if (requireCount('maxBackends', maxBackends) === 0)
+      throw outOfRange('maxBackends', 'from 1', maxBackends);
+    this.#maxBackends = maxBackends;
     this.#clock = clock;
     this.#windowMs = this.policy.failedAttemptWindowMs;
     this.#table = new HandoffTable(this.policy);
@@ -146,7 +171,11 @@ export class HandoffController {
   }
 
   /** Decides on a request. After `attempt` the caller reports the end by one of the three `record…` methods. */
-  shouldAttempt(backend: BackendId, inputs: HandoffAttemptInputs, now?: number): HandoffAttemptDecision {
+  shouldAttempt(
+    backend: BackendId | BackendHandle,
+    inputs: HandoffAttemptInputs,
+    now?: number,
+  ): HandoffAttemptDecision {
     const record = this.#find(backend);
     const request = requestClass(inputs);
     const at = this.#at(now);
@@ -163,7 +192,11 @@ export class HandoffController {
   }
 
   /** An attempt failed: the window counts it. The answer is the fallback of the same name. */
-  recordFailedAttempt(backend: BackendId, failure: HandoffFailure, now?: number): HandoffAttemptDecision {
+  recordFailedAttempt(
+    backend: BackendId | BackendHandle,
+    failure: HandoffFailure,
+    now?: number,
+  ): HandoffAttemptDecision {
     const record = this.#find(backend);
     const failed = failedClass(failure);
     const at = this.#at(now);
@@ -173,17 +206,17 @@ export class HandoffController {
   }
 
   /** An attempt succeeded: the backend owns the connection. Removes the window, whatever its state. */
-  recordSuccess(backend: BackendId, now?: number): void {
+  recordSuccess(backend: BackendId | BackendHandle, now?: number): void {
     this.#end(backend, SUCCEEDED_CLASS, now);
   }
 
   /** An attempt ended with neither, for example since the client left. Counts nothing, clears nothing. */
-  recordAbandonedAttempt(backend: BackendId, now?: number): void {
+  recordAbandonedAttempt(backend: BackendId | BackendHandle, now?: number): void {
     this.#end(backend, ABANDONED_CLASS, now);
   }
 
   /** Failed attempts counted in the window. Finds the window over: opens it anew at this moment, with 0. */
-  failedAttemptCount(backend: BackendId, now?: number): number {
+  failedAttemptCount(backend: BackendId | BackendHandle, now?: number): number {
     const record = this.#find(backend);
     const at = this.#at(now);
     if (record === undefined)
@@ -192,17 +225,17 @@ export class HandoffController {
   }
 
   /** The backend was found alive after a restart of the broker: this broker can't hand to it. */
-  markAdopted(backend: BackendId, now?: number): void {
+  markAdopted(backend: BackendId | BackendHandle, now?: number): void {
     this.#mark(backend, BACKEND_ADOPTED_CLASS, now);
   }
 
   /** This broker started the backend (anew): it can be handed to. Its window stays as it is. */
-  markSpawned(backend: BackendId, now?: number): void {
+  markSpawned(backend: BackendId | BackendHandle, now?: number): void {
     this.#mark(backend, BACKEND_SPAWNED_CLASS, now);
   }
 
   /** The chart's state at `now`. Looking changes nothing, and creates nothing for an unknown backend. */
-  stateOf(backend: BackendId, now?: number): BackendHandoffState {
+  stateOf(backend: BackendId | BackendHandle, now?: number): BackendHandoffState {
     const record = this.#find(backend);
     const at = this.#at(now);
     if (record === undefined) {
@@ -217,7 +250,7 @@ export class HandoffController {
    * The window of failed attempts that is open at `now`; undefined without one, and once it is over. Looking changes
    * nothing, and creates nothing for an unknown backend.
    */
-  windowOf(backend: BackendId, now?: number): FailedAttemptWindow | undefined {
+  windowOf(backend: BackendId | BackendHandle, now?: number): FailedAttemptWindow | undefined {
     const record = this.#find(backend);
     const at = this.#at(now);
     if (record === undefined) this.#check(backend);
@@ -229,15 +262,23 @@ export class HandoffController {
    * The backend's live actor, to look at: `getSnapshot()`, `subscribe()`. The backend is held state for from now on if it
    * wasn't. Sending to the actor is the controller's part: what others send, the controller doesn't know of.
    */
-  actorOf(backend: BackendId): BackendHandoffActor {
+  actorOf(backend: BackendId | BackendHandle): BackendHandoffActor {
     const record = this.#find(backend) ?? this.#create(backend);
     this.#askedFor.add(record);
-    return record.actor ?? this.#startActor(backend, record);
+    return record.actor ?? this.#startActor(this.#check(backend), record);
   }
 
   /** The backend that an inspection event's actor is of. Undefined: it's none of this controller's actors. */
   backendOf(actor: ActorRefLike): BackendId | undefined {
     return this.#backends.get(actor);
+  }
+
+  /** A handle on one backend, for a hot path. Creates no state. */
+  backend(backend: BackendId): BackendHandle {
+    this.#check(backend);
+    return typeof backend === 'string'
+      ? new BackendHandle(this, backend, this.#named, backend)
+      : new BackendHandle(this, copyBackendKey(backend), this.#keyed, backendKeyText(backend));
   }
 
   /** The backends that it holds state for. */
@@ -249,17 +290,15 @@ export class HandoffController {
   }
 
   /** The backend is gone: drops its state and stops its actor. */
-  forget(backend: BackendId): void {
+  forget(backend: BackendId | BackendHandle): void {
     const record = this.#find(backend);
     if (record === undefined) {
       this.#check(backend);
       return;
     }
-    this.#timers.forget(record);
-    this.#askedFor.delete(record);
-    record.actor?.stop();
-    if (typeof backend === 'string') this.#named.delete(backend);
-    else this.#keyed.delete(backendKeyText(backend));
+    const id = this.#check(backend);
+    if (typeof id === 'string') this.#drop(this.#named, id, record);
+    else this.#drop(this.#keyed, backendKeyText(id), record);
   }
 
   /**
@@ -325,18 +364,22 @@ export class HandoffController {
   }
 
   /** A backend that is found needs no other check; of one that is not, `#check` says whether it is one. */
-  #find(backend: BackendId): BackendRecord | undefined {
+  #find(backend: BackendId | BackendHandle): BackendRecord | undefined {
     return typeof backend === 'string' ? this.#named.get(backend) : this.#findKey(backend);
   }
 
-  #findKey(backend: BackendKey): BackendRecord | undefined {
+  #findKey(backend: BackendKey | BackendHandle): BackendRecord | undefined {
+    if (backend instanceof BackendHandle) return backend.find();
     this.#check(backend);
     return this.#keyed.get(backendKeyText(backend));
   }
 
-  #check(backend: BackendId): void {
+  /** The backend itself, checked. */
+  #check(backend: BackendId | BackendHandle): BackendId {
     this.#checkLive();
-    checkBackendId(backend);
+    const id = backend instanceof BackendHandle ? backend.backend : backend;
+    checkBackendId(id);
+    return id;
   }
 
   #entries(): [BackendId, BackendRecord][] {
@@ -349,23 +392,44 @@ export class HandoffController {
     ];
   }
 
-  #create(backend: BackendId): BackendRecord {
-    this.#check(backend);
+  #create(backend: BackendId | BackendHandle): BackendRecord {
+    const id = this.#check(backend);
+    const [records, others] =
+      typeof id === 'string' ? [this.#named, this.#keyed] : [this.#keyed, this.#named];
+    if (records.size + others.size >= this.#maxBackends)
+      this.#makeRoomIn(records.size > 0 ? records : others);
     const record = new BackendRecord(this.#table.initial);
-    if (typeof backend === 'string') this.#named.set(backend, record);
-    else this.#keyed.set(backendKeyText(backend), record);
-    if (this.#observers.size > 0) this.#startActor(backend, record);
+    records.set(typeof id === 'string' ? id : backendKeyText(id), record);
+    if (this.#observers.size > 0) this.#startActor(id, record);
     return record;
   }
 
-  #mark(backend: BackendId, eventClass: number, now: number | undefined): void {
+  /** Drops one backend: of the oldest few, the one whose state matters least. */
+  #makeRoomIn(records: Map<string, BackendRecord>): void {
+    let chosen: [string, BackendRecord] | undefined;
+    let looked = 0;
+    for (const entry of records) {
+      if (chosen === undefined || weightOf(entry[1]) < weightOf(chosen[1])) chosen = entry;
+      if (++looked === MAX_LOOKED_AT || weightOf(chosen[1]) === 0) break;
+    }
+    if (chosen) this.#drop(records, ...chosen);
+  }
+
+  #drop(records: Map<string, BackendRecord>, text: string, record: BackendRecord): void {
+    this.#timers.forget(record);
+    this.#askedFor.delete(record);
+    record.actor?.stop();
+    records.delete(text);
+  }
+
+  #mark(backend: BackendId | BackendHandle, eventClass: number, now: number | undefined): void {
     const record = this.#find(backend);
     const at = this.#at(now);
     if (record === undefined) this.#stepUnknown(backend, eventClass, at);
     else this.#step(record, eventClass, at);
   }
 
-  #end(backend: BackendId, eventClass: number, now: number | undefined): void {
+  #end(backend: BackendId | BackendHandle, eventClass: number, now: number | undefined): void {
     const record = this.#find(backend);
     const at = this.#at(now);
     if (record === undefined) this.#stepUnknown(backend, eventClass, at);
@@ -377,7 +441,7 @@ export class HandoffController {
   }
 
   /** A backend that is as good as unknown after the event is not worth holding state for. */
-  #stepUnknown(backend: BackendId, eventClass: number, at: number): HandoffEdge {
+  #stepUnknown(backend: BackendId | BackendHandle, eventClass: number, at: number): HandoffEdge {
     this.#check(backend);
     const edge = this.#table.edge(this.#table.initial, eventClass);
     return edge.next === this.#table.initial ? edge : this.#step(this.#create(backend), eventClass, at);

@@ -137,7 +137,8 @@ function listEvents(): readonly BackendHandoffEvent[] {
   return events.map((event) => Object.freeze(event));
 }
 
-const EVENTS = listEvents();
+/** For each class, the event that stands for it. */
+export const EVENTS = listEvents();
 
 /** The event that stands for a class. */
 export function eventOfClass(eventClass: number): BackendHandoffEvent {
