@@ -63,6 +63,8 @@ export interface HandoffControllerOptions {
   readonly inspect?: InspectionObserver | undefined;
 }
 
+/** A moment that nothing has asked for yet. */
+const UNREAD = Number.NaN;
 const DEFAULT_MAX_BACKENDS = 1_000_000;
 /** How many are looked at to find the one to drop. */
 const MAX_LOOKED_AT = 16;
@@ -178,7 +180,8 @@ export class HandoffController {
   ): HandoffAttemptDecision {
     const record = this.#find(backend);
     const request = requestClass(inputs);
-    const at = this.#at(now);
+    // Without a window time has no say, and reading it is most of what a decision would cost.
+    const at = now === undefined && record?.node.hasWindow !== true ? UNREAD : this.#at(now);
     if (record === undefined) return this.#decided(this.#stepUnknown(backend, request, at), record, at);
     const eventClass = record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(request) : request;
     const edge = record.node.edges[eventClass];
@@ -431,7 +434,7 @@ export class HandoffController {
 
   #end(backend: BackendId | BackendHandle, eventClass: number, now: number | undefined): void {
     const record = this.#find(backend);
-    const at = this.#at(now);
+    const at = now === undefined ? UNREAD : this.#at(now);
     if (record === undefined) this.#stepUnknown(backend, eventClass, at);
     else this.#step(record, record.endingClass(eventClass), at);
   }
@@ -484,8 +487,9 @@ export class HandoffController {
   }
 
   #followWindow(record: BackendRecord, edge: HandoffEdge, at: number): void {
-    if (edge.opensWindow) record.openedAt = at;
-    if (edge.armsTimer) this.#timers.arm(record, record.windowRemainingMs(at, this.#windowMs));
+    const moment = Number.isNaN(at) ? this.#clock.now() : at;
+    if (edge.opensWindow) record.openedAt = moment;
+    if (edge.armsTimer) this.#timers.arm(record, record.windowRemainingMs(moment, this.#windowMs));
     else this.#timers.disarm(record);
   }
 
