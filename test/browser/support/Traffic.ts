@@ -17,9 +17,9 @@ export const BACKENDS: readonly BackendKey[] = [
 export class Traffic {
   readonly controller: HandoffController;
 
-  constructor(failedAttemptWindowMs: number, backends: readonly BackendKey[] = BACKENDS) {
+  constructor(failedAttemptWindowMs: number, backends = BACKENDS, maxFailedAttemptsPerWindow = 3) {
     this.controller = new HandoffController({
-      policy: { maxFailedAttemptsPerWindow: 3, failedAttemptWindowMs },
+      policy: { maxFailedAttemptsPerWindow, failedAttemptWindowMs },
     });
     for (const backend of backends) this.controller.actorOf(backend);
   }

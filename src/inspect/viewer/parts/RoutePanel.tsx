@@ -4,7 +4,7 @@ import { formatLatency } from './formatTime';
 
 const WIDTH = 240;
 const HEIGHT = 44;
-const REPORTS = 90;
+const REPORTS = 60;
 
 type Route = 'handedOff' | 'reconnected';
 
