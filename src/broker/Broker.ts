@@ -111,6 +111,8 @@ interface Request {
   readonly canHandOff: boolean;
   /** One for all of the connection's routes, or its claim could outlive one and not the other. */
   readonly stamp: number;
+  /** When the `hello` was complete: milliseconds, as `performance.now` has them. */
+  readonly arrivedAt: number;
 }
 
 /**
@@ -399,7 +401,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#connections.set(socket, undefined);
     switch (result.type) {
       case 'hello':
-        this.#route({ socket, ...result, stamp: monotonicNow() });
+        this.#route({ socket, ...result, stamp: monotonicNow(), arrivedAt: performance.now() });
         return;
       case 'invalid':
         this.#sendError(socket, result.error.code, result.error.message, false);
@@ -488,11 +490,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
         connectionId: hello.id,
         stamp,
         earlyData,
+        traceparent: hello.traceparent,
         backend: identity.backend,
         endpoint: identity.endpoint,
         deadlineMs: backend.service.ackDeadlineMs,
         transport,
-        onState: (state, failure) => this.#tellTransfer(hello.id, backend, state, issuedAt, failure),
+        onState: (state, failure) => this.#tellTransfer(hello, backend, state, issuedAt, failure),
         onOutcome: (ended) => {
           outcome = ended;
           this.#record(request, backend, target, ended);
@@ -508,7 +511,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   #tellTransfer(
-    connectionId: string,
+    { id: connectionId, traceparent }: FrameOf<'hello'>,
     backend: ManagedBackend,
     state: TransferState,
     issuedAt: number,
@@ -521,6 +524,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       state,
       elapsedMs: performance.now() - issuedAt,
       ...(failure === undefined ? {} : { failure }),
+      ...(traceparent === undefined ? {} : { traceparent }),
     });
   }
 
@@ -569,7 +573,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   #countRoute(
-    { hello, earlyData }: Request,
+    { hello, earlyData, arrivedAt }: Request,
     backend: ManagedBackend,
     way: 'handedOff' | ReconnectReason,
     retryAfterMs?: number,
@@ -577,7 +581,13 @@ export class Broker extends EventEmitter<BrokerEvents> {
     backend.countRoute(way);
     if (way === 'handedOff') this.#counts.handedOff += 1;
     else increment(this.#counts.reconnected, way);
-    const facts = { connectionId: hello.id, backend: backend.key, earlyDataBytes: earlyData.length };
+    const facts = {
+      connectionId: hello.id,
+      backend: backend.key,
+      earlyDataBytes: earlyData.length,
+      elapsedMs: performance.now() - arrivedAt,
+      ...(hello.traceparent === undefined ? {} : { traceparent: hello.traceparent }),
+    };
     if (way === 'handedOff') {
       this.#emit('route', { ...facts, route: 'handedOff' });
     } else {

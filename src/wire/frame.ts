@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { HandoffFallbackReason } from '../index';
+import { traceparentField } from './traceparent';
 import { MAX_DEADLINE_MS } from './wireLimits';
 
 /** Why a client has to reconnect: a reason of the controller, or `transferLimit`, a bound of the broker's or backend's own. */
@@ -27,6 +28,7 @@ const frameSchemas = {
     service: z.string().min(1).max(256),
     version: z.string().min(1).max(128),
     handoff: z.boolean(),
+    traceparent: traceparentField,
   }),
   handoff: z.object({
     backend: id,
@@ -47,7 +49,7 @@ const frameSchemas = {
     retryable: z.boolean(),
     retryAfterMs: milliseconds.optional(),
   }),
-  attach: z.object({ id, backend: id, stamp: milliseconds }),
+  attach: z.object({ id, backend: id, stamp: milliseconds, traceparent: traceparentField }),
   ready: noFields,
   claimed: noFields,
   probe: noFields,
