@@ -124,6 +124,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly controller: HandoffController;
   /** Path of the socket that clients connect to. */
   readonly socketPath: string;
+  /** Its name among the brokers of this host. */
+  readonly instance: string;
   readonly #options: CheckedBrokerOptions;
   readonly #server: Server;
   readonly #endpointDirectory: string;
@@ -152,6 +154,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     super();
     this.#options = options;
     this.socketPath = options.socketPath;
+    this.instance = options.instance;
     const controllerOptions: HandoffControllerOptions = {
       policy: options.policy,
       clock: options.clock,

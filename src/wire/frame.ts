@@ -6,7 +6,8 @@ import { MAX_DEADLINE_MS } from './wireLimits';
 /** Why a client has to reconnect: a reason of the controller, or `transferLimit`, a bound of the broker's or backend's own. */
 export type ReconnectReason = HandoffFallbackReason | 'transferLimit';
 
-const RECONNECT_REASONS = [
+/** All of them. */
+export const RECONNECT_REASONS = [
   'clientUnsupported',
   'servicePolicyDisabled',
   'fdPressureDisabled',
