@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import pc from 'picocolors';
+import { LOG_LEVELS } from './broker/createLogger';
 import { runBroker } from './broker/runBroker';
 import { printSummary, runDemo } from './demo/runDemo';
-import { parseCount, parseDuration, parsePolicy } from './optionParsers';
+import { parseCount, parseDuration, parsePolicy, parsePort } from './optionParsers';
 import { shutdownSignal } from './shutdownSignal';
 
 const EXIT_FAILED = 1;
@@ -58,9 +59,25 @@ program
   .description('Runs a broker until SIGINT or SIGTERM.')
   .requiredOption('--config <file>', 'JSON file with socketPath, services and the like (docs/operations.md)')
   .option('--check', 'check the configuration and end', false)
-  .option('--json', 'log one JSON object a line', false)
-  .action(async ({ config, check, json }) => {
-    await runBroker({ config, check, json, signal: shutdownSignal() });
+  .option('--json', 'log one JSON object a line, on a terminal too', false)
+  .addOption(
+    new Option('--log-level <level>', 'debug tells of every client').choices(LOG_LEVELS).default('info'),
+  )
+  .addOption(
+    new Option(
+      '--inspect [viewer]',
+      'show the backends\u2019 charts live in a browser; SIGUSR2 switches it on and off',
+    )
+      .choices(['own', 'stately'])
+      .preset('own'),
+  )
+  .addOption(
+    new Option('--inspect-port <port>', 'port of the viewer on 127.0.0.1')
+      .argParser(parsePort)
+      .default(0, 'any free one'),
+  )
+  .action(async (options) => {
+    await runBroker({ ...options, signal: shutdownSignal() });
   });
 
 async function main(): Promise<void> {

@@ -1,52 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../src/client';
+import { Command, DEMO_BACKEND } from './support/Command';
 import { readBytes } from './support/readAll';
 import { isAlive } from './support/TestBrokers';
-
-const MAIN = join(__dirname, '..', '..', 'dist', 'src', 'cli', 'main.js');
-const BACKEND = join(__dirname, '..', '..', 'dist', 'src', 'cli', 'demo', 'demoBackend.js');
-
-class Command {
-  readonly child: ChildProcess;
-  stdout = '';
-  stderr = '';
-  readonly #closed: Promise<unknown>;
-
-  constructor(args: readonly string[], temporary: string) {
-    this.child = spawn(process.execPath, [MAIN, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TMPDIR: temporary },
-    });
-    this.#closed = once(this.child, 'close');
-    this.child.stdout?.on('data', (chunk) => {
-      this.stdout += chunk;
-    });
-    this.child.stderr?.on('data', (chunk) => {
-      this.stderr += chunk;
-    });
-  }
-
-  async printed(text: string): Promise<void> {
-    while (!`${this.stdout}${this.stderr}`.includes(text)) {
-      await Promise.race([
-        once(this.child.stdout as NodeJS.ReadableStream, 'data'),
-        once(this.child.stderr as NodeJS.ReadableStream, 'data'),
-        this.#closed.then(() => {
-          throw new Error(`The command ended before it printed ${text}:\n${this.stdout}${this.stderr}`);
-        }),
-      ]);
-    }
-  }
-
-  async ended(): Promise<number | null> {
-    await this.#closed;
-    return this.child.exitCode;
-  }
-}
 
 describe('the command', () => {
   let temporary = '';
@@ -121,7 +79,10 @@ describe('the command', () => {
       writeFileSync(file, typeof config === 'string' ? config : JSON.stringify(config));
       return file;
     };
-    const good = { socketPath: 'b.sock', services: [{ name: 'echo', version: '1.0.0', module: BACKEND }] };
+    const good = {
+      socketPath: 'b.sock',
+      services: [{ name: 'echo', version: '1.0.0', module: DEMO_BACKEND }],
+    };
 
     it('serves until SIGTERM, and leaves nothing behind', async () => {
       const command = run('broker', '--config', write(good));
@@ -153,7 +114,7 @@ describe('the command', () => {
       ['a bad count', { ...good, maxTransfers: 0 }, /maxTransfers/],
       [
         'a bad version',
-        { ...good, services: [{ name: 'a', version: 'one', module: BACKEND }] },
+        { ...good, services: [{ name: 'a', version: 'one', module: DEMO_BACKEND }] },
         /version.*one/,
       ],
       [
