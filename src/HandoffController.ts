@@ -24,8 +24,10 @@ import {
 } from './eventClass';
 import type { HandoffAttemptDecision, HandoffFallback } from './HandoffAttemptDecision';
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
+import type { HandoffExplanation } from './HandoffExplanation';
 import { HandoffFallbackPolicy, type HandoffFallbackPolicyOptions } from './HandoffFallbackPolicy';
 import { type HandoffEdge, HandoffTable } from './HandoffTable';
+import { inertClock } from './inertClock';
 import { invalidType, requireMilliseconds, requireObject } from './invalidArgument';
 import {
   checkPersistedSnapshot,
@@ -53,9 +55,6 @@ export interface HandoffControllerOptions {
   /** Is told of every backend's actor, events and snapshots, as XState tells them. */
   readonly inspect?: InspectionObserver | undefined;
 }
-
-/** An actor's own delays never run: the controller's timers send what they would. */
-const INERT_CLOCK = Object.freeze({ setTimeout: () => 0, clearTimeout: () => undefined });
 
 function toObserver(observer: InspectionObserver): Partial<Observer<InspectionEvent>> {
   if (typeof observer === 'function') return { next: observer };
@@ -225,6 +224,29 @@ export class HandoffController {
     const record = this.#find(backend);
     if (!record?.node.hasWindow || record.hasWindowElapsed(at, this.#windowMs)) return undefined;
     return this.#windowAt(record, at);
+  }
+
+  /**
+   * How `shouldAttempt` would answer at `now`, and why, in the chart's own words. Looking changes nothing, and creates
+   * nothing for an unknown backend.
+   */
+  explain(backend: BackendId, inputs: HandoffAttemptInputs, now?: number): HandoffExplanation {
+    this.#check(backend);
+    const request = requestClass(inputs);
+    const at = this.#at(now);
+    const record = this.#find(backend);
+    const node = record?.node ?? this.#table.initial;
+    const elapsed = record?.hasWindowElapsed(at, this.#windowMs) ?? false;
+    const eventClass = requestClassAt(request, elapsed);
+    const state = this.stateOf(backend, at);
+    const window = this.windowOf(backend, at);
+    return {
+      decision: this.#decided(this.#table.edge(node, eventClass), at, record),
+      because: this.#table.because(node, eventClass),
+      state,
+      stateMeans: backendHandoff.getStateNodeById(`backendHandoff.handoff.${state}`).description ?? '',
+      ...(window && { window }),
+    };
   }
 
   /**
@@ -421,7 +443,8 @@ export class HandoffController {
       id: backendDisplayName(backend),
       input: { ...this.policy },
       snapshot: record.node.snapshot,
-      clock: INERT_CLOCK,
+      // The controller's timers send what its own delays would.
+      clock: inertClock,
       inspect: this.#tellObservers,
     });
     record.actor = actor;
