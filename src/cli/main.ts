@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import pc from 'picocolors';
+import { readBrokerConfig } from './broker/brokerConfig';
 import { LOG_LEVELS } from './broker/createLogger';
 import { runBroker } from './broker/runBroker';
 import { printSummary, runDemo } from './demo/runDemo';
 import { parseCount, parseDuration, parsePolicy, parsePort } from './optionParsers';
 import { shutdownSignal } from './shutdownSignal';
+import { runStatus } from './status/runStatus';
+import { runWhy } from './status/runWhy';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -78,6 +81,44 @@ program
   )
   .action(async (options) => {
     await runBroker({ ...options, signal: shutdownSignal() });
+  });
+
+interface AddressOptions {
+  readonly socket?: string | undefined;
+  readonly config?: string | undefined;
+}
+
+/** Where the broker listens that is meant. */
+async function socketPathOf(command: Command, { socket, config }: AddressOptions): Promise<string> {
+  if (socket !== undefined) return socket;
+  if (config !== undefined) return (await readBrokerConfig(config)).socketPath;
+  return command.error('error: say which broker: --socket or --config');
+}
+
+function withAddress(command: Command): Command {
+  return command
+    .addOption(new Option('--socket <path>', 'socket of the broker').conflicts('config'))
+    .option('--config <file>', 'the broker\u2019s configuration, which says where its socket is');
+}
+
+withAddress(program.command('status'))
+  .description('Asks a running broker what its backends do, and how clients get to them.')
+  .option('--json', 'print one JSON object a line', false)
+  .addOption(
+    new Option('-w, --watch [interval]', 'look again and again').argParser(parseDuration).preset('1s'),
+  )
+  .action(async (options, command: Command) => {
+    const socketPath = await socketPathOf(command, options);
+    const { json, watch: watchMs } = options;
+    await runStatus({ socketPath, json, watchMs, signal: shutdownSignal() });
+  });
+
+withAddress(program.command('why'))
+  .argument('<backend>', 'service, or service@version')
+  .description('Says why the next request would or wouldn\u2019t be handed over.')
+  .option('--json', 'print a JSON object', false)
+  .action(async (backend: string, options, command: Command) => {
+    await runWhy({ socketPath: await socketPathOf(command, options), backend, json: options.json });
   });
 
 async function main(): Promise<void> {

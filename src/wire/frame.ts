@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { HandoffFallbackReason } from '../index';
+import { backendSummarySchema, brokerSummarySchema } from './brokerStatus';
 import { traceparentField } from './traceparent';
 import { MAX_DEADLINE_MS } from './wireLimits';
 
@@ -60,6 +61,14 @@ const frameSchemas = {
     serviceVersion: z.string(),
     pid: z.number().int().positive(),
   }),
+  status: noFields,
+  statusReply: z.object({
+    /** In the first one. */
+    broker: brokerSummarySchema.optional(),
+    backends: z.array(backendSummarySchema),
+    /** No other follows. */
+    last: z.boolean(),
+  }),
 };
 
 /** Name of a frame's type. */
@@ -85,6 +94,8 @@ export const FRAME_TYPE_NUMBERS = {
   claimed: 7,
   probe: 8,
   identity: 9,
+  status: 10,
+  statusReply: 11,
 } as const satisfies Record<FrameType, number>;
 
 const typesByNumber = new Map<number, FrameType>(

@@ -260,6 +260,113 @@ describe('handoff-controller broker', () => {
     ]);
   });
 
+  describe('asked by status and why', () => {
+    const run = async (
+      ...args: string[]
+    ): Promise<{ status: number | null; stdout: string; stderr: string }> => {
+      const asking = new Command(args, temporary);
+      const status = await asking.ended();
+      return { status, stdout: asking.stdout, stderr: asking.stderr };
+    };
+    const at = ['--socket', socketPath];
+
+    beforeAll(async () => {
+      await start();
+      for (const service of ['echo', 'refusing', 'refusing', 'refusing', 'off']) await ask(service);
+    });
+    afterAll(stop);
+
+    it('prints a table', async () => {
+      const { status, stdout } = await run('status', '--config', config);
+      expect(status).toBe(0);
+      expect(stdout).toContain(`process ${command.child.pid}`);
+      expect(stdout).toMatch(
+        /^refusing@1\.0\.0 +rateLimited +2 +2\/2 +[\d.]+ s +0 +2 permissionDenied, 1 failedA/m,
+      );
+      expect(stdout).toMatch(/^echo@1\.0\.0 +idle +0 +0\/2 +- +0 +-$/m);
+      expect(stdout).toMatch(/^off@1\.0\.0 .* 1 servicePolicyDisabled$/m);
+    });
+
+    it('--json prints an object', async () => {
+      const { stdout } = await run('status', ...at, '--json');
+      const { broker, backends } = JSON.parse(stdout);
+      expect(broker).toMatchObject({ instance: 'shared', policy: { maxFailedAttemptsPerWindow: 2 } });
+      expect(backends).toHaveLength(4);
+      expect(backends[2]).toMatchObject({
+        service: 'refusing',
+        version: '1.0.0',
+        state: 'rateLimited',
+        process: 'ready',
+        next: { answer: 'failedAttemptRateLimited' },
+      });
+    });
+
+    it('--watch goes on until it is told to stop', async () => {
+      const watching = new Command(['status', ...at, '--watch', '10ms', '--json'], temporary);
+      await watching.printed('"broker"', 3);
+      watching.child.kill('SIGINT');
+      expect(await watching.ended()).toBe(0);
+      for (const line of watching.stdout.trim().split('\n'))
+        expect(JSON.parse(line).backends).toHaveLength(4);
+    });
+
+    it.each([
+      [
+        'echo',
+        [/^echo@2\.0\.0: the next request would be handed over\.$/m, /^All checks passed/m, /in idle:/],
+      ],
+      ['echo@1', [/^echo@1\.0\.0: the next request would be handed over\.$/m]],
+      [
+        'refusing',
+        [
+          /would reconnect, for reason failedAttemptRateLimited\.$/m,
+          /^Check 5: the window.s budget of failed attempts is used up\.$/m,
+          /tried again in [\d.]+ s\.$/m,
+          /in rateLimited: The backend kept failing/,
+          /2 of 2 failed attempts/,
+          /2 permissionDenied, 1 failedAttemptRateLimited/,
+        ],
+      ],
+      [
+        'off@1.0.0',
+        [/for reason servicePolicyDisabled/, /^Check 2: the service.s policy forbids handoff\.$/m],
+      ],
+    ])('why %s says so in words', async (backend, texts) => {
+      const { status, stdout } = await run('why', backend, ...at);
+      expect(status).toBe(0);
+      for (const text of texts) expect(stdout).toMatch(text);
+    });
+
+    it('why --json has the same for programs', async () => {
+      const { stdout } = await run('why', 'off', '--json', ...at);
+      expect(JSON.parse(stdout)).toMatchObject({ service: 'off', next: { answer: 'servicePolicyDisabled' } });
+    });
+
+    it.each([
+      [1, ['why', 'nobody', ...at], /no backend nobody; it has echo@1\.0\.0, echo@2/],
+      [1, ['why', 'echo@9', ...at], /no backend echo@9/],
+      [1, ['why', 'echo@?', ...at], /no semantic version or range/],
+      [1, ['status', '--socket', join(temporary, 'none.sock')], /No broker listens at/],
+      [1, ['status', '--config', join(temporary, 'none.json')], /configuration/],
+      [2, ['status'], /--socket or --config/],
+      [2, ['status', ...at, '--config', config], /cannot be used with/],
+      [2, ['status', ...at, '--watch', 'soon'], /not a duration/],
+      [2, ['why', ...at], /missing required argument/],
+    ])('ends with status %p after %p', async (expected, args, message) => {
+      const { status, stdout, stderr } = await run(...args);
+      expect(status).toBe(expected);
+      expect(stderr).toMatch(message);
+      expect(stdout).toBe('');
+    });
+
+    it('answers nothing but its own frames: a backend process gets an error for asking', async () => {
+      const { stdout } = await run('status', ...at, '--json');
+      const { stderr, status } = await run('status', '--socket', JSON.parse(stdout).backends[0].endpoint);
+      expect(status).toBe(1);
+      expect(stderr).toContain('badFrame');
+    });
+  });
+
   it('--inspect serves the viewer from the start; SIGUSR2 detaches it and attaches it again', async () => {
     await start({}, '--inspect');
     const first = String(logged('inspection attached')[0]?.url);

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pc from 'picocolors';
 import type { HandoffFallbackPolicy } from '../../index';
+import { backendTable, toRows } from '../backendTable';
+import { LiveView } from '../LiveView';
 import { type DemoSummary, summarize } from './DemoSummary';
 import type {
   DemoBrokerReport,
@@ -15,8 +17,7 @@ import type {
   DemoReady,
   DemoStop,
 } from './demoMessages';
-import { LiveView } from './LiveView';
-import { renderBackends, renderSummary } from './renderDemo';
+import { renderSummary } from './renderDemo';
 
 const START_TIMEOUT_MS = 20_000;
 /** For a child to finish what is in flight and end; then it's killed. */
@@ -107,7 +108,9 @@ export async function runDemo({
       if (report.type === 'clients') clientReports.set(child, report);
       if (report.type !== 'broker') return;
       brokerReport = report;
-      view?.show((width) => renderBackends(report.backends, policy.maxFailedAttemptsPerWindow, width, pc));
+      view?.show((width) =>
+        backendTable(toRows(report.backends), policy.maxFailedAttemptsPerWindow, width, pc),
+      );
     });
     children.push(child);
     return child;
