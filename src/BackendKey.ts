@@ -30,6 +30,11 @@ export function checkBackendId(backend: unknown): asserts backend is BackendId {
   }
 }
 
+/** An immutable copy. */
+export function copyBackendKey({ instance, serviceName, serviceVersion }: BackendKey): BackendKey {
+  return Object.freeze({ instance, serviceName, serviceVersion });
+}
+
 /** A string that is equal for equal keys only: the lengths in front keep the fields apart, whatever they hold. */
 export function backendKeyText({ instance, serviceName, serviceVersion }: BackendKey): string {
   return `${instance.length},${serviceName.length},${instance}${serviceName}${serviceVersion}`;
@@ -41,7 +46,7 @@ export function parseBackendKeyText(text: string): BackendKey {
   const second = text.indexOf(',', first + 1);
   const serviceName = second + 1 + Number(text.slice(0, first));
   const serviceVersion = serviceName + Number(text.slice(first + 1, second));
-  return Object.freeze({
+  return copyBackendKey({
     instance: text.slice(second + 1, serviceName),
     serviceName: text.slice(serviceName, serviceVersion),
     serviceVersion: text.slice(serviceVersion),

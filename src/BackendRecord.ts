@@ -1,6 +1,7 @@
 import type { Actor } from 'xstate';
 import type { backendHandoff } from '../machines/backendHandoff';
 import { hasWindowElapsed, windowRemainingMs } from '../machines/failedAttemptWindow';
+import { othersInFlightClass } from './eventClass';
 import type { HandoffNode } from './HandoffTable';
 import type { TimerOwner } from './WindowTimers';
 
@@ -9,21 +10,23 @@ export type BackendHandoffActor = Actor<typeof backendHandoff>;
 
 /** One backend: its chart's state, and the data that stands beside it. */
 export class BackendRecord implements TimerOwner {
-  /** Follows the record for who looks at it, if anybody does. */
-  actor: BackendHandoffActor | undefined;
-  /** The actor is processing an event, and tells its observers. */
-  isTellingActor = false;
+  // What a decision needs comes first: with a million backends, each line of memory that it touches counts.
+  node: HandoffNode;
   attemptsInFlight = 0;
   /** When the window opened, on the caller's time; NaN without one. */
   openedAt = Number.NaN;
+  /** Follows the record for who looks at it, if anybody does. */
+  actor: BackendHandoffActor | undefined = undefined;
   dueAt = -1;
   queuedAt = -1;
 
-  constructor(public node: HandoffNode) {}
+  constructor(node: HandoffNode) {
+    this.node = node;
+  }
 
-  /** Whether attempts stay in flight when one ends. */
-  get hasOthersInFlight(): boolean {
-    return this.attemptsInFlight > 1;
+  /** The class of an attempt's end, with whether others stay in flight. */
+  endingClass(eventClass: number): number {
+    return this.attemptsInFlight > 1 ? othersInFlightClass(eventClass) : eventClass;
   }
 
   /** Whether there is a window that is over at `now`. */

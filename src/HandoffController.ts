@@ -1,25 +1,27 @@
 import { type ActorRefLike, createActor, type InspectionEvent, type Observer } from 'xstate';
 import { type BackendHandoffState, backendHandoff, type HandoffFailure } from '../machines/backendHandoff';
+import { BackendHandle } from './BackendHandle';
 import {
   type BackendId,
+  type BackendKey,
   backendDisplayName,
   backendKeyText,
   checkBackendId,
+  copyBackendKey,
   parseBackendKeyText,
 } from './BackendKey';
 import { type BackendHandoffActor, BackendRecord } from './BackendRecord';
 import { type Clock, systemClock } from './Clock';
 import {
-  abandonedClass,
+  ABANDONED_CLASS,
   BACKEND_ADOPTED_CLASS,
   BACKEND_SPAWNED_CLASS,
+  elapsedClass,
   eventOfClass,
   failedClass,
-  failedClassAt,
-  queriedClass,
+  QUERIED_CLASS,
   requestClass,
-  requestClassAt,
-  succeededClass,
+  SUCCEEDED_CLASS,
   WINDOW_TIMER_CLASS,
 } from './eventClass';
 import type { HandoffAttemptDecision, HandoffFallback } from './HandoffAttemptDecision';
@@ -28,7 +30,7 @@ import type { HandoffExplanation } from './HandoffExplanation';
 import { HandoffFallbackPolicy, type HandoffFallbackPolicyOptions } from './HandoffFallbackPolicy';
 import { type HandoffEdge, HandoffTable } from './HandoffTable';
 import { inertClock } from './inertClock';
-import { invalidType, requireMilliseconds, requireObject } from './invalidArgument';
+import { invalidType, outOfRange, requireCount, requireMilliseconds, requireObject } from './invalidArgument';
 import {
   checkPersistedSnapshot,
   type FailedAttemptWindow,
@@ -52,8 +54,29 @@ export interface HandoffControllerOptions {
    * @default monotonic time; its timers keep no process alive
    */
   readonly clock?: Clock | undefined;
+  /**
+   * Most backends that it holds state for, from 1: a bound on memory against names that keep coming. For one more, one
+   * of the 16 oldest goes: the one whose state matters least, in the order nothing counted, failures counted, attempts in
+   * flight, adopted. What is lost with it costs a few attempts that would have been spared, never a client error.
+   * @default 1000000
+   */
+  readonly maxBackends?: number | undefined;
   /** Is told of every backend's actor, events and snapshots, as XState tells them. */
   readonly inspect?: InspectionObserver | undefined;
+}
+
+/** A moment that nothing has asked for yet. */
+const UNREAD = Number.NaN;
+const DEFAULT_MAX_BACKENDS = 1_000_000;
+/** How many are looked at to find the one to drop. */
+const MAX_LOOKED_AT = 16;
+
+/** How much a backend's state matters: 0 is nothing. */
+function weightOf({ node, attemptsInFlight }: BackendRecord): number {
+  const { value, context } = node.snapshot;
+  if (value.handoff === 'adopted') return 3;
+  if (attemptsInFlight > 0) return 2;
+  return context.failedAttempts > 0 ? 1 : 0;
 }
 
 function toObserver(observer: InspectionObserver): Partial<Observer<InspectionEvent>> {
@@ -85,6 +108,7 @@ export class HandoffController {
   readonly policy: HandoffFallbackPolicy;
   readonly #clock: Clock;
   readonly #windowMs: number;
+  readonly #maxBackends: number;
   readonly #table: HandoffTable;
   readonly #timers: WindowTimers<BackendRecord>;
   /** Backends by name; and, apart from them so that the two never meet, by the text of their key. */
@@ -93,6 +117,8 @@ export class HandoffController {
   readonly #observers = new Set<Partial<Observer<InspectionEvent>>>();
   /** Records whose actor somebody asked for, so that it outlives the inspection. */
   readonly #askedFor = new Set<BackendRecord>();
+  /** Records whose actor is processing an event, and tells its observers. */
+  readonly #telling = new Set<BackendRecord>();
   readonly #backends = new WeakMap<ActorRefLike, BackendId>();
   #disposed = false;
 
@@ -102,12 +128,16 @@ export class HandoffController {
       policy,
       clock = systemClock,
       inspect,
+      maxBackends = DEFAULT_MAX_BACKENDS,
     } = requireObject('options', options) as HandoffControllerOptions;
     this.policy = policy instanceof HandoffFallbackPolicy ? policy : new HandoffFallbackPolicy(policy);
     for (const method of ['now', 'setTimeout', 'clearTimeout'] as const) {
       const value = requireObject('clock', clock)[method];
       if (typeof value !== 'function') throw invalidType(`clock.${method}`, 'a function', value);
     }
+    if (requireCount('maxBackends', maxBackends) === 0)
+      throw outOfRange('maxBackends', 'from 1', maxBackends);
+    this.#maxBackends = maxBackends;
     this.#clock = clock;
     this.#windowMs = this.policy.failedAttemptWindowMs;
     this.#table = new HandoffTable(this.policy);
@@ -142,86 +172,90 @@ export class HandoffController {
   }
 
   /** Decides on a request. After `attempt` the caller reports the end by one of the three `record…` methods. */
-  shouldAttempt(backend: BackendId, inputs: HandoffAttemptInputs, now?: number): HandoffAttemptDecision {
-    this.#check(backend);
-    const request = requestClass(inputs);
-    const at = this.#at(now);
+  shouldAttempt(
+    backend: BackendId | BackendHandle,
+    inputs: HandoffAttemptInputs,
+    now?: number,
+  ): HandoffAttemptDecision {
     const record = this.#find(backend);
-    if (record === undefined) return this.#decided(this.#stepUnknown(backend, request, at), at, undefined);
-    const elapsed = record.hasWindowElapsed(at, this.#windowMs);
-    return this.#decided(this.#step(record, requestClassAt(request, elapsed), at), at, record);
+    const request = requestClass(inputs);
+    // Without a window time has no say, and reading it is most of what a decision would cost.
+    const at = now === undefined && record?.node.hasWindow !== true ? UNREAD : this.#at(now);
+    if (record === undefined) return this.#decided(this.#stepUnknown(backend, request, at), record, at);
+    const eventClass = record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(request) : request;
+    const edge = record.node.edges[eventClass];
+    // Nearly all requests: known, seen by nobody, and with no effect on the window. Nothing is called but what inlines.
+    if (edge?.isPlainAnswer !== true || record.actor !== undefined) {
+      return this.#decided(this.#step(record, eventClass, at), record, at);
+    }
+    if (record.node !== edge.next) record.node = edge.next;
+    record.attemptsInFlight += edge.inFlightChange;
+    return edge.decision;
   }
 
   /** An attempt failed: the window counts it. The answer is the fallback of the same name. */
-  recordFailedAttempt(backend: BackendId, failure: HandoffFailure, now?: number): HandoffAttemptDecision {
-    this.#check(backend);
+  recordFailedAttempt(
+    backend: BackendId | BackendHandle,
+    failure: HandoffFailure,
+    now?: number,
+  ): HandoffAttemptDecision {
+    const record = this.#find(backend);
     const failed = failedClass(failure);
     const at = this.#at(now);
-    const record = this.#find(backend);
-    if (record === undefined) return this.#decided(this.#stepUnknown(backend, failed, at), at, undefined);
-    const elapsed = record.hasWindowElapsed(at, this.#windowMs);
-    const eventClass = failedClassAt(failed, record.hasOthersInFlight, elapsed);
-    return this.#decided(this.#step(record, eventClass, at), at, record);
+    if (record === undefined) return this.#decided(this.#stepUnknown(backend, failed, at), record, at);
+    const eventClass = record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(failed) : failed;
+    return this.#decided(this.#step(record, record.endingClass(eventClass), at), record, at);
   }
 
   /** An attempt succeeded: the backend owns the connection. Removes the window, whatever its state. */
-  recordSuccess(backend: BackendId, now?: number): void {
-    this.#check(backend);
-    const at = this.#at(now);
-    const record = this.#find(backend);
-    if (record) this.#step(record, succeededClass(record.hasOthersInFlight), at);
-    else this.#stepUnknown(backend, succeededClass(false), at);
+  recordSuccess(backend: BackendId | BackendHandle, now?: number): void {
+    this.#end(backend, SUCCEEDED_CLASS, now);
   }
 
   /** An attempt ended with neither, for example since the client left. Counts nothing, clears nothing. */
-  recordAbandonedAttempt(backend: BackendId, now?: number): void {
-    this.#check(backend);
-    const at = this.#at(now);
-    const record = this.#find(backend);
-    if (record) this.#step(record, abandonedClass(record.hasOthersInFlight), at);
-    else this.#stepUnknown(backend, abandonedClass(false), at);
+  recordAbandonedAttempt(backend: BackendId | BackendHandle, now?: number): void {
+    this.#end(backend, ABANDONED_CLASS, now);
   }
 
   /** Failed attempts counted in the window. Finds the window over: opens it anew at this moment, with 0. */
-  failedAttemptCount(backend: BackendId, now?: number): number {
-    this.#check(backend);
-    const at = this.#at(now);
+  failedAttemptCount(backend: BackendId | BackendHandle, now?: number): number {
     const record = this.#find(backend);
-    const { next } = record
-      ? this.#step(record, queriedClass(record.hasWindowElapsed(at, this.#windowMs)), at)
-      : this.#stepUnknown(backend, queriedClass(false), at);
-    return next.snapshot.context.failedAttempts;
+    const at = this.#at(now);
+    if (record === undefined)
+      return this.#stepUnknown(backend, QUERIED_CLASS, at).next.snapshot.context.failedAttempts;
+    return this.#step(record, this.#queriedClass(record, at), at).next.snapshot.context.failedAttempts;
   }
 
   /** The backend was found alive after a restart of the broker: this broker can't hand to it. */
-  markAdopted(backend: BackendId, now?: number): void {
+  markAdopted(backend: BackendId | BackendHandle, now?: number): void {
     this.#mark(backend, BACKEND_ADOPTED_CLASS, now);
   }
 
   /** This broker started the backend (anew): it can be handed to. Its window stays as it is. */
-  markSpawned(backend: BackendId, now?: number): void {
+  markSpawned(backend: BackendId | BackendHandle, now?: number): void {
     this.#mark(backend, BACKEND_SPAWNED_CLASS, now);
   }
 
   /** The chart's state at `now`. Looking changes nothing, and creates nothing for an unknown backend. */
-  stateOf(backend: BackendId, now?: number): BackendHandoffState {
-    this.#check(backend);
-    const at = this.#at(now);
+  stateOf(backend: BackendId | BackendHandle, now?: number): BackendHandoffState {
     const record = this.#find(backend);
+    const at = this.#at(now);
+    if (record === undefined) {
+      this.#check(backend);
+      return this.#table.initial.snapshot.value.handoff;
+    }
     // What a reader would find, without taking the step.
-    const elapsed = record?.hasWindowElapsed(at, this.#windowMs) ?? false;
-    const { next } = this.#table.edge(record?.node ?? this.#table.initial, queriedClass(elapsed));
-    return next.snapshot.value.handoff;
+    return this.#table.edge(record.node, this.#queriedClass(record, at)).next.snapshot.value.handoff;
   }
 
   /**
    * The window of failed attempts that is open at `now`; undefined without one, and once it is over. Looking changes
    * nothing, and creates nothing for an unknown backend.
    */
-  windowOf(backend: BackendId, now?: number): FailedAttemptWindow | undefined {
-    this.#check(backend);
-    const at = this.#at(now);
+  windowOf(backend: BackendId | BackendHandle, now?: number): FailedAttemptWindow | undefined {
     const record = this.#find(backend);
+    const at = this.#at(now);
+    if (record === undefined) this.#check(backend);
     if (!record?.node.hasWindow || record.hasWindowElapsed(at, this.#windowMs)) return undefined;
     return this.#windowAt(record, at);
   }
@@ -230,18 +264,21 @@ export class HandoffController {
    * How `shouldAttempt` would answer at `now`, and why, in the chart's own words. Looking changes nothing, and creates
    * nothing for an unknown backend.
    */
-  explain(backend: BackendId, inputs: HandoffAttemptInputs, now?: number): HandoffExplanation {
-    this.#check(backend);
+  explain(
+    backend: BackendId | BackendHandle,
+    inputs: HandoffAttemptInputs,
+    now?: number,
+  ): HandoffExplanation {
+    const record = this.#find(backend);
     const request = requestClass(inputs);
     const at = this.#at(now);
-    const record = this.#find(backend);
     const node = record?.node ?? this.#table.initial;
-    const elapsed = record?.hasWindowElapsed(at, this.#windowMs) ?? false;
-    const eventClass = requestClassAt(request, elapsed);
+    const isElapsed = record?.hasWindowElapsed(at, this.#windowMs) ?? false;
+    const eventClass = isElapsed ? elapsedClass(request) : request;
     const state = this.stateOf(backend, at);
     const window = this.windowOf(backend, at);
     return {
-      decision: this.#decided(this.#table.edge(node, eventClass), at, record),
+      decision: this.#decided(this.#table.edge(node, eventClass), record, at),
       because: this.#table.because(node, eventClass),
       state,
       stateMeans: backendHandoff.getStateNodeById(`backendHandoff.handoff.${state}`).description ?? '',
@@ -253,16 +290,23 @@ export class HandoffController {
    * The backend's live actor, to look at: `getSnapshot()`, `subscribe()`. The backend is held state for from now on if it
    * wasn't. Sending to the actor is the controller's part: what others send, the controller doesn't know of.
    */
-  actorOf(backend: BackendId): BackendHandoffActor {
-    this.#check(backend);
+  actorOf(backend: BackendId | BackendHandle): BackendHandoffActor {
     const record = this.#find(backend) ?? this.#create(backend);
     this.#askedFor.add(record);
-    return record.actor ?? this.#startActor(backend, record);
+    return record.actor ?? this.#startActor(this.#check(backend), record);
   }
 
   /** The backend that an inspection event's actor is of. Undefined: it's none of this controller's actors. */
   backendOf(actor: ActorRefLike): BackendId | undefined {
     return this.#backends.get(actor);
+  }
+
+  /** A handle on one backend, for a hot path. Creates no state. */
+  backend(backend: BackendId): BackendHandle {
+    this.#check(backend);
+    return typeof backend === 'string'
+      ? new BackendHandle(this, backend, this.#named, backend)
+      : new BackendHandle(this, copyBackendKey(backend), this.#keyed, backendKeyText(backend));
   }
 
   /** The backends that it holds state for. */
@@ -274,15 +318,15 @@ export class HandoffController {
   }
 
   /** The backend is gone: drops its state and stops its actor. */
-  forget(backend: BackendId): void {
-    this.#check(backend);
+  forget(backend: BackendId | BackendHandle): void {
     const record = this.#find(backend);
-    if (record === undefined) return;
-    this.#timers.forget(record);
-    this.#askedFor.delete(record);
-    record.actor?.stop();
-    if (typeof backend === 'string') this.#named.delete(backend);
-    else this.#keyed.delete(backendKeyText(backend));
+    if (record === undefined) {
+      this.#check(backend);
+      return;
+    }
+    const id = this.#check(backend);
+    if (typeof id === 'string') this.#drop(this.#named, id, record);
+    else this.#drop(this.#keyed, backendKeyText(id), record);
   }
 
   /**
@@ -335,12 +379,11 @@ export class HandoffController {
     throw Object.assign(new Error('The handoff controller is disposed'), { code: 'ERR_DISPOSED' });
   }
 
-  #check(backend: BackendId): void {
-    this.#checkLive();
-    checkBackendId(backend);
+  #at(now: number | undefined): number {
+    return typeof now === 'number' && now >= 0 && now < Number.POSITIVE_INFINITY ? now : this.#readNow(now);
   }
 
-  #at(now: number | undefined): number {
+  #readNow(now: number | undefined): number {
     return requireMilliseconds('now', now === undefined ? this.#clock.now() : now);
   }
 
@@ -348,8 +391,23 @@ export class HandoffController {
     return this.#clock.wallNow?.() ?? Date.now();
   }
 
-  #find(backend: BackendId): BackendRecord | undefined {
-    return typeof backend === 'string' ? this.#named.get(backend) : this.#keyed.get(backendKeyText(backend));
+  /** A backend that is found needs no other check; of one that is not, `#check` says whether it is one. */
+  #find(backend: BackendId | BackendHandle): BackendRecord | undefined {
+    return typeof backend === 'string' ? this.#named.get(backend) : this.#findKey(backend);
+  }
+
+  #findKey(backend: BackendKey | BackendHandle): BackendRecord | undefined {
+    if (backend instanceof BackendHandle) return backend.find();
+    this.#check(backend);
+    return this.#keyed.get(backendKeyText(backend));
+  }
+
+  /** The backend itself, checked. */
+  #check(backend: BackendId | BackendHandle): BackendId {
+    this.#checkLive();
+    const id = backend instanceof BackendHandle ? backend.backend : backend;
+    checkBackendId(id);
+    return id;
   }
 
   #entries(): [BackendId, BackendRecord][] {
@@ -362,54 +420,102 @@ export class HandoffController {
     ];
   }
 
-  #create(backend: BackendId): BackendRecord {
+  #create(backend: BackendId | BackendHandle): BackendRecord {
+    const id = this.#check(backend);
+    const [records, others] =
+      typeof id === 'string' ? [this.#named, this.#keyed] : [this.#keyed, this.#named];
+    if (records.size + others.size >= this.#maxBackends)
+      this.#makeRoomIn(records.size > 0 ? records : others);
     const record = new BackendRecord(this.#table.initial);
-    if (typeof backend === 'string') this.#named.set(backend, record);
-    else this.#keyed.set(backendKeyText(backend), record);
-    if (this.#observers.size > 0) this.#startActor(backend, record);
+    records.set(typeof id === 'string' ? id : backendKeyText(id), record);
+    if (this.#observers.size > 0) this.#startActor(id, record);
     return record;
   }
 
-  #mark(backend: BackendId, eventClass: number, now: number | undefined): void {
-    this.#check(backend);
-    const at = this.#at(now);
+  /** Drops one backend: of the oldest few, the one whose state matters least. */
+  #makeRoomIn(records: Map<string, BackendRecord>): void {
+    let chosen: [string, BackendRecord] | undefined;
+    let looked = 0;
+    for (const entry of records) {
+      if (chosen === undefined || weightOf(entry[1]) < weightOf(chosen[1])) chosen = entry;
+      if (++looked === MAX_LOOKED_AT || weightOf(chosen[1]) === 0) break;
+    }
+    if (chosen) this.#drop(records, ...chosen);
+  }
+
+  #drop(records: Map<string, BackendRecord>, text: string, record: BackendRecord): void {
+    this.#timers.forget(record);
+    this.#askedFor.delete(record);
+    record.actor?.stop();
+    records.delete(text);
+  }
+
+  #mark(backend: BackendId | BackendHandle, eventClass: number, now: number | undefined): void {
     const record = this.#find(backend);
-    if (record) this.#step(record, eventClass, at);
-    else this.#stepUnknown(backend, eventClass, at);
+    const at = this.#at(now);
+    if (record === undefined) this.#stepUnknown(backend, eventClass, at);
+    else this.#step(record, eventClass, at);
+  }
+
+  #end(backend: BackendId | BackendHandle, eventClass: number, now: number | undefined): void {
+    const record = this.#find(backend);
+    const at = now === undefined ? UNREAD : this.#at(now);
+    if (record === undefined) this.#stepUnknown(backend, eventClass, at);
+    else this.#step(record, record.endingClass(eventClass), at);
+  }
+
+  #queriedClass(record: BackendRecord, at: number): number {
+    return record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(QUERIED_CLASS) : QUERIED_CLASS;
   }
 
   /** A backend that is as good as unknown after the event is not worth holding state for. */
-  #stepUnknown(backend: BackendId, eventClass: number, at: number): HandoffEdge {
+  #stepUnknown(backend: BackendId | BackendHandle, eventClass: number, at: number): HandoffEdge {
+    this.#check(backend);
     const edge = this.#table.edge(this.#table.initial, eventClass);
     return edge.next === this.#table.initial ? edge : this.#step(this.#create(backend), eventClass, at);
   }
 
   #step(record: BackendRecord, eventClass: number, at: number): HandoffEdge {
-    const { actor } = record;
-    if (actor === undefined) return this.#follow(record, this.#table.edge(record.node, eventClass), at);
-    if (record.isTellingActor) {
+    if (record.actor !== undefined) return this.#stepWithActor(record, record.actor, eventClass, at);
+    return this.#follow(record, this.#table.edge(record.node, eventClass), at);
+  }
+
+  #stepWithActor(
+    record: BackendRecord,
+    actor: BackendHandoffActor,
+    eventClass: number,
+    at: number,
+  ): HandoffEdge {
+    if (this.#telling.has(record)) {
       // The actor would tell the same observer again, which would call again, without end.
       throw Object.assign(new Error(`${actor.id}: called by an observer of the backend's own actor`), {
         code: 'ERR_REENTRANT_CALL',
       });
     }
     const edge = this.#follow(record, this.#table.edge(record.node, eventClass), at);
-    record.isTellingActor = true;
+    this.#telling.add(record);
     try {
       actor.send(eventOfClass(eventClass));
     } finally {
-      record.isTellingActor = false;
+      this.#telling.delete(record);
     }
     return edge;
   }
 
   #follow(record: BackendRecord, edge: HandoffEdge, at: number): HandoffEdge {
     record.node = edge.next;
-    record.attemptsInFlight = Math.max(0, record.attemptsInFlight + edge.inFlightChange);
-    if (edge.opensWindow) record.openedAt = at;
-    if (edge.armsTimer) this.#timers.arm(record, record.windowRemainingMs(at, this.#windowMs));
-    else if (!edge.next.hasWindow) this.#timers.disarm(record);
+    if (edge.inFlightChange !== 0) {
+      record.attemptsInFlight = Math.max(0, record.attemptsInFlight + edge.inFlightChange);
+    }
+    if (edge.changesWindow) this.#followWindow(record, edge, at);
     return edge;
+  }
+
+  #followWindow(record: BackendRecord, edge: HandoffEdge, at: number): void {
+    const moment = Number.isNaN(at) ? this.#clock.now() : at;
+    if (edge.opensWindow) record.openedAt = moment;
+    if (edge.armsTimer) this.#timers.arm(record, record.windowRemainingMs(moment, this.#windowMs));
+    else this.#timers.disarm(record);
   }
 
   #windowAt(record: BackendRecord, at: number): FailedAttemptWindow {
@@ -426,7 +532,7 @@ export class HandoffController {
     record.actor?.send(event);
   }
 
-  #decided(edge: HandoffEdge, at: number, record: BackendRecord | undefined): HandoffAttemptDecision {
+  #decided(edge: HandoffEdge, record: BackendRecord | undefined, at: number): HandoffAttemptDecision {
     const { decision } = edge;
     if (decision === undefined) throw new Error('The chart gave no answer');
     if (!edge.untilWindowEnds || record === undefined) return decision;
@@ -448,7 +554,7 @@ export class HandoffController {
       inspect: this.#tellObservers,
     });
     record.actor = actor;
-    this.#backends.set(actor, backend);
+    this.#backends.set(actor, typeof backend === 'string' ? backend : copyBackendKey(backend));
     return actor.start();
   }
 

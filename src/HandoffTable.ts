@@ -16,19 +16,30 @@ const MAX_NODES = 4_096;
 const ATTEMPT: HandoffAttemptDecision = Object.freeze({ type: 'attempt' });
 
 /** What an event does in a state, as the chart said. */
-export interface HandoffEdge {
+interface Effects {
   readonly next: HandoffNode;
-  /** The chart's answer, if the event asks for one. */
-  readonly decision: HandoffAttemptDecision | undefined;
-  /** The answer goes with what is left of the window. */
-  readonly untilWindowEnds: boolean;
-  /** The window opens at the event's moment. */
-  readonly opensWindow: boolean;
   /** What the event adds to the attempts in flight. */
   readonly inFlightChange: -1 | 0 | 1;
+  /** The answer goes with what is left of the window. */
+  readonly untilWindowEnds: boolean;
+  /** The window opens, closes, or has its end scheduled anew. */
+  readonly changesWindow: boolean;
+  /** The window opens at the event's moment. */
+  readonly opensWindow: boolean;
   /** The chart schedules the window's end. */
   readonly armsTimer: boolean;
 }
+
+/** An event's effects, with the chart's answer to it if it asks for one. */
+export type HandoffEdge = Effects &
+  (
+    | {
+        /** It starts an attempt or none, answers with a constant, and leaves the window alone. */
+        readonly isPlainAnswer: true;
+        readonly decision: HandoffAttemptDecision;
+      }
+    | { readonly isPlainAnswer: false; readonly decision: HandoffAttemptDecision | undefined }
+  );
 
 /** One state of the chart. */
 export interface HandoffNode {
@@ -90,25 +101,31 @@ export class HandoffTable {
   /** What an event does that belongs to no class. */
   compute(node: HandoffNode, event: BackendHandoffEvent): HandoffEdge {
     const [snapshot, actions] = transition(backendHandoff, node.snapshot, event);
-    const edge = {
-      next: this.#nodeOf(snapshot),
-      decision: undefined as HandoffAttemptDecision | undefined,
-      untilWindowEnds: false,
-      opensWindow: false,
-      inFlightChange: ('othersInFlight' in event ? -1 : 0) as -1 | 0 | 1,
-      armsTimer: false,
-    };
+    const emitted: BackendHandoffEmitted[] = [];
+    let armsTimer = false;
     for (const { type, params } of actions as readonly { type: string; params: unknown }[]) {
+      if (type === 'xstate.emit') emitted.push((params as { event: BackendHandoffEmitted }).event);
       // The chart raises nothing with a delay but the window's end.
-      if (type === 'xstate.raise') edge.armsTimer ||= (params as { delay?: number }).delay !== undefined;
-      if (type !== 'xstate.emit') continue;
-      const { event: emitted } = params as { event: BackendHandoffEmitted };
-      edge.decision ??= decisionOf(emitted);
-      if (emitted.type === 'attempt') edge.inFlightChange = 1;
-      edge.opensWindow ||= emitted.type === 'window.opened';
-      edge.untilWindowEnds ||= emitted.type === 'fallback' && emitted.untilWindowEnds;
+      if (type === 'xstate.raise') armsTimer ||= (params as { delay?: number }).delay !== undefined;
     }
-    return edge;
+    const next = this.#nodeOf(snapshot);
+    const answer = emitted.find((one) => one.type !== 'window.opened');
+    const decision = answer && decisionOf(answer);
+    const endsAttempt = 'othersInFlight' in event;
+    const untilWindowEnds = answer?.type === 'fallback' && answer.untilWindowEnds;
+    const opensWindow = emitted.some(({ type }) => type === 'window.opened');
+    const changesWindow = opensWindow || armsTimer || next.hasWindow !== node.hasWindow;
+    const effects: Effects = {
+      next,
+      inFlightChange: endsAttempt ? -1 : answer?.type === 'attempt' ? 1 : 0,
+      untilWindowEnds,
+      changesWindow,
+      opensWindow,
+      armsTimer,
+    };
+    return decision !== undefined && !endsAttempt && !untilWindowEnds && !changesWindow
+      ? { ...effects, isPlainAnswer: true, decision }
+      : { ...effects, isPlainAnswer: false, decision };
   }
 
   #addEdge(node: HandoffNode, eventClass: number): HandoffEdge {

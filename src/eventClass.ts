@@ -4,32 +4,50 @@ import {
   type HandoffAttemptInputs,
   type HandoffFailure,
 } from '../machines/backendHandoff';
-import { invalidType, outOfRange } from './invalidArgument';
+import { invalidType, outOfRange, requireObject } from './invalidArgument';
 
 /** The firing of the window's timer, as XState names it. */
 const WINDOW_TIMER_EVENT = { type: 'xstate.after.failedAttemptWindow.backendHandoff.window.open' };
 
-/**
+/*
  * The chart's events fall into few classes, numbered here: from the same state, two events of one class have the same
- * effect and the same answer. A number costs nothing to make and finds an edge by index.
+ * effect and the same answer. A number costs nothing to make, and finds an edge by index. Its lowest bits are facts
+ * that any event may come with: the window is over, and other attempts stay in flight.
  */
-const CLIENT_SUPPORTS = 1;
-const POLICY_ENABLED = 2;
-const FD_PRESSURE = 4;
-const REQUEST_ELAPSED = 8;
+const ELAPSED = 1;
+const OTHERS_IN_FLIGHT = 2;
+const CLIENT_SUPPORTS = 2;
+const POLICY_ENABLED = 4;
+const FD_PRESSURE = 8;
 const ADOPTED = 16;
 const NOT_ADOPTED = 32;
 const FIRST_FAILED = 48;
-const FIRST_SUCCEEDED = FIRST_FAILED + 4 * HANDOFF_FAILURES.length;
-const FIRST_ABANDONED = FIRST_SUCCEEDED + 2;
-const FIRST_QUERIED = FIRST_ABANDONED + 2;
+const CLASSES_OF_AN_END = 4;
 
-export const BACKEND_ADOPTED_CLASS = FIRST_QUERIED + 2;
+export const SUCCEEDED_CLASS = FIRST_FAILED + CLASSES_OF_AN_END * HANDOFF_FAILURES.length;
+export const ABANDONED_CLASS = SUCCEEDED_CLASS + CLASSES_OF_AN_END;
+export const QUERIED_CLASS = ABANDONED_CLASS + CLASSES_OF_AN_END;
+export const BACKEND_ADOPTED_CLASS = QUERIED_CLASS + 2;
 export const BACKEND_SPAWNED_CLASS = BACKEND_ADOPTED_CLASS + 1;
 export const WINDOW_TIMER_CLASS = BACKEND_SPAWNED_CLASS + 1;
 
-function notBoolean(field: string, value: unknown): TypeError {
-  return invalidType(field, 'a boolean', value);
+/** The class of the same event at a moment at which the window is over. */
+export function elapsedClass(eventClass: number): number {
+  return eventClass | ELAPSED;
+}
+
+/** The class of the same end of an attempt while others stay in flight. */
+export function othersInFlightClass(eventClass: number): number {
+  return eventClass | OTHERS_IN_FLIGHT;
+}
+
+function refuseInputs(inputs: HandoffAttemptInputs): never {
+  const values = requireObject('inputs', inputs);
+  for (const field of ['clientSupportsHandoff', 'servicePolicyEnabled', 'fdPressureDisabled'] as const) {
+    if (typeof values[field] !== 'boolean') throw invalidType(`inputs.${field}`, 'a boolean', values[field]);
+  }
+  const field = 'backendAdoptedExisting';
+  throw invalidType(`inputs.${field}`, 'a boolean or left out', values[field]);
 }
 
 /**
@@ -37,31 +55,24 @@ function notBoolean(field: string, value: unknown): TypeError {
  * @throws TypeError an input is missing or not a boolean
  */
 export function requestClass(inputs: HandoffAttemptInputs): number {
-  if (typeof inputs !== 'object' || inputs === null) throw invalidType('inputs', 'an object', inputs);
-  const { clientSupportsHandoff, servicePolicyEnabled, fdPressureDisabled, backendAdoptedExisting } = inputs;
-  if (typeof clientSupportsHandoff !== 'boolean') {
-    throw notBoolean('inputs.clientSupportsHandoff', clientSupportsHandoff);
-  }
-  if (typeof servicePolicyEnabled !== 'boolean') {
-    throw notBoolean('inputs.servicePolicyEnabled', servicePolicyEnabled);
-  }
-  if (typeof fdPressureDisabled !== 'boolean') {
-    throw notBoolean('inputs.fdPressureDisabled', fdPressureDisabled);
-  }
-  if (backendAdoptedExisting !== undefined && typeof backendAdoptedExisting !== 'boolean') {
-    throw notBoolean('inputs.backendAdoptedExisting', backendAdoptedExisting);
+  const client = inputs?.clientSupportsHandoff;
+  const policy = inputs?.servicePolicyEnabled;
+  const pressure = inputs?.fdPressureDisabled;
+  const adopted = inputs?.backendAdoptedExisting;
+  if (
+    typeof client !== 'boolean' ||
+    typeof policy !== 'boolean' ||
+    typeof pressure !== 'boolean' ||
+    (adopted !== undefined && typeof adopted !== 'boolean')
+  ) {
+    refuseInputs(inputs);
   }
   return (
-    (clientSupportsHandoff ? CLIENT_SUPPORTS : 0) |
-    (servicePolicyEnabled ? POLICY_ENABLED : 0) |
-    (fdPressureDisabled ? FD_PRESSURE : 0) |
-    (backendAdoptedExisting === undefined ? 0 : backendAdoptedExisting ? ADOPTED : NOT_ADOPTED)
+    (client ? CLIENT_SUPPORTS : 0) |
+    (policy ? POLICY_ENABLED : 0) |
+    (pressure ? FD_PRESSURE : 0) |
+    (adopted === undefined ? 0 : adopted ? ADOPTED : NOT_ADOPTED)
   );
-}
-
-/** The class of the same request at a moment at which the window may be over. */
-export function requestClassAt(request: number, windowElapsed: boolean): number {
-  return windowElapsed ? request | REQUEST_ELAPSED : request;
 }
 
 /**
@@ -71,23 +82,7 @@ export function requestClassAt(request: number, windowElapsed: boolean): number 
 export function failedClass(failure: HandoffFailure): number {
   const index = HANDOFF_FAILURES.indexOf(failure);
   if (index === -1) throw outOfRange('failure', `one of ${HANDOFF_FAILURES.join(', ')}`, failure);
-  return FIRST_FAILED + 4 * index;
-}
-
-export function failedClassAt(failed: number, othersInFlight: boolean, windowElapsed: boolean): number {
-  return failed + (othersInFlight ? 2 : 0) + (windowElapsed ? 1 : 0);
-}
-
-export function succeededClass(othersInFlight: boolean): number {
-  return FIRST_SUCCEEDED + (othersInFlight ? 1 : 0);
-}
-
-export function abandonedClass(othersInFlight: boolean): number {
-  return FIRST_ABANDONED + (othersInFlight ? 1 : 0);
-}
-
-export function queriedClass(windowElapsed: boolean): number {
-  return FIRST_QUERIED + (windowElapsed ? 1 : 0);
+  return FIRST_FAILED + CLASSES_OF_AN_END * index;
 }
 
 const BOOLEANS = [false, true] as const;
@@ -95,6 +90,7 @@ const BOOLEANS = [false, true] as const;
 function listEvents(): readonly BackendHandoffEvent[] {
   const events: BackendHandoffEvent[] = [];
   for (const windowElapsed of BOOLEANS) {
+    const at = (eventClass: number): number => (windowElapsed ? elapsedClass(eventClass) : eventClass);
     for (const clientSupportsHandoff of BOOLEANS) {
       for (const servicePolicyEnabled of BOOLEANS) {
         for (const fdPressureDisabled of BOOLEANS) {
@@ -105,7 +101,7 @@ function listEvents(): readonly BackendHandoffEvent[] {
               fdPressureDisabled,
               ...(backendAdoptedExisting !== undefined && { backendAdoptedExisting }),
             };
-            events[requestClassAt(requestClass(inputs), windowElapsed)] = {
+            events[at(requestClass(inputs))] = {
               type: 'request',
               ...inputs,
               windowElapsed,
@@ -116,7 +112,9 @@ function listEvents(): readonly BackendHandoffEvent[] {
     }
     for (const failure of HANDOFF_FAILURES) {
       for (const othersInFlight of BOOLEANS) {
-        events[failedClassAt(failedClass(failure), othersInFlight, windowElapsed)] = {
+        const among = (eventClass: number): number =>
+          othersInFlight ? othersInFlightClass(eventClass) : eventClass;
+        events[at(among(failedClass(failure)))] = {
           type: 'attempt.failed',
           failure,
           othersInFlight,
@@ -124,11 +122,13 @@ function listEvents(): readonly BackendHandoffEvent[] {
         };
       }
     }
-    events[queriedClass(windowElapsed)] = { type: 'count.queried', windowElapsed };
+    events[at(QUERIED_CLASS)] = { type: 'count.queried', windowElapsed };
   }
   for (const othersInFlight of BOOLEANS) {
-    events[succeededClass(othersInFlight)] = { type: 'attempt.succeeded', othersInFlight };
-    events[abandonedClass(othersInFlight)] = { type: 'attempt.abandoned', othersInFlight };
+    const among = (eventClass: number): number =>
+      othersInFlight ? othersInFlightClass(eventClass) : eventClass;
+    events[among(SUCCEEDED_CLASS)] = { type: 'attempt.succeeded', othersInFlight };
+    events[among(ABANDONED_CLASS)] = { type: 'attempt.abandoned', othersInFlight };
   }
   events[BACKEND_ADOPTED_CLASS] = { type: 'backend.adopted' };
   events[BACKEND_SPAWNED_CLASS] = { type: 'backend.spawned' };
@@ -137,10 +137,8 @@ function listEvents(): readonly BackendHandoffEvent[] {
   return events.map((event) => Object.freeze(event));
 }
 
-const EVENTS = listEvents();
-
-/** How many classes there are, from 0. */
-export const EVENT_CLASSES = EVENTS.length;
+/** For each class, the event that stands for it. */
+export const EVENTS = listEvents();
 
 /** The event that stands for a class. */
 export function eventOfClass(eventClass: number): BackendHandoffEvent {

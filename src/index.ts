@@ -1,4 +1,5 @@
 export type { BackendHandoffState, HandoffFailure, HandoffFallbackReason } from '../machines/backendHandoff';
+export { BackendHandle } from './BackendHandle';
 export type { BackendId, BackendKey } from './BackendKey';
 export type { BackendHandoffActor } from './BackendRecord';
 export type { Clock } from './Clock';

@@ -46,11 +46,12 @@ export function ActorPanel({ state }: { readonly state: ViewerState }) {
       .sort(comparer(sort));
   }, [views, search, filter, sort]);
   const { selected } = state;
+  const noun = views.length === 0 || views.some(({ failures }) => failures) ? 'Backends' : 'Actors';
   return (
     <section class="panel actors" aria-labelledby="actors-title">
       <header class="panel-head">
         <h2 id="actors-title">
-          Backends <span class="count">{store.actors.size.toLocaleString('en')}</span>
+          {noun} <span class="count">{store.actors.size.toLocaleString('en')}</span>
         </h2>
         <label class="sort">
           <span class="hidden">Sort by</span>
@@ -67,8 +68,8 @@ export function ActorPanel({ state }: { readonly state: ViewerState }) {
         <input
           type="search"
           id="actor-search"
-          placeholder="Search backends  ( / )"
-          aria-label="Search backends"
+          placeholder={`Search ${noun.toLowerCase()}  ( / )`}
+          aria-label={`Search ${noun.toLowerCase()}`}
           value={search}
           onInput={({ currentTarget }) => setSearch(currentTarget.value)}
         />
@@ -89,14 +90,14 @@ export function ActorPanel({ state }: { readonly state: ViewerState }) {
       </div>
       <VirtualListbox
         id="actor"
-        label="Backends"
+        label={noun}
         items={shown}
         rowHeight={ROW_HEIGHT}
         keyOf={({ actor }) => actor.sessionId}
         selected={shown.findIndex(({ actor }) => actor === selected)}
         onSelect={({ actor }) => state.select(actor)}
         render={({ actor }) => <ActorRow view={viewActor(actor, seq)} now={now} />}
-        empty={views.length === 0 ? 'Nothing has been seen yet.' : 'No backend matches.'}
+        empty={views.length === 0 ? 'Nothing has been seen yet.' : 'Nothing matches.'}
       />
     </section>
   );

@@ -1,3 +1,4 @@
+import type { RefObject } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { activeStates } from '../chart/activeStates';
 import type { ChartDrawing } from '../chart/ChartDrawing';
@@ -43,6 +44,7 @@ export function ChartPanel({ state, layout, measure }: ChartPanelProps) {
   const taken = useMemo(() => chart && takenIn(chart, step, before), [chart, step, before]);
   const fit = drawing && space ? fitScale(drawing, space) : 1;
   const scale = zoom ?? fit;
+  useScrollToActive(ref, drawing, active, scale, actor?.sessionId);
   const countdown = view?.countdown;
   const remaining =
     countdown && !view.gone
@@ -113,6 +115,28 @@ function fitScale(drawing: ChartDrawing, space: LayoutSpace): number {
     1.15,
   );
   return Math.max(MIN_FIT_SCALE, scale);
+}
+
+/** Where the chart is larger than its space, what is active is in view when an actor is chosen. */
+function useScrollToActive(
+  ref: RefObject<HTMLElement | null>,
+  drawing: ChartDrawing | undefined,
+  active: ReadonlySet<string>,
+  scale: number,
+  sessionId: string | undefined,
+): void {
+  const latest = useRef(active);
+  latest.current = active;
+  useEffect(() => {
+    const box = drawing?.boxes.find(
+      ({ state }) => state.children.length === 0 && latest.current.has(state.id),
+    );
+    if (!ref.current || !box || sessionId === undefined) return;
+    ref.current.scrollTo({
+      left: MARGIN + (box.x + box.width / 2) * scale - ref.current.clientWidth / 2,
+      top: MARGIN + (box.y + box.height / 2) * scale - ref.current.clientHeight / 2,
+    });
+  }, [ref, drawing, scale, sessionId]);
 }
 
 /** The drawing for the space; made anew when the space has changed by much, so that it doesn't jump about. */

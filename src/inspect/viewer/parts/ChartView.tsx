@@ -151,7 +151,7 @@ function StateBox({
         class="box-title"
         {...on({ kind: 'state', state }, { ...box, height: M.boxHeader })}
       >
-        {state.kind === 'history' ? 'H' : state.key}
+        <span>{state.kind === 'history' ? 'H' : state.key}</span>
         {note !== '' && state.kind !== 'history' && <span class="box-kind">{note}</span>}
         {active && state.children.length === 0 && (
           <>

@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import type { ViewerState } from '../store/ViewerState';
 
-const SECONDS = 90;
+const SECONDS = 60;
 const BAR = 3;
 const GAP = 1;
 const LANE_HEIGHT = 16;

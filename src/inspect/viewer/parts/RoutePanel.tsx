@@ -4,7 +4,7 @@ import { formatLatency } from './formatTime';
 
 const WIDTH = 240;
 const HEIGHT = 44;
-const REPORTS = 90;
+const REPORTS = 60;
 
 type Route = 'handedOff' | 'reconnected';
 
@@ -25,7 +25,8 @@ export function RoutePanel({ state }: { readonly state: ViewerState }) {
       <header class="panel-head">
         <h2 id="routes-title">Routes</h2>
       </header>
-      <div class="route-charts">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that may scroll must be reachable by keys. */}
+      <section class="route-charts" tabIndex={0} aria-label="Route charts">
         <RouteChart
           title="connections per second"
           reports={reports}
@@ -38,7 +39,7 @@ export function RoutePanel({ state }: { readonly state: ViewerState }) {
           valueIn={({ latencyMs }) => latencyMs?.p50}
           format={formatLatency}
         />
-      </div>
+      </section>
     </section>
   );
 }

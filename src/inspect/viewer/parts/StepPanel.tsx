@@ -35,7 +35,7 @@ export function StepPanel({ state }: { readonly state: ViewerState }) {
       </header>
       <VirtualListbox
         id="step"
-        label="Events of the chosen backend, newest first"
+        label="Events, newest first"
         items={steps}
         rowHeight={ROW_HEIGHT}
         keyOf={(step) => step.seq}

@@ -1,9 +1,8 @@
 import { BATCHED_QUERY, type RelayMessage } from '../../InspectionMessage';
+import type { ConnectionStatus } from './ConnectionStatus';
 
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 3_000;
-
-export type ConnectionStatus = 'connecting' | 'open' | 'waiting';
 
 /** The line to the relay that served the page. Comes back by itself. */
 export class Connection {

@@ -1,4 +1,4 @@
-import type { Connection } from './Connection';
+import type { ConnectionStatus } from './ConnectionStatus';
 import type { InspectedActor, Step } from './InspectedActor';
 import type { InspectionStore } from './InspectionStore';
 
@@ -6,7 +6,7 @@ import type { InspectionStore } from './InspectionStore';
 export class ViewerState {
   /** Undefined: live. */
   cursor: number | undefined;
-  connection: Connection | undefined;
+  connection: { readonly status: ConnectionStatus } | undefined;
   /** Grows with each choice. */
   version = 0;
   #selectedId: string | undefined;

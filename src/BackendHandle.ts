@@ -1,0 +1,80 @@
+import type { BackendHandoffState, HandoffFailure } from '../machines/backendHandoff';
+import type { BackendId } from './BackendKey';
+import type { BackendHandoffActor, BackendRecord } from './BackendRecord';
+import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
+import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
+import type { HandoffController } from './HandoffController';
+import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
+
+/**
+ * One backend of a controller: its methods are the controller's, with the backend left out. It spares a hot path the
+ * building of the key. It holds no state: it's good before the controller knows of the backend, and after `forget`.
+ */
+export class BackendHandle {
+  readonly backend: BackendId;
+  readonly #controller: HandoffController;
+  readonly #records: ReadonlyMap<string, BackendRecord>;
+  readonly #text: string;
+
+  /** @internal Made by `HandoffController.backend`. */
+  constructor(
+    controller: HandoffController,
+    backend: BackendId,
+    records: ReadonlyMap<string, BackendRecord>,
+    text: string,
+  ) {
+    this.backend = backend;
+    this.#controller = controller;
+    this.#records = records;
+    this.#text = text;
+  }
+
+  /** @internal What the controller holds of it. */
+  find(): BackendRecord | undefined {
+    return this.#records.get(this.#text);
+  }
+
+  shouldAttempt(inputs: HandoffAttemptInputs, now?: number): HandoffAttemptDecision {
+    return this.#controller.shouldAttempt(this, inputs, now);
+  }
+
+  recordFailedAttempt(failure: HandoffFailure, now?: number): HandoffAttemptDecision {
+    return this.#controller.recordFailedAttempt(this, failure, now);
+  }
+
+  recordSuccess(now?: number): void {
+    this.#controller.recordSuccess(this, now);
+  }
+
+  recordAbandonedAttempt(now?: number): void {
+    this.#controller.recordAbandonedAttempt(this, now);
+  }
+
+  failedAttemptCount(now?: number): number {
+    return this.#controller.failedAttemptCount(this, now);
+  }
+
+  markAdopted(now?: number): void {
+    this.#controller.markAdopted(this, now);
+  }
+
+  markSpawned(now?: number): void {
+    this.#controller.markSpawned(this, now);
+  }
+
+  stateOf(now?: number): BackendHandoffState {
+    return this.#controller.stateOf(this, now);
+  }
+
+  windowOf(now?: number): FailedAttemptWindow | undefined {
+    return this.#controller.windowOf(this, now);
+  }
+
+  actorOf(): BackendHandoffActor {
+    return this.#controller.actorOf(this);
+  }
+
+  forget(): void {
+    this.#controller.forget(this);
+  }
+}

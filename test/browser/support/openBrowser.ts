@@ -1,0 +1,21 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { type Browser, chromium as driver } from 'playwright-core';
+
+// The package's types are those of its ES module, which Jest can't load.
+const chromium: { executablePath(): Promise<string> } = require('@sparticuz/chromium');
+
+/** Nothing but the page itself is on the network; and CI is root, for whom there is no sandbox. */
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-dev-shm-usage',
+  '--disable-gpu',
+];
+
+/** The browser that came with the packages, and the page as its sources are now. */
+export async function openBrowser(): Promise<Browser> {
+  execFileSync('npm', ['run', '--silent', 'build:viewer'], { cwd: join(__dirname, '../../..') });
+  return driver.launch({ executablePath: await chromium.executablePath(), args: ARGUMENTS });
+}

@@ -1,0 +1,102 @@
+import type { ActorMessage, SnapshotMessage } from '../../src/inspect/InspectionMessage';
+import { viewActor } from '../../src/inspect/viewer/store/ActorView';
+import { InspectionStore } from '../../src/inspect/viewer/store/InspectionStore';
+import { ViewerState } from '../../src/inspect/viewer/store/ViewerState';
+
+const BASE = { id: null, _version: '0.7.2' };
+
+function actor(sessionId: string, name: string): ActorMessage {
+  return { ...BASE, type: '@xstate.actor', sessionId, name, createdAt: '1', snapshot: at('start').snapshot };
+}
+
+function at(value: string, sessionId = 'a', more: Partial<SnapshotMessage> = {}): SnapshotMessage {
+  return {
+    ...BASE,
+    type: '@xstate.snapshot',
+    sessionId,
+    createdAt: '2',
+    event: { type: `to ${value}` },
+    snapshot: { status: 'active', value },
+    ...more,
+  };
+}
+
+function start(): { store: InspectionStore; state: ViewerState } {
+  const store = new InspectionStore();
+  store.receive({ type: '@handoff.welcome', relayId: 'one', now: Date.now() });
+  return { store, state: new ViewerState(store) };
+}
+
+const shownState = (state: ViewerState) => state.selected && viewActor(state.selected, state.seq)?.state;
+
+test('what is paused stays, and can be stepped through in both directions', () => {
+  const { store, state } = start();
+  store.receive(actor('a', 'first'));
+  for (const value of ['one', 'two', 'three']) store.receive(at(value));
+  expect(shownState(state)).toBe('three');
+  state.pause();
+  store.receive(at('four'));
+  expect(shownState(state)).toBe('three');
+  state.stepBy(-1);
+  state.stepBy(-1);
+  expect(shownState(state)).toBe('one');
+  for (let n = 0; n < 9; n++) state.stepBy(1);
+  expect(shownState(state)).toBe('four');
+  state.resume();
+  store.receive(at('five'));
+  expect(shownState(state)).toBe('five');
+});
+
+test('steps that are kept are bounded', () => {
+  const { store, state } = start();
+  store.receive(actor('a', 'first'));
+  for (let n = 0; n < 2_000; n++) store.receive(at(`s${n}`));
+  expect(store.actors.get('a')?.steps.length).toBe(400);
+  expect(shownState(state)).toBe('s1999');
+  for (let n = 0; n < 1_000; n++) {
+    store.receive(actor(`job${n}`, 'job'));
+    store.receive(at('end', `job${n}`, { snapshot: { status: 'done', value: 'end' } }));
+  }
+  expect(store.actors.size).toBeLessThan(310);
+});
+
+test('another relay replaces everything, and the chosen actor is found again by its name', () => {
+  const { store, state } = start();
+  store.receive(actor('a', 'first'));
+  store.receive(actor('b', 'second'));
+  const second = store.actors.get('b');
+  if (second) state.select(second);
+  store.receive({ type: '@handoff.welcome', relayId: 'two', now: Date.now() });
+  expect(store.actors.size).toBe(0);
+  store.receive(actor('a', 'other'));
+  store.receive(actor('z', 'second'));
+  expect(state.selected?.sessionId).toBe('z');
+});
+
+test('the same relay tells anew of what lives; the rest has gone', () => {
+  const { store } = start();
+  store.receive(actor('a', 'first'));
+  store.receive(actor('b', 'second'));
+  store.receive({ type: '@handoff.welcome', relayId: 'one', now: Date.now() });
+  store.receive({ type: '@handoff.dropped', messages: 5 });
+  store.receive(actor('a', 'first'));
+  expect([...store.actors.values()].map(({ name, gone }) => [name, gone])).toEqual([
+    ['first', false],
+    ['second', true],
+  ]);
+  expect(store.missed).toBe(5);
+});
+
+test('decisions are counted by answer and second', () => {
+  const { store } = start();
+  store.receive(actor('a', 'first'));
+  const answer = (type: string, second: number, reason?: string) =>
+    store.receive(at('x', 'a', { createdAt: `${second * 1_000}`, emitted: [{ type, reason }] }));
+  answer('attempt', 10);
+  answer('attempt', 10);
+  answer('fallback', 12, 'adoptedBackend');
+  expect([...store.decisions.counts(12_500, 3)]).toEqual([
+    ['attempt', [2, 0, 0]],
+    ['adoptedBackend', [0, 0, 1]],
+  ]);
+});

@@ -1,0 +1,68 @@
+import { getAdjacencyMap } from '@xstate/graph';
+import type { AnyStateMachine } from 'xstate';
+import { type BackendHandoffSnapshot, backendHandoff } from '../../machines';
+import { HandoffFallbackPolicy } from '../../src';
+import { EVENTS, eventOfClass } from '../../src/eventClass';
+import { type HandoffNode, HandoffTable } from '../../src/HandoffTable';
+import { report } from '../support/report';
+
+const CLASSES = [...EVENTS.keys()].filter((eventClass) => eventClass in EVENTS);
+
+function nameOf({ value, context }: Pick<BackendHandoffSnapshot, 'value' | 'context'>): string {
+  return JSON.stringify([value, context.failedAttempts, context.attemptsInFlight]);
+}
+
+/** Every state that the table comes to, with the name of the next one for each class. */
+function exploreTable(table: HandoffTable): Map<string, string[]> {
+  const edges = new Map<string, string[]>();
+  const open: HandoffNode[] = [table.initial];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    const name = nameOf(node.snapshot);
+    if (edges.has(name)) continue;
+    const nexts = CLASSES.map((eventClass) => table.edge(node as HandoffNode, eventClass).next);
+    edges.set(
+      name,
+      nexts.map(({ snapshot }) => nameOf(snapshot)),
+    );
+    open.push(...nexts);
+  }
+  return edges;
+}
+
+describe.each([1, 2, 8])('the table of a chart with a budget of %p', (maxFailedAttemptsPerWindow) => {
+  it('is, fully explored, the graph that @xstate/graph gives', () => {
+    const policy = new HandoffFallbackPolicy({ maxFailedAttemptsPerWindow });
+    const tabled = exploreTable(new HandoffTable(policy));
+    const logic: AnyStateMachine = backendHandoff;
+    const graph: object = getAdjacencyMap(logic, {
+      input: { ...policy },
+      events: CLASSES.map(eventOfClass),
+      serializeState: nameOf,
+    });
+    const nodes: [string, { transitions: Record<string, { state: BackendHandoffSnapshot }> }][] =
+      Object.entries(graph);
+    const expected = new Map(
+      nodes.map(([name, { transitions }]) => [
+        name,
+        Object.values(transitions).map(({ state }) => nameOf(state)),
+      ]),
+    );
+    expect(tabled).toEqual(expected);
+    report(
+      `table, budget ${maxFailedAttemptsPerWindow}: ${tabled.size} states, ${tabled.size * CLASSES.length} edges, equal to the graph`,
+    );
+  });
+});
+
+describe('a table that is full', () => {
+  it('starts over and goes on giving the same answers', () => {
+    const table = new HandoffTable(new HandoffFallbackPolicy({ maxFailedAttemptsPerWindow: 100_000 }));
+    const fail = CLASSES.find((eventClass) => eventOfClass(eventClass).type === 'attempt.failed') ?? 0;
+    let node = table.initial;
+    for (let count = 1; count <= 10_000; count++) {
+      node = table.edge(node, fail).next;
+      expect(node.snapshot.context.failedAttempts).toBe(count);
+    }
+    expect(table.size).toBeLessThanOrEqual(4_096);
+  });
+});
