@@ -50,9 +50,16 @@ program
       .default(parsePolicy('8/30s'), '8/30s'),
   )
   .option('--json', 'print one JSON object and nothing else', false)
-  .action(async ({ duration, clients, policy, json }) => {
+  .option('--no-inspect', 'serve no viewer of the charts')
+  .addOption(
+    new Option('--inspect-port <port>', 'port of the viewer on 127.0.0.1')
+      .argParser(parsePort)
+      .default(0, 'any free one'),
+  )
+  .action(async ({ duration: durationMs, clients, policy, json, inspect, inspectPort }) => {
     const signal = shutdownSignal();
-    const summary = await runDemo({ durationMs: duration, clients, policy, json, signal });
+    const viewerPort: number | undefined = inspect ? inspectPort : undefined;
+    const summary = await runDemo({ durationMs, clients, policy, json, viewerPort, signal });
     printSummary(summary, json);
     if (summary.clientErrors > 0 || summary.bytesLost > 0) process.exitCode = EXIT_FAILED;
   });
@@ -122,6 +129,10 @@ withAddress(program.command('why'))
   });
 
 async function main(): Promise<void> {
+  // A reader that has seen enough, as `head` has, is no reason to end in the middle of something.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   try {
     await program.parseAsync();
   } catch (error) {

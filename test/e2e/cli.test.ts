@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../src/client';
 import { Command, DEMO_BACKEND } from './support/Command';
 import { readBytes } from './support/readAll';
+import { get } from './support/scrape';
 import { isAlive } from './support/TestBrokers';
 
 describe('the command', () => {
@@ -44,11 +47,36 @@ describe('the command', () => {
   it('demo ends cleanly on SIGINT', async () => {
     const command = run('demo', '--duration', '1h');
     await command.printed('rateLimited');
+    // In front of the table, and for as long as the demo runs.
+    const [, viewer = ''] =
+      /^Watch the charts live at (http:\/\/127\.0\.0\.1:\d+\/)\n\nbackend/.exec(command.stdout) ?? [];
+    expect(await get(viewer, '/')).toMatchObject({ status: 200, body: expect.stringContaining('<html') });
     command.child.kill('SIGINT');
     expect(await command.ended()).toBe(0);
     expect(command.stdout).toContain('lost 0 bytes');
     expect(command.stdout).not.toContain('\u001b');
     expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  it('demo --no-inspect serves no viewer, and goes on for a reader that has seen enough', async () => {
+    const command = run('demo', '--duration', '1s', '--no-inspect');
+    await command.printed('backend');
+    expect(command.stdout).toMatch(/^backend/);
+    command.child.stdout?.destroy();
+    expect(await command.ended()).toBe(0);
+    expect(command.stderr).toBe('');
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  it('demo says so when the viewer\u2019s port is taken, and leaves nothing behind', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const command = run('demo', '--inspect-port', String(port));
+    expect(await command.ended()).toBe(1);
+    expect(command.stderr).toContain('EADDRINUSE');
+    expect(readdirSync(temporary)).toEqual([]);
+    taken.close();
   });
 
   it.each([
@@ -57,6 +85,9 @@ describe('the command', () => {
     [['demo', '--policy', '8'], 'not a policy'],
     [['demo', '--policy', '8/'], 'not a policy'],
     [['demo', '--speed'], 'unknown option'],
+    [['demo', '--inspect-port', '70000'], 'not a port'],
+    [['broker', '--config', 'x', '--inspect=other'], 'Allowed choices are own, stately'],
+    [['broker', '--config', 'x', '--log-level', 'loud'], 'Allowed choices are'],
     [['broker'], "required option '--config"],
     [['dance'], 'unknown command'],
   ])('%p is a mistake that it names, with exit status 2', async (args, message) => {
@@ -69,7 +100,7 @@ describe('the command', () => {
   it('--help says what there is', async () => {
     const command = run('demo', '--help');
     expect(await command.ended()).toBe(0);
-    for (const option of ['--duration', '--clients', '--policy', '--json'])
+    for (const option of ['--duration', '--clients', '--policy', '--json', '--no-inspect', '--inspect-port'])
       expect(command.stdout).toContain(option);
   });
 
