@@ -26,8 +26,10 @@ import {
 } from './eventClass';
 import type { HandoffAttemptDecision, HandoffFallback } from './HandoffAttemptDecision';
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
+import type { HandoffExplanation } from './HandoffExplanation';
 import { HandoffFallbackPolicy, type HandoffFallbackPolicyOptions } from './HandoffFallbackPolicy';
 import { type HandoffEdge, HandoffTable } from './HandoffTable';
+import { inertClock } from './inertClock';
 import { invalidType, outOfRange, requireCount, requireMilliseconds, requireObject } from './invalidArgument';
 import {
   checkPersistedSnapshot,
@@ -76,9 +78,6 @@ function weightOf({ node, attemptsInFlight }: BackendRecord): number {
   if (attemptsInFlight > 0) return 2;
   return context.failedAttempts > 0 ? 1 : 0;
 }
-
-/** An actor's own delays never run: the controller's timers send what they would. */
-const INERT_CLOCK = Object.freeze({ setTimeout: () => 0, clearTimeout: () => undefined });
 
 function toObserver(observer: InspectionObserver): Partial<Observer<InspectionEvent>> {
   if (typeof observer === 'function') return { next: observer };
@@ -259,6 +258,32 @@ export class HandoffController {
     if (record === undefined) this.#check(backend);
     if (!record?.node.hasWindow || record.hasWindowElapsed(at, this.#windowMs)) return undefined;
     return this.#windowAt(record, at);
+  }
+
+  /**
+   * How `shouldAttempt` would answer at `now`, and why, in the chart's own words. Looking changes nothing, and creates
+   * nothing for an unknown backend.
+   */
+  explain(
+    backend: BackendId | BackendHandle,
+    inputs: HandoffAttemptInputs,
+    now?: number,
+  ): HandoffExplanation {
+    const record = this.#find(backend);
+    const request = requestClass(inputs);
+    const at = this.#at(now);
+    const node = record?.node ?? this.#table.initial;
+    const isElapsed = record?.hasWindowElapsed(at, this.#windowMs) ?? false;
+    const eventClass = isElapsed ? elapsedClass(request) : request;
+    const state = this.stateOf(backend, at);
+    const window = this.windowOf(backend, at);
+    return {
+      decision: this.#decided(this.#table.edge(node, eventClass), record, at),
+      because: this.#table.because(node, eventClass),
+      state,
+      stateMeans: backendHandoff.getStateNodeById(`backendHandoff.handoff.${state}`).description ?? '',
+      ...(window && { window }),
+    };
   }
 
   /**
@@ -524,7 +549,8 @@ export class HandoffController {
       id: backendDisplayName(backend),
       input: { ...this.policy },
       snapshot: record.node.snapshot,
-      clock: INERT_CLOCK,
+      // The controller's timers send what its own delays would.
+      clock: inertClock,
       inspect: this.#tellObservers,
     });
     record.actor = actor;

@@ -5,6 +5,7 @@ import {
   type BackendHandoffSnapshot,
   backendHandoff,
 } from '../machines/backendHandoff';
+import { answeringDescription } from './answeringDescription';
 import { eventOfClass } from './eventClass';
 import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffFallbackPolicy } from './HandoffFallbackPolicy';
@@ -67,6 +68,7 @@ export class HandoffTable {
   /** The state of a backend that nothing has happened to. */
   readonly initial: HandoffNode;
   readonly #nodes = new Map<string, HandoffNode>();
+  readonly #descriptions = new WeakMap<HandoffEdge, string>();
 
   constructor({ maxFailedAttemptsPerWindow, failedAttemptWindowMs }: HandoffFallbackPolicy) {
     const [snapshot] = initialTransition(backendHandoff, {
@@ -83,6 +85,17 @@ export class HandoffTable {
 
   edge(node: HandoffNode, eventClass: number): HandoffEdge {
     return node.edges[eventClass] ?? this.#addEdge(node, eventClass);
+  }
+
+  /** Why an event is answered as it is, in the chart's words. */
+  because(node: HandoffNode, eventClass: number): string {
+    const edge = this.edge(node, eventClass);
+    let description = this.#descriptions.get(edge);
+    if (description === undefined) {
+      description = answeringDescription(node.snapshot, eventOfClass(eventClass)) ?? '';
+      this.#descriptions.set(edge, description);
+    }
+    return description;
   }
 
   /** What an event does that belongs to no class. */

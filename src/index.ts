@@ -10,6 +10,7 @@ export {
   type HandoffControllerOptions,
   type InspectionObserver,
 } from './HandoffController';
+export type { HandoffExplanation } from './HandoffExplanation';
 export {
   DEFAULT_HANDOFF_FAILED_ATTEMPT_WINDOW_MS,
   DEFAULT_HANDOFF_FAILED_ATTEMPTS_PER_WINDOW,

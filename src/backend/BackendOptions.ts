@@ -12,6 +12,8 @@ export interface BackendConnectionInfo {
   readonly connectionId: string;
   /** Bytes of early data that the stream begins with. They are in the stream, in front of all others. */
   readonly earlyDataBytes: number;
+  /** The client's trace context, in the form of W3C's `traceparent` header. Left out if it gave none. */
+  readonly traceparent?: string;
 }
 
 /** Options of `serveBackend`. */

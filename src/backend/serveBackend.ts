@@ -182,6 +182,7 @@ class BackendService implements ServedBackend {
       route: 'handedOff',
       connectionId: message.id,
       earlyDataBytes: message.earlyData.byteLength,
+      ...traceOf(message),
     };
     const refusal = this.#askApplication(info);
     if (refusal !== undefined) {
@@ -279,6 +280,7 @@ class BackendService implements ServedBackend {
         route: 'reconnected',
         connectionId: attach.id,
         earlyDataBytes: rest.length,
+        ...traceOf(attach),
       };
       this.#give(socket, info, rest, ignore);
     });
@@ -371,6 +373,10 @@ class BackendService implements ServedBackend {
   #report(error: unknown): void {
     this.#options.onError?.(error);
   }
+}
+
+function traceOf({ traceparent }: { readonly traceparent?: string | undefined }) {
+  return traceparent === undefined ? {} : { traceparent };
 }
 
 function toBuffer(bytes: Uint8Array): Buffer {

@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { maxSatisfying, validRange } from 'semver';
 import {
   type BackendHandoffState,
   type BackendKey,
@@ -8,6 +7,7 @@ import {
   HandoffAttemptInputs,
   HandoffController,
   type HandoffControllerOptions,
+  type HandoffExplanation,
   type PersistedHandoffSnapshot,
 } from '../index';
 import { encodeFrame } from '../wire/encodeFrame';
@@ -22,7 +22,9 @@ import type { CheckedBrokerOptions } from './checkBrokerOptions';
 import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
 import { listenOnPath } from './listenOnPath';
 import { type BackendProcessState, type BackendTarget, ManagedBackend } from './ManagedBackend';
+import { pickVersion } from './pickVersion';
 import { type HelloResult, readHello } from './readHello';
+import { statusFrames } from './statusFrames';
 import { Transfer, type TransferOutcome, type TransferState } from './Transfer';
 
 const UNAVAILABLE_RETRY_MS = 100;
@@ -111,6 +113,8 @@ interface Request {
   readonly canHandOff: boolean;
   /** One for all of the connection's routes, or its claim could outlive one and not the other. */
   readonly stamp: number;
+  /** When the `hello` was complete: milliseconds, as `performance.now` has them. */
+  readonly arrivedAt: number;
 }
 
 /**
@@ -122,6 +126,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly controller: HandoffController;
   /** Path of the socket that clients connect to. */
   readonly socketPath: string;
+  /** Its name among the brokers of this host. */
+  readonly instance: string;
   readonly #options: CheckedBrokerOptions;
   readonly #server: Server;
   readonly #endpointDirectory: string;
@@ -150,6 +156,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     super();
     this.#options = options;
     this.socketPath = options.socketPath;
+    this.instance = options.instance;
     const controllerOptions: HandoffControllerOptions = {
       policy: options.policy,
       clock: options.clock,
@@ -247,6 +254,19 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   /**
+   * How the next request of a client that can be handed over would be answered, and why. Changes nothing. What
+   * `adjustInputs` would add is left out: it's asked about requests that there are.
+   *
+   * @throws {BrokerError} `unknownBackend` or `stopped`.
+   */
+  explain(key: BackendKey): HandoffExplanation {
+    const { handoffEnabled } = this.#find(key);
+    const { transport, fdPressure } = this.#options;
+    const inputs = HandoffAttemptInputs.of(true, handoffEnabled && transport.supported, fdPressure());
+    return this.controller.explain(key, inputs);
+  }
+
+  /**
    * Changes a service's policy, from the next client on.
    *
    * @param version one version, or undefined for all.
@@ -270,13 +290,17 @@ export class Broker extends EventEmitter<BrokerEvents> {
    * @throws {BrokerError} `unknownBackend`, `stopped`, or `startFailed`; then it is tried again (the promise rejects).
    */
   async respawnBackend(key: BackendKey): Promise<void> {
+    await this.#find(key).respawn();
+  }
+
+  #find(key: BackendKey): ManagedBackend {
     if (this.#stopped !== undefined) throw new BrokerError('stopped', 'the broker is stopped');
     const isOurs = key.instance === this.#options.instance;
     const backend = isOurs ? this.#services.get(key.serviceName)?.get(key.serviceVersion) : undefined;
     if (backend === undefined) {
       throw new BrokerError('unknownBackend', `there is no backend ${JSON.stringify(key)}`);
     }
-    await backend.respawn();
+    return backend;
   }
 
   /**
@@ -399,7 +423,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#connections.set(socket, undefined);
     switch (result.type) {
       case 'hello':
-        this.#route({ socket, ...result, stamp: monotonicNow() });
+        this.#route({ socket, ...result, stamp: monotonicNow(), arrivedAt: performance.now() });
+        return;
+      case 'status':
+        lingeringEnd(socket, statusFrames(this));
         return;
       case 'invalid':
         this.#sendError(socket, result.error.code, result.error.message, false);
@@ -421,12 +448,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
       this.#sendError(socket, 'unknownService', `there is no service ${hello.service}`, false);
       return;
     }
-    if (validRange(hello.version) === null) {
+    const version = pickVersion(versions.keys(), hello.version);
+    if (version === 'badVersion') {
       this.#sendError(socket, 'badVersion', `${hello.version} is no semantic version or range`, false);
       return;
     }
-    const version = maxSatisfying([...versions.keys()], hello.version);
-    const backend = version === null ? undefined : versions.get(version);
+    const backend = version === undefined ? undefined : versions.get(version);
     if (backend === undefined) {
       const message = `there is no ${hello.service} of a version that matches ${hello.version}`;
       this.#sendError(socket, 'noMatchingVersion', message, false);
@@ -488,11 +515,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
         connectionId: hello.id,
         stamp,
         earlyData,
+        traceparent: hello.traceparent,
         backend: identity.backend,
         endpoint: identity.endpoint,
         deadlineMs: backend.service.ackDeadlineMs,
         transport,
-        onState: (state, failure) => this.#tellTransfer(hello.id, backend, state, issuedAt, failure),
+        onState: (state, failure) => this.#tellTransfer(hello, backend, state, issuedAt, failure),
         onOutcome: (ended) => {
           outcome = ended;
           this.#record(request, backend, target, ended);
@@ -508,7 +536,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   #tellTransfer(
-    connectionId: string,
+    { id: connectionId, traceparent }: FrameOf<'hello'>,
     backend: ManagedBackend,
     state: TransferState,
     issuedAt: number,
@@ -521,6 +549,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       state,
       elapsedMs: performance.now() - issuedAt,
       ...(failure === undefined ? {} : { failure }),
+      ...(traceparent === undefined ? {} : { traceparent }),
     });
   }
 
@@ -569,7 +598,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   #countRoute(
-    { hello, earlyData }: Request,
+    { hello, earlyData, arrivedAt }: Request,
     backend: ManagedBackend,
     way: 'handedOff' | ReconnectReason,
     retryAfterMs?: number,
@@ -577,7 +606,13 @@ export class Broker extends EventEmitter<BrokerEvents> {
     backend.countRoute(way);
     if (way === 'handedOff') this.#counts.handedOff += 1;
     else increment(this.#counts.reconnected, way);
-    const facts = { connectionId: hello.id, backend: backend.key, earlyDataBytes: earlyData.length };
+    const facts = {
+      connectionId: hello.id,
+      backend: backend.key,
+      earlyDataBytes: earlyData.length,
+      elapsedMs: performance.now() - arrivedAt,
+      ...(hello.traceparent === undefined ? {} : { traceparent: hello.traceparent }),
+    };
     if (way === 'handedOff') {
       this.#emit('route', { ...facts, route: 'handedOff' });
     } else {

@@ -13,6 +13,10 @@ export interface RouteEvent {
   /** Milliseconds. Only with `failedAttemptRateLimited`. */
   readonly retryAfterMs?: number;
   readonly earlyDataBytes: number;
+  /** Milliseconds since the client's `hello` was complete. */
+  readonly elapsedMs: number;
+  /** The client's trace context, in the form of W3C's `traceparent` header. Left out if it gave none. */
+  readonly traceparent?: string;
 }
 
 /** A transfer came to a new state. */
@@ -24,6 +28,8 @@ export interface TransferEvent {
   readonly elapsedMs: number;
   /** Only with `failed`. */
   readonly failure?: HandoffFailure;
+  /** The client's trace context. Left out if it gave none. */
+  readonly traceparent?: string;
 }
 
 /** A backend process accepts connections. */

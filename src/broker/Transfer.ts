@@ -30,6 +30,8 @@ export interface TransferOptions {
   readonly connectionId: string;
   readonly stamp: number;
   readonly earlyData: Buffer;
+  /** The client's trace context. */
+  readonly traceparent?: string | undefined;
   /** Which process the connection is handed to. */
   readonly backend: string;
   readonly endpoint: string;
@@ -154,7 +156,7 @@ export class Transfer {
   }
 
   #send(child: ChildProcess, onUnsent: () => void): void {
-    const { connectionId: id, stamp, earlyData, socket, transport } = this.#options;
+    const { connectionId: id, stamp, earlyData, socket, transport, traceparent } = this.#options;
     const message: HandoffMessage = {
       handoffController: PROTOCOL_VERSION,
       type: 'handoff',
@@ -162,6 +164,7 @@ export class Transfer {
       id,
       stamp,
       earlyData,
+      traceparent,
     };
     let isAnswered = false;
     const onSent = (error: Error | null): void => {

@@ -23,4 +23,5 @@ export { createBroker } from './createBroker';
 export { createNodeIpcTransport } from './createNodeIpcTransport';
 export type { HandoffTransport } from './HandoffTransport';
 export type { BackendProcessState } from './ManagedBackend';
+export { type BrokerMetricsOptions, recordBrokerMetrics } from './recordBrokerMetrics';
 export type { TransferState } from './Transfer';

@@ -14,6 +14,8 @@ export type HelloResult =
       /** Whether the kernel keeps every byte that isn't in `earlyData`, so that the handle may be passed on. */
       readonly canHandOff: boolean;
     }
+  /** Somebody who wants to know how the broker is, instead of a client. */
+  | { readonly type: 'status' }
   | { readonly type: 'invalid'; readonly error: WireError }
   | { readonly type: 'timeout' }
   | { readonly type: 'left' };
@@ -47,6 +49,10 @@ export function readHello(
       reader.push(chunk);
       const frame = reader.next();
       if (frame === undefined) return;
+      if (frame.type === 'status') {
+        finish({ type: 'status' });
+        return;
+      }
       if (frame.type !== 'hello') throw new WireError('badFrame', `a broker takes no ${frame.type} frame`);
       // Right here, in the middle of the delivery: later the handle might have read on.
       const isHeld = holdReading(socket);

@@ -3,10 +3,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import pc from 'picocolors';
+import { readBrokerConfig } from './broker/brokerConfig';
+import { LOG_LEVELS } from './broker/createLogger';
 import { runBroker } from './broker/runBroker';
 import { printSummary, runDemo } from './demo/runDemo';
-import { parseCount, parseDuration, parsePolicy } from './optionParsers';
+import { parseCount, parseDuration, parsePolicy, parsePort } from './optionParsers';
 import { shutdownSignal } from './shutdownSignal';
+import { runStatus } from './status/runStatus';
+import { runWhy } from './status/runWhy';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -46,9 +50,16 @@ program
       .default(parsePolicy('8/30s'), '8/30s'),
   )
   .option('--json', 'print one JSON object and nothing else', false)
-  .action(async ({ duration, clients, policy, json }) => {
+  .option('--no-inspect', 'serve no viewer of the charts')
+  .addOption(
+    new Option('--inspect-port <port>', 'port of the viewer on 127.0.0.1')
+      .argParser(parsePort)
+      .default(0, 'any free one'),
+  )
+  .action(async ({ duration: durationMs, clients, policy, json, inspect, inspectPort }) => {
     const signal = shutdownSignal();
-    const summary = await runDemo({ durationMs: duration, clients, policy, json, signal });
+    const viewerPort: number | undefined = inspect ? inspectPort : undefined;
+    const summary = await runDemo({ durationMs, clients, policy, json, viewerPort, signal });
     printSummary(summary, json);
     if (summary.clientErrors > 0 || summary.bytesLost > 0) process.exitCode = EXIT_FAILED;
   });
@@ -58,12 +69,70 @@ program
   .description('Runs a broker until SIGINT or SIGTERM.')
   .requiredOption('--config <file>', 'JSON file with socketPath, services and the like (docs/operations.md)')
   .option('--check', 'check the configuration and end', false)
-  .option('--json', 'log one JSON object a line', false)
-  .action(async ({ config, check, json }) => {
-    await runBroker({ config, check, json, signal: shutdownSignal() });
+  .option('--json', 'log one JSON object a line, on a terminal too', false)
+  .addOption(
+    new Option('--log-level <level>', 'debug tells of every client').choices(LOG_LEVELS).default('info'),
+  )
+  .addOption(
+    new Option(
+      '--inspect [viewer]',
+      'show the backends\u2019 charts live in a browser; SIGUSR2 switches it on and off',
+    )
+      .choices(['own', 'stately'])
+      .preset('own'),
+  )
+  .addOption(
+    new Option('--inspect-port <port>', 'port of the viewer on 127.0.0.1')
+      .argParser(parsePort)
+      .default(0, 'any free one'),
+  )
+  .action(async (options) => {
+    await runBroker({ ...options, signal: shutdownSignal() });
+  });
+
+interface AddressOptions {
+  readonly socket?: string | undefined;
+  readonly config?: string | undefined;
+}
+
+/** Where the broker listens that is meant. */
+async function socketPathOf(command: Command, { socket, config }: AddressOptions): Promise<string> {
+  if (socket !== undefined) return socket;
+  if (config !== undefined) return (await readBrokerConfig(config)).socketPath;
+  return command.error('error: say which broker: --socket or --config');
+}
+
+function withAddress(command: Command): Command {
+  return command
+    .addOption(new Option('--socket <path>', 'socket of the broker').conflicts('config'))
+    .option('--config <file>', 'the broker\u2019s configuration, which says where its socket is');
+}
+
+withAddress(program.command('status'))
+  .description('Asks a running broker what its backends do, and how clients get to them.')
+  .option('--json', 'print one JSON object a line', false)
+  .addOption(
+    new Option('-w, --watch [interval]', 'look again and again').argParser(parseDuration).preset('1s'),
+  )
+  .action(async (options, command: Command) => {
+    const socketPath = await socketPathOf(command, options);
+    const { json, watch: watchMs } = options;
+    await runStatus({ socketPath, json, watchMs, signal: shutdownSignal() });
+  });
+
+withAddress(program.command('why'))
+  .argument('<backend>', 'service, or service@version')
+  .description('Says why the next request would or wouldn\u2019t be handed over.')
+  .option('--json', 'print a JSON object', false)
+  .action(async (backend: string, options, command: Command) => {
+    await runWhy({ socketPath: await socketPathOf(command, options), backend, json: options.json });
   });
 
 async function main(): Promise<void> {
+  // A reader that has seen enough, as `head` has, is no reason to end in the middle of something.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   try {
     await program.parseAsync();
   } catch (error) {

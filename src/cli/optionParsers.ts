@@ -29,6 +29,13 @@ export function parseCount(max: number): (text: string) => number {
   };
 }
 
+/** A TCP port; 0 for any free one. */
+export function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new InvalidArgumentError(`"${text}" is not a port from 0 to 65535.`);
+  return port;
+}
+
 /** A policy written as failed attempts per window: `8/30s`. */
 export function parsePolicy(text: string): HandoffFallbackPolicy {
   const [attempts = '', window = '', ...rest] = text.split('/');

@@ -39,6 +39,11 @@ export interface ConnectOptions {
    * @default 1000
    */
   readonly brokerWaitMs?: number | undefined;
+  /**
+   * The trace that this connection belongs to, as W3C's `traceparent` header has it. Broker and backend log it.
+   * @default none
+   */
+  readonly traceparent?: string | undefined;
   /** Gives up when it is aborted before there is a connection; afterwards it has no effect. */
   readonly signal?: AbortSignal | undefined;
   /**

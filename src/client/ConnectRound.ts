@@ -28,6 +28,7 @@ export interface RoundOptions {
   readonly furtherData: Buffer;
   readonly allowHalfOpen: boolean;
   readonly expectsReply: boolean;
+  readonly traceparent: string | undefined;
 }
 
 type Target = Pick<FrameOf<'handoff'>, 'backend' | 'endpoint' | 'stamp'>;
@@ -57,8 +58,9 @@ export class ConnectRound {
   }
 
   start(): void {
-    const { service, version, handoff, earlyData, socketPath } = this.#options;
-    const hello = encodeFrame({ type: 'hello', id: this.#connectionId, service, version, handoff });
+    const { service, version, handoff, earlyData, socketPath, traceparent } = this.#options;
+    const id = this.#connectionId;
+    const hello = encodeFrame({ type: 'hello', id, service, version, handoff, traceparent });
     const first = this.#createSocket({
       onFrame: (frame) => this.#onFirstFrame(frame, first),
       onLost: (error) => this.#onFirstLost(error),
@@ -145,8 +147,9 @@ export class ConnectRound {
     });
     this.#second = second;
     second.connect({ path: target.endpoint });
-    const attach = encodeFrame({ type: 'attach', id: this.#connectionId, backend, stamp });
-    second.write(Buffer.concat([attach, this.#options.earlyData]));
+    const { earlyData, traceparent } = this.#options;
+    const attach = encodeFrame({ type: 'attach', id: this.#connectionId, backend, stamp, traceparent });
+    second.write(Buffer.concat([attach, earlyData]));
   }
 
   #onSecondFrame(frame: Frame, socket: HandoffSocket): boolean {

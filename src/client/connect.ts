@@ -1,3 +1,4 @@
+import { isTraceparent } from '../wire/traceparent';
 import { MAX_EARLY_DATA_BYTES } from '../wire/wireLimits';
 import type { ConnectOptions, HandoffConnection } from './ConnectOptions';
 import { ConnectRound, type RoundOptions, type RoundResult } from './ConnectRound';
@@ -141,6 +142,7 @@ function checkOptions(options: ConnectOptions): CheckedOptions {
     socketPath,
     service,
     signal,
+    traceparent,
   } = options;
   checkText('socketPath', socketPath, 1, Number.POSITIVE_INFINITY);
   checkText('service', service, 1, 256);
@@ -152,6 +154,9 @@ function checkOptions(options: ConnectOptions): CheckedOptions {
   checkMilliseconds('brokerWaitMs', brokerWaitMs, 0);
   if (typeof earlyData !== 'string' && !ArrayBuffer.isView(earlyData)) {
     throw invalid('earlyData', 'a string or a Uint8Array', earlyData);
+  }
+  if (traceparent !== undefined && !isTraceparent(traceparent)) {
+    throw invalid('traceparent', 'in the form of W3C\u2019s header traceparent', traceparent);
   }
   // A copy: it may have to be sent again when the caller has long changed the original.
   const bytes = Buffer.from(earlyData);
@@ -165,6 +170,7 @@ function checkOptions(options: ConnectOptions): CheckedOptions {
     brokerWaitMs,
     expectsReply,
     signal,
+    traceparent,
     earlyData: bytes.subarray(0, MAX_EARLY_DATA_BYTES),
     furtherData: bytes.subarray(MAX_EARLY_DATA_BYTES),
   };

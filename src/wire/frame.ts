@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import type { HandoffFallbackReason } from '../index';
+import { backendSummarySchema, brokerSummarySchema } from './brokerStatus';
+import { traceparentField } from './traceparent';
 import { MAX_DEADLINE_MS } from './wireLimits';
 
 /** Why a client has to reconnect: a reason of the controller, or `transferLimit`, a bound of the broker's or backend's own. */
 export type ReconnectReason = HandoffFallbackReason | 'transferLimit';
 
-const RECONNECT_REASONS = [
+/** All of them. */
+export const RECONNECT_REASONS = [
   'clientUnsupported',
   'servicePolicyDisabled',
   'fdPressureDisabled',
@@ -27,6 +30,7 @@ const frameSchemas = {
     service: z.string().min(1).max(256),
     version: z.string().min(1).max(128),
     handoff: z.boolean(),
+    traceparent: traceparentField,
   }),
   handoff: z.object({
     backend: id,
@@ -47,7 +51,7 @@ const frameSchemas = {
     retryable: z.boolean(),
     retryAfterMs: milliseconds.optional(),
   }),
-  attach: z.object({ id, backend: id, stamp: milliseconds }),
+  attach: z.object({ id, backend: id, stamp: milliseconds, traceparent: traceparentField }),
   ready: noFields,
   claimed: noFields,
   probe: noFields,
@@ -56,6 +60,14 @@ const frameSchemas = {
     serviceName: z.string(),
     serviceVersion: z.string(),
     pid: z.number().int().positive(),
+  }),
+  status: noFields,
+  statusReply: z.object({
+    /** In the first one. */
+    broker: brokerSummarySchema.optional(),
+    backends: z.array(backendSummarySchema),
+    /** No other follows. */
+    last: z.boolean(),
   }),
 };
 
@@ -82,6 +94,8 @@ export const FRAME_TYPE_NUMBERS = {
   claimed: 7,
   probe: 8,
   identity: 9,
+  status: 10,
+  statusReply: 11,
 } as const satisfies Record<FrameType, number>;
 
 const typesByNumber = new Map<number, FrameType>(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { traceparentField } from './traceparent';
 import { PROTOCOL_VERSION } from './wireLimits';
 
 const version = z.literal(PROTOCOL_VERSION);
@@ -14,6 +15,7 @@ const handoffSchema = z.object({
   id: z.string().regex(/^[0-9a-f]{32}$/),
   stamp: z.number().nonnegative(),
   earlyData: bytes,
+  traceparent: traceparentField,
 });
 
 const refuseCodeSchema = z.enum(['permission', 'integrity', 'claimed', 'expired', 'busy', 'clientLeft']);

@@ -1,52 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../src/client';
+import { Command, DEMO_BACKEND } from './support/Command';
 import { readBytes } from './support/readAll';
+import { get } from './support/scrape';
 import { isAlive } from './support/TestBrokers';
-
-const MAIN = join(__dirname, '..', '..', 'dist', 'src', 'cli', 'main.js');
-const BACKEND = join(__dirname, '..', '..', 'dist', 'src', 'cli', 'demo', 'demoBackend.js');
-
-class Command {
-  readonly child: ChildProcess;
-  stdout = '';
-  stderr = '';
-  readonly #closed: Promise<unknown>;
-
-  constructor(args: readonly string[], temporary: string) {
-    this.child = spawn(process.execPath, [MAIN, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TMPDIR: temporary },
-    });
-    this.#closed = once(this.child, 'close');
-    this.child.stdout?.on('data', (chunk) => {
-      this.stdout += chunk;
-    });
-    this.child.stderr?.on('data', (chunk) => {
-      this.stderr += chunk;
-    });
-  }
-
-  async printed(text: string): Promise<void> {
-    while (!`${this.stdout}${this.stderr}`.includes(text)) {
-      await Promise.race([
-        once(this.child.stdout as NodeJS.ReadableStream, 'data'),
-        once(this.child.stderr as NodeJS.ReadableStream, 'data'),
-        this.#closed.then(() => {
-          throw new Error(`The command ended before it printed ${text}:\n${this.stdout}${this.stderr}`);
-        }),
-      ]);
-    }
-  }
-
-  async ended(): Promise<number | null> {
-    await this.#closed;
-    return this.child.exitCode;
-  }
-}
 
 describe('the command', () => {
   let temporary = '';
@@ -86,11 +47,36 @@ describe('the command', () => {
   it('demo ends cleanly on SIGINT', async () => {
     const command = run('demo', '--duration', '1h');
     await command.printed('rateLimited');
+    // In front of the table, and for as long as the demo runs.
+    const [, viewer = ''] =
+      /^Watch the charts live at (http:\/\/127\.0\.0\.1:\d+\/)\n\nbackend/.exec(command.stdout) ?? [];
+    expect(await get(viewer, '/')).toMatchObject({ status: 200, body: expect.stringContaining('<html') });
     command.child.kill('SIGINT');
     expect(await command.ended()).toBe(0);
     expect(command.stdout).toContain('lost 0 bytes');
     expect(command.stdout).not.toContain('\u001b');
     expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  it('demo --no-inspect serves no viewer, and goes on for a reader that has seen enough', async () => {
+    const command = run('demo', '--duration', '1s', '--no-inspect');
+    await command.printed('backend');
+    expect(command.stdout).toMatch(/^backend/);
+    command.child.stdout?.destroy();
+    expect(await command.ended()).toBe(0);
+    expect(command.stderr).toBe('');
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  it('demo says so when the viewer\u2019s port is taken, and leaves nothing behind', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const command = run('demo', '--inspect-port', String(port));
+    expect(await command.ended()).toBe(1);
+    expect(command.stderr).toContain('EADDRINUSE');
+    expect(readdirSync(temporary)).toEqual([]);
+    taken.close();
   });
 
   it.each([
@@ -99,6 +85,9 @@ describe('the command', () => {
     [['demo', '--policy', '8'], 'not a policy'],
     [['demo', '--policy', '8/'], 'not a policy'],
     [['demo', '--speed'], 'unknown option'],
+    [['demo', '--inspect-port', '70000'], 'not a port'],
+    [['broker', '--config', 'x', '--inspect=other'], 'Allowed choices are own, stately'],
+    [['broker', '--config', 'x', '--log-level', 'loud'], 'Allowed choices are'],
     [['broker'], "required option '--config"],
     [['dance'], 'unknown command'],
   ])('%p is a mistake that it names, with exit status 2', async (args, message) => {
@@ -111,7 +100,7 @@ describe('the command', () => {
   it('--help says what there is', async () => {
     const command = run('demo', '--help');
     expect(await command.ended()).toBe(0);
-    for (const option of ['--duration', '--clients', '--policy', '--json'])
+    for (const option of ['--duration', '--clients', '--policy', '--json', '--no-inspect', '--inspect-port'])
       expect(command.stdout).toContain(option);
   });
 
@@ -121,7 +110,10 @@ describe('the command', () => {
       writeFileSync(file, typeof config === 'string' ? config : JSON.stringify(config));
       return file;
     };
-    const good = { socketPath: 'b.sock', services: [{ name: 'echo', version: '1.0.0', module: BACKEND }] };
+    const good = {
+      socketPath: 'b.sock',
+      services: [{ name: 'echo', version: '1.0.0', module: DEMO_BACKEND }],
+    };
 
     it('serves until SIGTERM, and leaves nothing behind', async () => {
       const command = run('broker', '--config', write(good));
@@ -153,7 +145,7 @@ describe('the command', () => {
       ['a bad count', { ...good, maxTransfers: 0 }, /maxTransfers/],
       [
         'a bad version',
-        { ...good, services: [{ name: 'a', version: 'one', module: BACKEND }] },
+        { ...good, services: [{ name: 'a', version: 'one', module: DEMO_BACKEND }] },
         /version.*one/,
       ],
       [

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { BrokerOptions } from '../../broker';
+import type { MetricsAddress } from './serveMetrics';
 
 const milliseconds = z.number().int().min(1);
 const count = z.number().int().min(1);
@@ -40,7 +41,19 @@ const configSchema = z.strictObject({
   maxTransfers: count.optional(),
   maxTransfersPerBackend: count.optional(),
   endpointDirectory: z.string().optional(),
+  metrics: z
+    .union([
+      z.strictObject({ port: z.number().int().min(0).max(65_535) }),
+      z.strictObject({ socketPath: z.string().min(1) }),
+    ])
+    .optional(),
 });
+
+/** What a configuration holds. */
+export interface BrokerConfig extends BrokerOptions {
+  /** Where Prometheus finds the broker's metrics. Left out: nowhere. */
+  readonly metrics?: MetricsAddress | undefined;
+}
 
 function describe({ issues }: z.ZodError): string {
   return issues
@@ -52,7 +65,7 @@ function describe({ issues }: z.ZodError): string {
  * Reads a broker's configuration. Paths in it are relative to the file's own directory.
  * @throws Error the file can't be read, isn't JSON, or a field is wrong; the message names file, field and value
  */
-export async function readBrokerConfig(file: string): Promise<BrokerOptions> {
+export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
   const text = await readFile(file, 'utf8').catch((cause: Error) => {
     throw new Error(`Can't read the configuration: ${cause.message}`, { cause });
   });
@@ -77,5 +90,9 @@ export async function readBrokerConfig(file: string): Promise<BrokerOptions> {
       logFile: service.logFile === undefined ? undefined : from(service.logFile),
     })),
     endpointDirectory: data.endpointDirectory === undefined ? undefined : from(data.endpointDirectory),
+    metrics:
+      data.metrics !== undefined && 'socketPath' in data.metrics
+        ? { socketPath: from(data.metrics.socketPath) }
+        : data.metrics,
   };
 }

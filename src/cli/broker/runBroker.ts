@@ -1,67 +1,68 @@
 import { once } from 'node:events';
-import { backendDisplayName } from '../../BackendKey';
-import { type Broker, createBroker } from '../../broker';
+import { createBroker } from '../../broker';
 import { readBrokerConfig } from './brokerConfig';
+import { createLogger, type LogLevel } from './createLogger';
+import { InspectionSwitch } from './InspectionSwitch';
+import { logBroker } from './logBroker';
+import type { MetricsEndpoint } from './serveMetrics';
 
 export interface RunBrokerOptions {
   /** Path of the configuration. */
   readonly config: string;
   /** Only check the configuration. */
   readonly check: boolean;
-  /** Log one JSON object a line instead of text. */
+  /** Log one JSON object a line, on a terminal too. */
   readonly json: boolean;
+  readonly logLevel: LogLevel;
+  /** Whose viewer is attached from the start; undefined for none until SIGUSR2. */
+  readonly inspect: 'own' | 'stately' | undefined;
+  /** TCP port of the viewer on 127.0.0.1; 0: any free one. */
+  readonly inspectPort: number;
   /** Ends the broker. */
   readonly signal: AbortSignal;
-}
-
-type Facts = Readonly<Record<string, string | number | boolean | null | undefined>>;
-
-/** Logs to standard error: standard output is for what a command was asked for. */
-function logTo(json: boolean): (level: 'info' | 'warn', message: string, facts?: Facts) => void {
-  return (level, message, facts = {}) => {
-    const time = new Date().toISOString();
-    if (json) {
-      process.stderr.write(`${JSON.stringify({ time, level, message, ...facts })}\n`);
-      return;
-    }
-    const details = Object.entries(facts)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => ` ${name}=${value}`);
-    process.stderr.write(`${time} ${level} ${message}${details.join('')}\n`);
-  };
-}
-
-function logEvents(broker: Broker, log: ReturnType<typeof logTo>): void {
-  broker.on('backendReady', ({ backend, pid, endpoint, adopted }) =>
-    log('info', 'backend ready', { backend: backendDisplayName(backend), pid, endpoint, adopted }),
-  );
-  broker.on('backendExit', ({ backend, pid, code, signal, restartInMs }) =>
-    log('warn', 'backend exited', { backend: backendDisplayName(backend), pid, code, signal, restartInMs }),
-  );
-  broker.on('warning', ({ code, message }) => log('warn', message, { code }));
-  broker.on('transfer', ({ backend, state, failure, connectionId }) => {
-    if (state === 'failed') {
-      log('warn', 'handoff failed', { backend: backendDisplayName(backend), failure, connectionId });
-    }
-  });
 }
 
 /**
  * Runs a broker until `signal` aborts, and logs to standard error.
  * @throws Error the configuration is wrong, or the broker can't start
  */
-export async function runBroker({ config, check, json, signal }: RunBrokerOptions): Promise<void> {
-  const options = await readBrokerConfig(config);
+export async function runBroker(options: RunBrokerOptions): Promise<void> {
+  const { config, check, json, signal } = options;
+  const { metrics, ...brokerOptions } = await readBrokerConfig(config);
   if (check) {
     process.stdout.write(json ? `${JSON.stringify({ config, valid: true })}\n` : `${config} is valid.\n`);
     return;
   }
-  const log = logTo(json);
-  const broker = await createBroker(options);
-  logEvents(broker, log);
-  log('info', 'listening', { socketPath: broker.socketPath, backends: broker.backends().length });
-  if (!signal.aborted) await once(signal, 'abort');
-  log('info', 'stopping');
-  await broker.stop();
-  log('info', 'stopped');
+  const logger = createLogger({ json: json || !process.stderr.isTTY, level: options.logLevel });
+  const broker = await createBroker(brokerOptions);
+  const endLog = logBroker(broker, logger);
+  const inspection = new InspectionSwitch(broker, {
+    port: options.inspectPort,
+    stately: options.inspect === 'stately',
+    logger,
+  });
+  const toggle = (): void => void inspection.toggle();
+  let endpoint: MetricsEndpoint | undefined;
+  try {
+    if (metrics !== undefined) {
+      // Loaded only where it's asked for.
+      const { serveMetrics } = await import('./serveMetrics.js');
+      endpoint = await serveMetrics(broker, metrics);
+      logger.info({ address: endpoint.address }, 'serving metrics');
+    }
+    if (options.inspect !== undefined) await inspection.attach();
+    if (process.platform !== 'win32') process.on('SIGUSR2', toggle);
+    const backends = broker.backends().length;
+    logger.info({ socketPath: broker.socketPath, backends, pid: process.pid }, 'listening');
+    if (!signal.aborted) await once(signal, 'abort');
+    logger.info('stopping');
+  } finally {
+    process.off('SIGUSR2', toggle);
+    await inspection.detach();
+    await broker.stop();
+    // Last, so that what happened until the end can still be asked for and is told.
+    await endpoint?.close();
+    endLog();
+  }
+  logger.info('stopped');
 }

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBroker } from '../../broker';
-import type { DemoBrokerReport, DemoBrokerStart, DemoReady, DemoStop } from './demoMessages';
+import { createInspectionRelay, type RouteStats } from '../../inspect';
+import type { DemoBrokerReport, DemoBrokerStart, DemoLatencies, DemoReady, DemoStop } from './demoMessages';
 import { DEMO_SERVICES } from './demoServices';
 import { tellParent } from './tellParent';
 
@@ -12,7 +13,19 @@ const REPORT_EVERY_MS = 200;
 const ACK_DEADLINE_MS = 250;
 const STOP_TIMEOUT_MS = 1_000;
 
-async function start({ socketPath, endpointDirectory, policy }: DemoBrokerStart): Promise<void> {
+/** The value below which a share of the sorted values lies. */
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
+function statsOf(latenciesMs: readonly number[]): RouteStats {
+  if (latenciesMs.length === 0) return { count: 0 };
+  const sorted = [...latenciesMs].sort((a, b) => a - b);
+  const latencyMs = { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) };
+  return { count: sorted.length, latencyMs };
+}
+
+async function start({ socketPath, endpointDirectory, policy, viewerPort }: DemoBrokerStart): Promise<void> {
   const broker = await createBroker({
     socketPath,
     endpointDirectory,
@@ -27,6 +40,26 @@ async function start({ socketPath, endpointDirectory, policy }: DemoBrokerStart)
       args: [behaviour],
     })),
   });
+  const relay =
+    viewerPort === undefined
+      ? undefined
+      : await createInspectionRelay({ controller: broker.controller, port: viewerPort }).catch(
+          async (error: unknown) => {
+            await broker.stop();
+            throw error;
+          },
+        );
+  let reportedAt = performance.now();
+  const reportRoutes = ({ handedOff, reconnected }: DemoLatencies): void => {
+    const now = performance.now();
+    relay?.reportRoutes({
+      at: Date.now(),
+      intervalMs: now - reportedAt,
+      handedOff: statsOf(handedOff),
+      reconnected: statsOf(reconnected),
+    });
+    reportedAt = now;
+  };
   const report = (): void => {
     tellParent<DemoBrokerReport>({ type: 'broker', backends: broker.backends(), stats: broker.stats() });
   };
@@ -34,16 +67,23 @@ async function start({ socketPath, endpointDirectory, policy }: DemoBrokerStart)
   const stop = async (): Promise<void> => {
     clearInterval(timer);
     if (process.connected) report();
+    await relay?.close();
     await broker.stop();
     // Who made the directory is gone.
     if (!process.connected) await rm(endpointDirectory, { recursive: true, force: true });
     else process.disconnect();
   };
-  process.on('message', ({ type }: DemoStop) => {
-    if (type === 'stop') void stop();
+  process.on('message', (message: DemoStop | DemoLatencies) => {
+    if (message.type === 'stop') void stop();
+    else reportRoutes(message);
   });
   process.once('disconnect', () => void stop());
-  tellParent<DemoReady>({ type: 'ready' });
+  tellParent<DemoReady>({ type: 'ready', viewerUrl: relay?.url });
 }
 
-process.once('message', (message: DemoBrokerStart) => void start(message));
+process.once('message', (message: DemoBrokerStart) => {
+  start(message).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  });
+});

@@ -44,6 +44,7 @@ class DemoClients {
     bytesLost: 0,
   };
   readonly #latencyMs = { handedOff: [] as number[], reconnected: [] as number[] };
+  #recentMs = { handedOff: [] as number[], reconnected: [] as number[] };
   #lastError: string | undefined;
   #isStopping = false;
 
@@ -59,9 +60,12 @@ class DemoClients {
 
   report(isLast: boolean): DemoClientsReport {
     const lastError = this.#lastError;
+    const recentMs = this.#recentMs;
+    this.#recentMs = { handedOff: [], reconnected: [] };
     return {
       type: 'clients',
       ...this.#report,
+      recentMs,
       ...(isLast && { latencyMs: this.#latencyMs }),
       ...(lastError !== undefined && { lastError }),
     };
@@ -118,6 +122,7 @@ class DemoClients {
   }
 
   #addLatency(route: 'handedOff' | 'reconnected', ms: number): void {
+    this.#recentMs[route].push(ms);
     const latencies = this.#latencyMs[route];
     if (latencies.length === MAX_LATENCIES) latencies[randomInt(MAX_LATENCIES)] = ms;
     else latencies.push(ms);

@@ -7,6 +7,8 @@ export interface DemoBrokerStart {
   readonly socketPath: string;
   readonly endpointDirectory: string;
   readonly policy: HandoffFallbackPolicyOptions;
+  /** TCP port of the viewer on 127.0.0.1, 0 for any free one. Left out: no viewer. */
+  readonly viewerPort?: number | undefined;
 }
 
 /** What the demo's main process tells a client process when it starts it. */
@@ -16,6 +18,13 @@ export interface DemoClientsStart {
   readonly clients: number;
   /** Whether these clients can go on over a connection that is handed over. */
   readonly handoff: boolean;
+}
+
+/** What the demo's clients measured since the last message: milliseconds from the call to the first reply byte. */
+export interface DemoLatencies {
+  readonly type: 'latencies';
+  readonly handedOff: readonly number[];
+  readonly reconnected: readonly number[];
 }
 
 /** Finish what is in flight, report, and end. */
@@ -41,6 +50,8 @@ export interface DemoClientsReport {
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly bytesLost: number;
+  /** Milliseconds from the call to the first reply byte, of the connections since the last report. */
+  readonly recentMs: { readonly handedOff: readonly number[]; readonly reconnected: readonly number[] };
   /** Milliseconds from the call to the first reply byte, of at most 2,000 connections per route. Only in the last report. */
   readonly latencyMs?: { readonly handedOff: readonly number[]; readonly reconnected: readonly number[] };
 }
@@ -48,4 +59,6 @@ export interface DemoClientsReport {
 /** A child is ready for work. */
 export interface DemoReady {
   readonly type: 'ready';
+  /** Where the viewer is, if there is one. */
+  readonly viewerUrl?: string | undefined;
 }

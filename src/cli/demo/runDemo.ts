@@ -6,19 +6,23 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pc from 'picocolors';
 import type { HandoffFallbackPolicy } from '../../index';
+import { backendTable, toRows } from '../backendTable';
+import { LiveView } from '../LiveView';
 import { type DemoSummary, summarize } from './DemoSummary';
 import type {
   DemoBrokerReport,
   DemoBrokerStart,
   DemoClientsReport,
   DemoClientsStart,
+  DemoLatencies,
   DemoReady,
   DemoStop,
 } from './demoMessages';
-import { LiveView } from './LiveView';
-import { renderBackends, renderSummary } from './renderDemo';
+import { renderSummary } from './renderDemo';
 
 const START_TIMEOUT_MS = 20_000;
+/** How often the viewer is told how clients fared. */
+const LATENCIES_EVERY_MS = 1_000;
 /** For a child to finish what is in flight and end; then it's killed. */
 const STOP_TIMEOUT_MS = 15_000;
 
@@ -30,6 +34,8 @@ export interface DemoOptions {
   readonly policy: HandoffFallbackPolicy;
   /** One JSON object on standard output, and nothing else. */
   readonly json: boolean;
+  /** TCP port of the viewer on 127.0.0.1, 0 for any free one; undefined for no viewer. */
+  readonly viewerPort: number | undefined;
   /** Ends the run early, cleanly. */
   readonly signal: AbortSignal;
 }
@@ -52,17 +58,22 @@ class DemoChild {
     this.#child.on('message', (report: Report) => onReport(report));
   }
 
-  async start(message: DemoBrokerStart | DemoClientsStart): Promise<void> {
+  async start(message: DemoBrokerStart | DemoClientsStart): Promise<DemoReady> {
     this.#child.send(message);
     const answer = await Promise.race([
-      once(this.#child, 'message').then(() => 'ready' as const),
+      once(this.#child, 'message').then(([ready]: DemoReady[]) => ready ?? ('exited' as const)),
       this.#exited.then(() => 'exited' as const),
       delay(START_TIMEOUT_MS, 'late' as const, { ref: false }),
     ]);
-    if (answer !== 'ready')
+    if (typeof answer === 'string')
       throw new Error(
         `The demo's ${this.name} process did not start: it ${answer === 'late' ? 'is late' : answer}`,
       );
+    return answer;
+  }
+
+  tell(message: DemoLatencies): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 
   /** Resolves when the process has ended, by itself or by force. */
@@ -94,6 +105,7 @@ export async function runDemo({
   clients,
   policy,
   json,
+  viewerPort,
   signal,
 }: DemoOptions): Promise<DemoSummary> {
   const directory = await mkdtemp(join(tmpdir(), 'handoff-demo-'));
@@ -101,21 +113,46 @@ export async function runDemo({
   const children: DemoChild[] = [];
   const clientReports = new Map<DemoChild, DemoClientsReport>();
   let brokerReport: DemoBrokerReport | undefined;
+  const handedOff: number[] = [];
+  const reconnected: number[] = [];
   const view = json ? undefined : new LiveView(process.stdout);
   const launch = (name: string, module: string): DemoChild => {
     const child = new DemoChild(name, module, (report) => {
-      if (report.type === 'clients') clientReports.set(child, report);
+      if (report.type === 'clients') {
+        clientReports.set(child, report);
+        handedOff.push(...report.recentMs.handedOff);
+        reconnected.push(...report.recentMs.reconnected);
+      }
       if (report.type !== 'broker') return;
       brokerReport = report;
-      view?.show((width) => renderBackends(report.backends, policy.maxFailedAttemptsPerWindow, width, pc));
+      view?.show((width) =>
+        backendTable(toRows(report.backends), policy.maxFailedAttemptsPerWindow, width, pc),
+      );
     });
     children.push(child);
     return child;
   };
 
+  let timer: NodeJS.Timeout | undefined;
   try {
     const broker = launch('broker', 'demoBroker.js');
-    await broker.start({ type: 'start', socketPath, endpointDirectory: directory, policy });
+    const ready = await broker.start({
+      type: 'start',
+      socketPath,
+      endpointDirectory: directory,
+      policy,
+      viewerPort,
+    });
+    if (ready.viewerUrl !== undefined) {
+      if (!json) process.stdout.write(`Watch the charts live at ${pc.bold(ready.viewerUrl)}\n\n`);
+      timer = setInterval(() => {
+        broker.tell({
+          type: 'latencies',
+          handedOff: handedOff.splice(0),
+          reconnected: reconnected.splice(0),
+        });
+      }, LATENCIES_EVERY_MS);
+    }
     const withoutHandoff = countWithoutHandoff(clients);
     const groups = [
       { count: clients - withoutHandoff, handoff: true },
@@ -137,6 +174,7 @@ export async function runDemo({
     for (const child of [...children].reverse()) await child.stop();
     return summarize(workedMs, { ...policy }, [...clientReports.values()], brokerReport);
   } finally {
+    clearInterval(timer);
     await Promise.all([...children].map((child) => child.stop()));
     await rm(directory, { recursive: true, force: true });
     view?.end();

@@ -13,12 +13,16 @@ export class LiveView {
   #printedAt = Number.NEGATIVE_INFINITY;
   #last: ((width: number) => string) | undefined;
 
-  constructor(readonly stream: NodeJS.WriteStream & Partial<Pick<WriteStream, 'isTTY'>>) {}
+  /** @param plainEveryMs at most once in so many milliseconds where it can't be redrawn */
+  constructor(
+    readonly stream: NodeJS.WriteStream & Partial<Pick<WriteStream, 'isTTY'>>,
+    readonly plainEveryMs = PLAIN_EVERY_MS,
+  ) {}
 
   show(render: (width: number) => string): void {
     this.#last = render;
     if (this.stream.isTTY) this.#redraw(render(this.#width));
-    else if (performance.now() - this.#printedAt >= PLAIN_EVERY_MS) this.#print(render(PLAIN_WIDTH));
+    else if (performance.now() - this.#printedAt >= this.plainEveryMs) this.#print(render(PLAIN_WIDTH));
   }
 
   /** Leaves the last text on the screen. */

@@ -1,0 +1,34 @@
+import { createActor, type InspectionEvent } from 'xstate';
+import {
+  type BackendHandoffEvent,
+  type BackendHandoffSnapshot,
+  backendHandoff,
+} from '../machines/backendHandoff';
+import { inertClock } from './inertClock';
+
+/** The chart's actions that answer an event. */
+const ANSWERS: ReadonlySet<string> = new Set<keyof typeof backendHandoff.implementations.actions>([
+  'answerAttempt',
+  'answerFallback',
+]);
+
+/** The chart's own description of the transition that answers an event in a state; undefined if none does. */
+export function answeringDescription(
+  snapshot: BackendHandoffSnapshot,
+  event: BackendHandoffEvent,
+): string | undefined {
+  let description: string | undefined;
+  const inspect = (inspected: InspectionEvent): void => {
+    if (inspected.type !== '@xstate.microstep') return;
+    const answering = inspected._transitions.find(({ actions }) =>
+      actions.some((action) => ANSWERS.has(String(typeof action === 'object' ? action.type : action))),
+    );
+    description ??= answering?.description;
+  };
+  const { maxFailedAttemptsPerWindow, failedAttemptWindowMs } = snapshot.context;
+  const input = { maxFailedAttemptsPerWindow, failedAttemptWindowMs };
+  const actor = createActor(backendHandoff, { input, snapshot, clock: inertClock, inspect }).start();
+  actor.send(event);
+  actor.stop();
+  return description;
+}

@@ -1,0 +1,152 @@
+import { type BatchObservableResult, type MeterProvider, metrics } from '@opentelemetry/api';
+import { HANDOFF_FAILURES } from '../../machines/backendHandoff';
+import type { BackendKey } from '../index';
+import { RECONNECT_REASONS } from '../wire/frame';
+import type { BackendStatus, Broker } from './Broker';
+import type { RouteEvent, TransferEvent } from './BrokerEvents';
+import { openFdCount, softFdLimit } from './fdUsage';
+
+/** Options of {@link recordBrokerMetrics}. */
+export interface BrokerMetricsOptions {
+  /**
+   * Where the instruments are made.
+   * @default OpenTelemetry's global provider; while nobody has set one, nothing is recorded
+   */
+  readonly meterProvider?: MeterProvider | undefined;
+}
+
+const METER = 'handoff-controller';
+
+// From a fraction of what a handoff takes to the longest deadline.
+const SECONDS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+
+const CHART_STATES: readonly BackendStatus['state'][] = ['idle', 'attempting', 'rateLimited', 'adopted'];
+
+/** The labels of a backend. All are configured: nothing that a client says ever becomes one. */
+function labelsOf({ instance, serviceName, serviceVersion }: BackendKey) {
+  return { broker: instance, service: serviceName, version: serviceVersion };
+}
+
+/**
+ * Records what a broker does through the OpenTelemetry API. The instruments, their units and labels are in
+ * `docs/observability.md`. Counts are read from the broker when they're collected and so cost a request nothing;
+ * the two histograms cost a few microseconds.
+ *
+ * @returns ends it.
+ */
+export function recordBrokerMetrics(
+  broker: Broker,
+  { meterProvider = metrics.getMeterProvider() }: BrokerMetricsOptions = {},
+): () => void {
+  const meter = meterProvider.getMeter(METER);
+  // With the unit in a name, it's the same whoever makes Prometheus' name of it: some exporters add the unit, others don't.
+  const counter = (name: string, unit: string, description: string) =>
+    meter.createObservableCounter(`handoff.${name}`, { unit, description });
+  const gauge = (name: string, unit: string, description: string) =>
+    meter.createObservableGauge(`handoff.${name}`, { unit, description });
+  const histogram = (name: string, description: string) =>
+    meter.createHistogram(`handoff.${name}`, {
+      unit: 's',
+      description,
+      advice: { explicitBucketBoundaries: SECONDS },
+    });
+
+  const decisions = counter('decisions', '{request}', 'How requests got to their backend, and why');
+  const attempts = counter('attempts', '{attempt}', 'Tries at handing a connection over');
+  const failures = counter('attempt.failures', '{attempt}', 'Failed attempts');
+  const connections = counter('connections', '{connection}', 'Connections accepted from clients');
+  const clientErrors = counter('client.errors', '{error}', 'Error frames sent to clients');
+  const clientsLeft = counter('clients.left', '{client}', 'Clients that left before their way was decided');
+  const abandoned = counter('attempts.abandoned', '{attempt}', 'Attempts with neither success nor failure');
+  const lateAcks = counter('acks.late', '{ack}', 'Acknowledgements after the deadline');
+  const unknownAcks = counter('acks.unknown', '{ack}', 'Answers of backends that belong to no transfer');
+  const counts = [connections, clientErrors, clientsLeft, abandoned, lateAcks, unknownAcks];
+
+  const backends = gauge('backends', '{backend}', 'Backends by state of their chart');
+  const rateLimited = gauge(
+    'backend.rate_limited',
+    '1',
+    '1 while the window\u2019s budget is used up, else 0',
+  );
+  const ready = gauge(
+    'backend.ready',
+    '{boolean}',
+    '1 while the backend\u2019s process takes connections, else 0',
+  );
+  const windowFailures = gauge('window.failures', '{attempt}', 'Failed attempts counted in the open window');
+  const windowRemaining = gauge('window.remaining_seconds', 's', 'Time that is left of the open window');
+  const inFlight = gauge('transfers.in_flight', '{transfer}', 'Transfers that have not ended');
+  const queued = gauge('transfers.queued', '{transfer}', 'Transfers that wait for their turn');
+  const fdOpen = gauge('fd.open', '{fd}', 'File descriptors that the broker\u2019s process has open');
+  const fdLimit = gauge('fd.limit', '{fd}', 'Most file descriptors that it may have open');
+  const gauges = [backends, rateLimited, ready, windowFailures, windowRemaining, inFlight, queued];
+
+  const transferSeconds = histogram('transfer.duration_seconds', 'From a transfer\u2019s issue to its end');
+  const routeSeconds = histogram(
+    'route.duration_seconds',
+    'From a client\u2019s hello to the decision on its way',
+  );
+
+  const observeBackend = (result: BatchObservableResult, status: BackendStatus): void => {
+    const labels = labelsOf(status.backend);
+    const { handedOff, reconnected } = status.routes;
+    result.observe(decisions, handedOff, { ...labels, route: 'handedOff', reason: 'none' });
+    // Those that haven't happened too: an alert on an increase misses a series' first value.
+    for (const reason of RECONNECT_REASONS) {
+      result.observe(decisions, reconnected[reason] ?? 0, { ...labels, route: 'reconnected', reason });
+    }
+    result.observe(attempts, status.attempts, labels);
+    for (const failure of HANDOFF_FAILURES) {
+      result.observe(failures, reconnected[failure] ?? 0, { ...labels, failure });
+    }
+    result.observe(rateLimited, Number(status.state === 'rateLimited'), labels);
+    result.observe(ready, Number(status.process === 'ready'), labels);
+    result.observe(windowFailures, status.window?.failedAttempts ?? 0, labels);
+    result.observe(windowRemaining, (status.window?.remainingMs ?? 0) / 1000, labels);
+    result.observe(inFlight, status.inFlight, labels);
+    result.observe(queued, status.queued, labels);
+  };
+
+  const observe = (result: BatchObservableResult): void => {
+    const labels = { broker: broker.instance };
+    const statuses = broker.backends();
+    for (const status of statuses) observeBackend(result, status);
+    for (const state of CHART_STATES) {
+      const count = statuses.filter((status) => status.state === state).length;
+      result.observe(backends, count, { ...labels, state });
+    }
+    const stats = broker.stats();
+    result.observe(connections, stats.connections, labels);
+    result.observe(clientsLeft, stats.clientsLeft, labels);
+    result.observe(abandoned, stats.abandoned, labels);
+    result.observe(lateAcks, stats.lateAcks, labels);
+    result.observe(unknownAcks, stats.unknownAcks, labels);
+    for (const [code, count] of Object.entries(stats.errors)) {
+      result.observe(clientErrors, count, { ...labels, code });
+    }
+    const open = openFdCount();
+    if (open !== undefined) result.observe(fdOpen, open);
+    const limit = softFdLimit();
+    if (limit !== undefined) result.observe(fdLimit, limit);
+  };
+
+  const onTransfer = ({ backend, state, elapsedMs, failure }: TransferEvent): void => {
+    if (state !== 'acknowledged' && state !== 'failed' && state !== 'abandoned') return;
+    transferSeconds.record(elapsedMs / 1000, { ...labelsOf(backend), outcome: failure ?? state });
+  };
+  const onRoute = ({ backend, route, elapsedMs }: RouteEvent): void => {
+    routeSeconds.record(elapsedMs / 1000, { ...labelsOf(backend), route });
+  };
+
+  const observed = [decisions, attempts, failures, ...counts, ...gauges, fdOpen, fdLimit];
+  meter.addBatchObservableCallback(observe, observed);
+  broker.on('transfer', onTransfer);
+  broker.on('route', onRoute);
+  return () => {
+    meter.removeBatchObservableCallback(observe, observed);
+    broker.off('transfer', onTransfer);
+    broker.off('route', onRoute);
+  };
+}

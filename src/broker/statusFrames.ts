@@ -1,0 +1,81 @@
+import type { BackendSummary, BrokerSummary } from '../wire/brokerStatus';
+import { encodeFrame } from '../wire/encodeFrame';
+import { MAX_PAYLOAD_BYTES } from '../wire/wireLimits';
+import type { BackendStatus, Broker } from './Broker';
+import { openFdCount, softFdLimit } from './fdUsage';
+
+// What a reply has beside the backends in it.
+const FRAME_BYTES = 64;
+/** The instance's name has no bound; a frame has one. */
+const MAX_INSTANCE_CHARACTERS = 256;
+
+/** What a status is made of. */
+export type StatusSource = Pick<Broker, 'backends' | 'controller' | 'explain' | 'instance' | 'stats'>;
+
+/** A broker's status as frames: one of the broker itself, then as many as its backends need, the last one marked. */
+export function statusFrames(broker: StatusSource): Buffer {
+  const frames = [encodeFrame({ type: 'statusReply', broker: summaryOf(broker), backends: [], last: false })];
+  let page: BackendSummary[] = [];
+  let bytes = 0;
+  for (const status of broker.backends()) {
+    const backend = backendSummary(broker, status);
+    const size = Buffer.byteLength(JSON.stringify(backend)) + 1;
+    if (bytes + size > MAX_PAYLOAD_BYTES - FRAME_BYTES) {
+      frames.push(encodeFrame({ type: 'statusReply', backends: page, last: false }));
+      page = [];
+      bytes = 0;
+    }
+    page.push(backend);
+    bytes += size;
+  }
+  frames.push(encodeFrame({ type: 'statusReply', backends: page, last: true }));
+  return Buffer.concat(frames);
+}
+
+function summaryOf(broker: StatusSource): BrokerSummary {
+  const { maxFailedAttemptsPerWindow, failedAttemptWindowMs } = broker.controller.policy;
+  const open = openFdCount();
+  const limit = softFdLimit();
+  const { connections, handedOff, reconnected, abandoned, clientsLeft, errors, lateAcks, unknownAcks } =
+    broker.stats();
+  return {
+    instance: broker.instance.slice(0, MAX_INSTANCE_CHARACTERS),
+    pid: process.pid,
+    uptimeMs: Math.round(process.uptime() * 1000),
+    policy: { maxFailedAttemptsPerWindow, failedAttemptWindowMs },
+    ...(open !== undefined && limit !== undefined && { fd: { open, limit } }),
+    stats: { connections, handedOff, reconnected, abandoned, clientsLeft, errors, lateAcks, unknownAcks },
+  };
+}
+
+function backendSummary(broker: StatusSource, status: BackendStatus): BackendSummary {
+  const { backend, pid, process, endpoint, adopted, handoffEnabled, attempts, inFlight, queued, routes } =
+    status;
+  const { decision, because, state, stateMeans, window } = broker.explain(backend);
+  return {
+    service: backend.serviceName,
+    version: backend.serviceVersion,
+    ...(pid !== undefined && { pid }),
+    process,
+    ...(endpoint !== undefined && { endpoint }),
+    adopted,
+    handoffEnabled,
+    attempts,
+    inFlight,
+    queued,
+    handedOff: routes.handedOff,
+    reconnected: routes.reconnected,
+    state,
+    stateMeans,
+    ...(window !== undefined && { window }),
+    next: {
+      because,
+      ...(decision.type === 'attempt'
+        ? { answer: 'attempt' }
+        : {
+            answer: decision.reason,
+            ...(decision.retryAfterMs !== undefined && { retryAfterMs: decision.retryAfterMs }),
+          }),
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import Table from 'cli-table3';
+import type pc from 'picocolors';
+import { backendDisplayName } from '../BackendKey';
+import type { BackendStatus } from '../broker';
+
+/** Colors for a stream, or none. */
+export type Colors = ReturnType<typeof pc.createColors>;
+
+/** What a row shows. */
+export interface BackendRow {
+  readonly name: string;
+  /** The state of the chart, or what the process does while it takes no connections. */
+  readonly state: string;
+  readonly attempts: number;
+  readonly failures: number;
+  /** Milliseconds. Left out unless the backend is rate-limited. */
+  readonly retryAfterMs?: number | undefined;
+  readonly handedOff: number;
+  /** By reason. */
+  readonly reconnected: Readonly<Record<string, number>>;
+}
+
+const BARE = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+};
+
+/** A table without lines. */
+export function plainTable(
+  head: string[],
+  columns: readonly ('left' | 'right')[],
+  colors: Colors,
+  widths: number[] = [],
+) {
+  return new Table({
+    head: head.map((text) => colors.dim(text)),
+    chars: BARE,
+    colAligns: [...columns],
+    colWidths: widths,
+    wordWrap: true,
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
+  });
+}
+
+/** A table's text; a line ends with its last visible character. */
+export function textOf(table: Table.Table): string {
+  return table.toString().replace(/[ ]+$/gm, '');
+}
+
+function stateText(state: string, colors: Colors): string {
+  switch (state) {
+    case 'idle':
+      return colors.green('idle');
+    case 'attempting':
+      return colors.cyan('attempting');
+    case 'rateLimited':
+      return colors.yellow('rateLimited');
+    case 'adopted':
+      return colors.magenta('adopted');
+    default:
+      return colors.red(state);
+  }
+}
+
+const STATE_WIDTH = 'rateLimited'.length;
+const NUMBER_WIDTHS = ['attempts', 'failures', 'retry after', 'handed off'].map(({ length }) => length);
+/** Below this there is no room for the reasons: the total alone is shown. */
+const MIN_REASONS_WIDTH = 36;
+
+function reconnectedText({ reconnected }: BackendRow, showReasons: boolean): string {
+  const entries = Object.entries(reconnected);
+  if (!showReasons) return String(entries.reduce((sum, [, count]) => sum + count, 0));
+  return entries.map(([reason, count]) => `${count} ${reason}`).join(', ') || '-';
+}
+
+/** A broker's status as rows. */
+export function toRows(backends: readonly BackendStatus[]): BackendRow[] {
+  return backends.map(({ backend, state, process, attempts, window, routes }) => ({
+    name: backendDisplayName(backend),
+    state: process === 'ready' ? state : process,
+    attempts,
+    failures: window?.failedAttempts ?? 0,
+    retryAfterMs: state === 'rateLimited' ? window?.remainingMs : undefined,
+    handedOff: routes.handedOff,
+    reconnected: { ...routes.reconnected },
+  }));
+}
+
+/** A row for each backend, at most `width` columns wide where that is possible. */
+export function backendTable(
+  rows: readonly BackendRow[],
+  maxFailures: number,
+  width: number,
+  colors: Colors,
+): string {
+  const widths = [
+    Math.max(...rows.map(({ name }) => name.length), 'backend'.length),
+    STATE_WIDTH,
+    ...NUMBER_WIDTHS,
+  ];
+  const left = width - widths.reduce((sum, one) => sum + one + BARE.middle.length, 0);
+  const showReasons = left >= MIN_REASONS_WIDTH;
+  const table = plainTable(
+    ['backend', 'chart state', 'attempts', 'failures', 'retry after', 'handed off', 'reconnected'],
+    ['left', 'left', 'right', 'right', 'right', 'right', showReasons ? 'left' : 'right'],
+    colors,
+    [...widths, showReasons ? left : 'reconnected'.length],
+  );
+  for (const row of rows) {
+    table.push([
+      row.name,
+      stateText(row.state, colors),
+      row.attempts,
+      `${row.failures}/${maxFailures}`,
+      row.retryAfterMs === undefined ? '-' : `${(row.retryAfterMs / 1_000).toFixed(1)} s`,
+      row.handedOff,
+      reconnectedText(row, showReasons),
+    ]);
+  }
+  return textOf(table);
+}

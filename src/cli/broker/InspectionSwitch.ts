@@ -1,0 +1,70 @@
+import type { Logger } from 'pino';
+import type { Broker } from '../../broker';
+import { createInspectionRelay, type InspectionRelay } from '../../inspect';
+import { RouteReports } from './RouteReports';
+
+/** Options of {@link InspectionSwitch}. */
+export interface InspectionSwitchOptions {
+  /** TCP port on 127.0.0.1; 0: any free one. */
+  readonly port: number;
+  /** Show Stately's hosted inspector instead of the viewer that comes with the package. */
+  readonly stately: boolean;
+  readonly logger: Logger;
+}
+
+/** Attaches the inspection relay to a running broker and detaches it again. While it's off, nobody can watch and nothing is paid. */
+export class InspectionSwitch {
+  readonly #broker: Broker;
+  readonly #options: InspectionSwitchOptions;
+  #running: { readonly relay: InspectionRelay; readonly reports: RouteReports } | undefined;
+  // One change at a time, in the order in which they were asked for.
+  #changes: Promise<void> = Promise.resolve();
+
+  constructor(broker: Broker, options: InspectionSwitchOptions) {
+    this.#broker = broker;
+    this.#options = options;
+  }
+
+  /**
+   * Serves the viewer, and logs where it is.
+   * @throws Error the port is taken (the promise rejects)
+   */
+  attach(): Promise<void> {
+    return this.#change(() => this.#attach());
+  }
+
+  /** Disconnects everybody who watches. */
+  detach(): Promise<void> {
+    return this.#change(() => this.#detach());
+  }
+
+  /** Attaches if it's detached, and the other way round. What goes wrong is logged: whoever sent the signal gets no answer. */
+  toggle(): Promise<void> {
+    return this.#change(() => (this.#running === undefined ? this.#attach() : this.#detach())).catch(
+      (err: unknown) => this.#options.logger.error({ err }, 'inspection failed'),
+    );
+  }
+
+  #change(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changes.then(change);
+    this.#changes = changed.catch(() => {});
+    return changed;
+  }
+
+  async #attach(): Promise<void> {
+    if (this.#running !== undefined) return;
+    const { port, stately, logger } = this.#options;
+    const relay = await createInspectionRelay({ controller: this.#broker.controller, port, stately });
+    this.#running = { relay, reports: new RouteReports(this.#broker, relay) };
+    logger.info({ url: relay.statelyInspectorUrl ?? relay.url }, 'inspection attached');
+  }
+
+  async #detach(): Promise<void> {
+    if (this.#running === undefined) return;
+    const { relay, reports } = this.#running;
+    this.#running = undefined;
+    reports.end();
+    await relay.close();
+    this.#options.logger.info('inspection detached');
+  }
+}

@@ -1,0 +1,72 @@
+import { connect } from 'node:net';
+import type { BackendSummary, BrokerSummary } from '../../wire/brokerStatus';
+import { encodeFrame } from '../../wire/encodeFrame';
+import { FrameReader } from '../../wire/FrameReader';
+import type { Frame } from '../../wire/frame';
+
+const TIMEOUT_MS = 5000;
+
+/** How a running broker is. */
+export interface BrokerReport {
+  readonly broker: BrokerSummary;
+  readonly backends: readonly BackendSummary[];
+}
+
+/**
+ * Asks the broker that listens at a path how it is.
+ * @throws Error there is none, it doesn't answer within 5 seconds, or it's of a version that doesn't know the question (the
+ *   promise rejects; the message says which)
+ */
+export function askStatus(socketPath: string): Promise<BrokerReport> {
+  return new Promise((resolve, reject) => {
+    const reader = new FrameReader();
+    const backends: BackendSummary[] = [];
+    let broker: BrokerSummary | undefined;
+    const socket = connect({ path: socketPath });
+    const finish = (result: BrokerReport | Error): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      if (result instanceof Error) reject(result);
+      else resolve(result);
+    };
+    const timer = setTimeout(
+      () => finish(new Error(`The broker at ${socketPath} doesn't answer`)),
+      TIMEOUT_MS,
+    );
+    const take = (frame: Frame): void => {
+      if (frame.type === 'error') {
+        finish(new Error(`The broker at ${socketPath} answered ${frame.code}: ${frame.message}`));
+      } else if (frame.type !== 'statusReply') {
+        finish(new Error(`${socketPath} answered ${frame.type} where a status was asked for`));
+      } else {
+        broker ??= frame.broker;
+        backends.push(...frame.backends);
+        if (frame.last && broker !== undefined) finish({ broker, backends });
+      }
+    };
+    socket.on('data', (chunk) => {
+      try {
+        reader.push(chunk);
+        for (let frame = reader.next(); frame !== undefined; frame = reader.next()) take(frame);
+      } catch (error) {
+        finish(error as Error);
+      }
+    });
+    socket.on('end', () => finish(new Error(`The broker at ${socketPath} ended its answer too early`)));
+    socket.on('error', (error: NodeJS.ErrnoException) => finish(readable(error, socketPath)));
+    socket.write(encodeFrame({ type: 'status' }));
+  });
+}
+
+function readable(error: NodeJS.ErrnoException, socketPath: string): Error {
+  switch (error.code) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return new Error(`No broker listens at ${socketPath}`, { cause: error });
+    case 'EACCES':
+    case 'EPERM':
+      return new Error(`${socketPath} is another user's: only its owner may ask`, { cause: error });
+    default:
+      return error;
+  }
+}

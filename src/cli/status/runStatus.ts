@@ -1,0 +1,83 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import ms from 'ms';
+import pc from 'picocolors';
+import type { BackendSummary } from '../../wire/brokerStatus';
+import { type BackendRow, backendTable } from '../backendTable';
+import { LiveView } from '../LiveView';
+import { askStatus, type BrokerReport } from './askStatus';
+
+/** The width of a table that isn't on a terminal. */
+const PLAIN_WIDTH = 160;
+
+export interface StatusOptions {
+  readonly socketPath: string;
+  /** One JSON object a line instead of a table. */
+  readonly json: boolean;
+  /** Milliseconds between two looks; undefined for one look. */
+  readonly watchMs: number | undefined;
+  /** Ends the watch. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Prints how a broker is, once or until `signal` aborts. A broker that goes away while it's watched is waited for.
+ * @throws Error the broker can't be asked (the promise rejects)
+ */
+export async function runStatus({ socketPath, json, watchMs, signal }: StatusOptions): Promise<void> {
+  const first = await askStatus(socketPath);
+  if (watchMs === undefined) {
+    const width = process.stdout.columns ?? PLAIN_WIDTH;
+    process.stdout.write(`${json ? JSON.stringify(first) : renderStatus(first, width)}\n`);
+    return;
+  }
+  // Whoever read has seen enough.
+  process.stdout.once('error', () => process.exit());
+  const view = new LiveView(process.stdout, 0);
+  let report: BrokerReport | Error = first;
+  for (;;) {
+    const latest = report;
+    if (latest instanceof Error) {
+      if (json) process.stdout.write(`${JSON.stringify({ error: latest.message })}\n`);
+      else view.show(() => latest.message);
+    } else if (json) process.stdout.write(`${JSON.stringify(latest)}\n`);
+    else view.show((width) => renderStatus(latest, width));
+    await delay(watchMs, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    report = await askStatus(socketPath).catch((error: Error) => error);
+  }
+}
+
+function toRow({ service, version, state, process, window, ...rest }: BackendSummary): BackendRow {
+  return {
+    name: `${service}@${version}`,
+    state: process === 'ready' ? state : process,
+    attempts: rest.attempts,
+    failures: window?.failedAttempts ?? 0,
+    retryAfterMs: rest.next.retryAfterMs,
+    handedOff: rest.handedOff,
+    reconnected: rest.reconnected,
+  };
+}
+
+function listOf(what: string, counts: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(counts);
+  const total = entries.reduce((sum, [, count]) => sum + count, 0);
+  const parts = entries.map(([name, count]) => `${count} ${name}`);
+  return parts.length === 0 ? `0 ${what}` : `${total} ${what} (${parts.join(', ')})`;
+}
+
+function renderStatus({ broker, backends }: BrokerReport, width: number): string {
+  const { policy, stats, fd } = broker;
+  const policyText = `${policy.maxFailedAttemptsPerWindow} failed attempts per ${ms(policy.failedAttemptWindowMs)}`;
+  const facts = [
+    `broker ${broker.instance}, process ${broker.pid}, up ${ms(broker.uptimeMs)}`,
+    policyText,
+    ...(fd === undefined ? [] : [`${fd.open} of ${fd.limit} descriptors`]),
+  ];
+  return [
+    facts.join('; '),
+    `${stats.connections} connections: ${stats.handedOff} handed off, ${listOf('reconnected', stats.reconnected)}, ${listOf('errors', stats.errors)}`,
+    '',
+    backendTable(backends.map(toRow), policy.maxFailedAttemptsPerWindow, width, pc),
+  ].join('\n');
+}

@@ -1,0 +1,70 @@
+import pc from 'picocolors';
+import { pickVersion } from '../../broker/pickVersion';
+import type { BackendSummary, BrokerSummary } from '../../wire/brokerStatus';
+import { askStatus } from './askStatus';
+
+export interface WhyOptions {
+  readonly socketPath: string;
+  /** `service`, or `service@` and a version or range. */
+  readonly backend: string;
+  /** A JSON object instead of words. */
+  readonly json: boolean;
+}
+
+/**
+ * Prints why the next request of a client that can be handed over would be, or not.
+ * @throws Error the broker can't be asked, or has no such backend (the promise rejects)
+ */
+export async function runWhy({ socketPath, backend: wanted, json }: WhyOptions): Promise<void> {
+  const { broker, backends } = await askStatus(socketPath);
+  const backend = find(wanted, backends);
+  process.stdout.write(`${json ? JSON.stringify(backend) : inWords(backend, broker)}\n`);
+}
+
+/** The backend that the broker itself would take. */
+function find(wanted: string, backends: readonly BackendSummary[]): BackendSummary {
+  const at = wanted.lastIndexOf('@');
+  const [service, range] = at > 0 ? [wanted.slice(0, at), wanted.slice(at + 1)] : [wanted, '*'];
+  const candidates = backends.filter((each) => each.service === service);
+  const picked = pickVersion(
+    candidates.map(({ version }) => version),
+    range,
+  );
+  if (picked === 'badVersion') throw new Error(`${range} is no semantic version or range`);
+  const found = candidates.find(({ version }) => version === picked);
+  if (found !== undefined) return found;
+  const known = backends.map((each) => `${each.service}@${each.version}`).join(', ');
+  throw new Error(`The broker has no backend ${wanted}; it has ${known || 'none'}`);
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+function inWords(backend: BackendSummary, { policy }: BrokerSummary): string {
+  const name = `${backend.service}@${backend.version}`;
+  const { next, window } = backend;
+  const { answer } = next;
+  const lines =
+    backend.process === 'ready'
+      ? [
+          answer === 'attempt'
+            ? pc.green(`${name}: the next request would be handed over.`)
+            : pc.yellow(`${name}: the next request would reconnect, for reason ${answer}.`),
+          next.because,
+        ]
+      : [
+          pc.red(`${name}: the next request would be told to come again.`),
+          `The backend takes no connections: its process is ${backend.process}. Otherwise: ${next.because}`,
+        ];
+  if (next.retryAfterMs !== undefined) lines.push(`Handoff is tried again in ${seconds(next.retryAfterMs)}.`);
+  lines.push('', `The chart is in ${backend.state}: ${backend.stateMeans}`);
+  if (window !== undefined) {
+    const of = `${window.failedAttempts} of ${policy.maxFailedAttemptsPerWindow} failed attempts`;
+    lines.push(`The window has ${of}, and ${seconds(window.remainingMs)} left.`);
+  }
+  const reasons = Object.entries(backend.reconnected).map(([reason, count]) => `${count} ${reason}`);
+  const reconnected = reasons.length === 0 ? 'none reconnected' : `reconnected: ${reasons.join(', ')}`;
+  lines.push(`So far ${backend.handedOff} were handed over; ${reconnected}.`);
+  return lines.join('\n');
+}

@@ -1,0 +1,398 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RouteEvent, TransferEvent } from '../../src/broker';
+import { connect, type HandoffClientError } from '../../src/client';
+import { Command, DEMO_BACKEND } from './support/Command';
+import { eventually } from './support/eventually';
+import { readAll } from './support/readAll';
+import { get, type Sample, scrape } from './support/scrape';
+import { fixtureService, TestBrokers } from './support/TestBrokers';
+
+interface PromqlParser {
+  parse(query: string): {
+    iterate(spec: {
+      enter(node: { name: string; from: number; to: number; type: { isError: boolean } }): void;
+    }): void;
+  };
+}
+
+// Its types are those of an ES module only; what Jest loads is not.
+const { parser } = jest.requireActual<{ parser: PromqlParser }>('@prometheus-io/lezer-promql');
+const DOCS = join(__dirname, '..', '..', 'docs');
+
+const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
+describe('trace context', () => {
+  const brokers = new TestBrokers();
+
+  afterAll(async () => expect(await brokers.stop()).toEqual([]));
+
+  it.each([true, false])('goes to events and backend on either route (handoff %p)', async (handoff) => {
+    const broker = await brokers.start({ services: [fixtureService('info')] });
+    const routes: RouteEvent[] = [];
+    const transfers: TransferEvent[] = [];
+    broker.on('route', (event) => routes.push(event));
+    broker.on('transfer', (event) => transfers.push(event));
+    const { socket, route } = await connect({
+      socketPath: broker.socketPath,
+      service: 'echo',
+      handoff,
+      traceparent: TRACEPARENT,
+    });
+    expect(JSON.parse(String(await readAll(socket)))).toMatchObject({ route, traceparent: TRACEPARENT });
+    // A client has its way before the broker has the acknowledgement.
+    await broker.stop();
+    expect(routes).toEqual([expect.objectContaining({ route, traceparent: TRACEPARENT })]);
+    expect(routes[0]?.elapsedMs).toBeGreaterThan(0);
+    expect(transfers.length > 0).toBe(handoff);
+    for (const transfer of transfers) expect(transfer).toMatchObject({ traceparent: TRACEPARENT });
+  });
+
+  it('is left out where the client gives none, and refused where it gives nonsense', async () => {
+    const { socketPath } = await brokers.start({ services: [fixtureService('info')] });
+    const { socket } = await connect({ socketPath, service: 'echo' });
+    expect(JSON.parse(String(await readAll(socket)))).not.toHaveProperty('traceparent');
+    const error = await connect({ socketPath, service: 'echo', traceparent: 'nonsense' }).catch((e) => e);
+    expect((error as HandoffClientError).code).toBe('invalidOption');
+  });
+});
+
+/** Name and labels of each metric that a query selects, groups by or joins on. */
+function metricsOf(query: string): Map<string, Set<string>> {
+  const metrics = new Map<string, Set<string>>();
+  const labels = new Set<string>();
+  const text = query.replaceAll('$__rate_interval', '1m');
+  parser.parse(text).iterate({
+    enter({ name, from, to, type }) {
+      if (type.isError) throw new Error(`${query} is not PromQL, at ${from}`);
+      if (name === 'VectorSelector') metrics.set(text.slice(from, to).split('{')[0] ?? '', labels);
+      if (name === 'LabelName') labels.add(text.slice(from, to));
+    },
+  });
+  return metrics;
+}
+
+function labelsOf(samples: readonly Sample[], name: string): string[] {
+  return [
+    ...new Set(samples.filter((each) => each.name === name).flatMap(({ labels }) => Object.keys(labels))),
+  ];
+}
+
+describe('handoff-controller broker', () => {
+  const temporary = mkdtempSync(join(tmpdir(), 'hc-observe-'));
+  const socketPath = join(temporary, 'b.sock');
+  const config = join(temporary, 'broker.json');
+  let command: Command;
+
+  const start = async (settings: object = {}, ...args: string[]): Promise<Command> => {
+    const services = [
+      { name: 'echo', version: '1.0.0', module: DEMO_BACKEND },
+      { name: 'echo', version: '2.0.0', module: DEMO_BACKEND },
+      { name: 'refusing', version: '1.0.0', module: DEMO_BACKEND, args: ['refusing'] },
+      { name: 'off', version: '1.0.0', module: DEMO_BACKEND, handoff: false },
+    ];
+    const policy = { maxFailedAttemptsPerWindow: 2 };
+    writeFileSync(config, JSON.stringify({ socketPath, services, policy, ...settings }));
+    command = new Command(['broker', '--config', config, ...args], temporary);
+    await command.printed('"listening"');
+    return command;
+  };
+  const stop = async (): Promise<void> => {
+    command.child.kill('SIGTERM');
+    expect(await command.ended()).toBe(0);
+  };
+  const ask = async (service: string, handoff = true): Promise<string> => {
+    const { socket, route, reason } = await connect({
+      socketPath,
+      service,
+      handoff,
+      traceparent: TRACEPARENT,
+    });
+    socket.destroy();
+    return reason ?? route;
+  };
+  const logged = (message: string) => command.log.filter((line) => line.message === message);
+
+  afterAll(() => rmSync(temporary, { recursive: true, force: true }));
+
+  describe('with metrics on a Unix-domain socket', () => {
+    const metrics = join(temporary, 'm.sock');
+    let samples: Sample[] = [];
+    const total = (name: string, labels: Record<string, string>): number =>
+      samples
+        .filter((each) => each.name === name)
+        .filter((each) => Object.entries(labels).every(([label, value]) => each.labels[label] === value))
+        .reduce((sum, { value }) => sum + value, 0);
+
+    beforeAll(async () => {
+      await start({ metrics: { socketPath: 'm.sock' } });
+      for (const service of ['echo', 'refusing', 'refusing', 'refusing', 'off']) await ask(service);
+      await ask('echo', false);
+      await ask('a service of the client\u2019s own').catch(() => {});
+      await eventually(() => logged('handoff is suspended: the backend kept failing').length === 1);
+      // The acknowledgement comes behind the client's reply.
+      do samples = await scrape(metrics);
+      while (total('handoff_decisions_total', { route: 'handedOff' }) < 1);
+    });
+    afterAll(stop);
+
+    it('counts decisions by reason and service, attempts, and failures by kind', () => {
+      const decisions = (service: string, reason: string): number =>
+        total('handoff_decisions_total', { broker: 'shared', service, reason });
+      expect(decisions('echo', 'none')).toBe(1);
+      expect(decisions('echo', 'clientUnsupported')).toBe(1);
+      expect(decisions('off', 'servicePolicyDisabled')).toBe(1);
+      expect(decisions('refusing', 'permissionDenied')).toBe(2);
+      expect(decisions('refusing', 'failedAttemptRateLimited')).toBe(1);
+      expect(total('handoff_attempts_total', { service: 'refusing' })).toBe(2);
+      expect(total('handoff_attempt_failures_total', { failure: 'permissionDenied' })).toBe(2);
+      expect(total('handoff_attempt_failures_total', { failure: 'backendAckTimeout' })).toBe(0);
+    });
+
+    it('shows windows, rate-limited backends, latencies and descriptors', () => {
+      expect(total('handoff_backends', { state: 'rateLimited' })).toBe(1);
+      expect(total('handoff_backend_rate_limited', { service: 'refusing' })).toBe(1);
+      expect(total('handoff_backend_rate_limited', { service: 'echo' })).toBe(0);
+      expect(total('handoff_window_failures', { service: 'refusing' })).toBe(2);
+      expect(total('handoff_window_remaining_seconds', { service: 'refusing' })).toBeGreaterThan(0);
+      expect(total('handoff_transfer_duration_seconds_count', { outcome: 'acknowledged' })).toBe(1);
+      expect(total('handoff_transfer_duration_seconds_count', { outcome: 'permissionDenied' })).toBe(2);
+      expect(total('handoff_route_duration_seconds_count', { route: 'reconnected' })).toBe(5);
+      expect(total('handoff_fd_open', {})).toBeGreaterThan(10);
+      expect(total('handoff_fd_limit', {})).toBeGreaterThan(total('handoff_fd_open', {}));
+    });
+
+    it('never makes a label of what a client says', () => {
+      const services = new Set(samples.flatMap(({ labels: { service } }) => service ?? []));
+      expect([...services].sort()).toEqual(['echo', 'off', 'refusing']);
+      expect(total('handoff_client_errors_total', { code: 'unknownService' })).toBe(1);
+    });
+
+    it('is for the socket\u2019s owner only, and has nothing else', async () => {
+      expect(statSync(metrics).mode & 0o777).toBe(0o600);
+      expect((await get(metrics, '/')).status).toBe(404);
+    });
+
+    it('serves what docs/observability.md lists, under these labels', () => {
+      const text = readFileSync(join(DOCS, 'observability.md'), 'utf8');
+      const listed = [...text.matchAll(/^\| `(handoff_\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$/gm)].map(
+        ({ 1: name = '', 2: type = '', 3: labels = '', 4: what = '' }) => [
+          type === 'histogram' ? `${name}_count` : name,
+          [...labels.matchAll(/`(\w+)`/g)]
+            .map(([, label = '']) => label)
+            .concat(what.endsWith('without `broker`') ? [] : ['broker'])
+            .sort(),
+        ],
+      );
+      const served = [...new Set(samples.map(({ name }) => name))]
+        .filter((name) => !/_(bucket|sum)$/.test(name))
+        .map((name) => [name, labelsOf(samples, name).sort()]);
+      expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(served));
+    });
+
+    it('has every metric and label that the Grafana dashboard uses', () => {
+      const dashboard = readFileSync(join(DOCS, 'grafana', 'handoff.json'), 'utf8');
+      const queries = [...dashboard.matchAll(/^\s*"expr": (".*"),?$/gm)].map(([, text = '']): string =>
+        JSON.parse(text),
+      );
+      expect(queries.length).toBeGreaterThan(20);
+      const used = new Set<string>();
+      for (const query of queries) {
+        const metricsUsed = metricsOf(query);
+        expect(metricsUsed.size).toBeGreaterThan(0);
+        for (const [name, labels] of metricsUsed) {
+          used.add(name.replace(/_(bucket|count|sum)$/, ''));
+          // Prometheus adds the first two itself.
+          const known = ['job', 'instance', ...labelsOf(samples, name)];
+          expect({ query, name, exists: samples.some((each) => each.name === name) }).toEqual({
+            query,
+            name,
+            exists: true,
+          });
+          expect({ query, unknown: [...labels].filter((label) => !known.includes(label)) }).toEqual({
+            query,
+            unknown: [],
+          });
+        }
+      }
+      // And the other way round: nothing is measured that nobody sees.
+      const served = new Set(samples.map(({ name }) => name.replace(/_(bucket|count|sum)$/, '')));
+      expect([...used].sort()).toEqual([...served].sort());
+      for (const [, name = ''] of dashboard.matchAll(/label_values\((\w+)/g)) expect(served).toContain(name);
+    });
+
+    it('logs failures and suspensions, with the client\u2019s trace', () => {
+      expect(logged('handoff failed')).toMatchObject([
+        { level: 'warn', backend: 'refusing@1.0.0', failure: 'permissionDenied', traceparent: TRACEPARENT },
+      ]);
+      expect(logged('handoff is suspended: the backend kept failing')).toMatchObject([
+        { level: 'warn', backend: 'refusing@1.0.0' },
+      ]);
+      expect(command.log.filter(({ level }) => level === 'debug')).toEqual([]);
+    });
+  });
+
+  it('serves metrics on a port of 127.0.0.1, to no page of another site', async () => {
+    await start({ metrics: { port: 0 } });
+    const address = String(logged('serving metrics')[0]?.address);
+    expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
+    expect((await scrape(address)).length).toBeGreaterThan(20);
+    expect((await get(address, '/metrics', { Host: 'evil.example' })).status).toBe(403);
+    expect((await get(address, '/metrics', { Origin: 'http://evil.example' })).status).toBe(403);
+    await stop();
+  });
+
+  it('logs every client with its reason at level debug, and sums up by reason at the end', async () => {
+    await start({}, '--log-level', 'debug');
+    await ask('off');
+    await ask('off');
+    await stop();
+    expect(logged('reconnects')).toHaveLength(2);
+    expect(logged('reconnects')[0]).toMatchObject({
+      level: 'debug',
+      backend: 'off@1.0.0',
+      reason: 'servicePolicyDisabled',
+      traceparent: TRACEPARENT,
+    });
+    expect(logged('clients reconnected')).toMatchObject([
+      { level: 'info', reason: 'servicePolicyDisabled', count: 2 },
+    ]);
+  });
+
+  describe('asked by status and why', () => {
+    const run = async (
+      ...args: string[]
+    ): Promise<{ status: number | null; stdout: string; stderr: string }> => {
+      const asking = new Command(args, temporary);
+      const status = await asking.ended();
+      return { status, stdout: asking.stdout, stderr: asking.stderr };
+    };
+    const at = ['--socket', socketPath];
+
+    beforeAll(async () => {
+      await start();
+      for (const service of ['echo', 'refusing', 'refusing', 'refusing', 'off']) await ask(service);
+    });
+    afterAll(stop);
+
+    it('prints a table', async () => {
+      const { status, stdout } = await run('status', '--config', config);
+      expect(status).toBe(0);
+      expect(stdout).toContain(`process ${command.child.pid}`);
+      expect(stdout).toMatch(
+        /^refusing@1\.0\.0 +rateLimited +2 +2\/2 +[\d.]+ s +0 +2 permissionDenied, 1 failedA/m,
+      );
+      expect(stdout).toMatch(/^echo@1\.0\.0 +idle +0 +0\/2 +- +0 +-$/m);
+      expect(stdout).toMatch(/^off@1\.0\.0 .* 1 servicePolicyDisabled$/m);
+    });
+
+    it('--json prints an object', async () => {
+      const { stdout } = await run('status', ...at, '--json');
+      const { broker, backends } = JSON.parse(stdout);
+      expect(broker).toMatchObject({ instance: 'shared', policy: { maxFailedAttemptsPerWindow: 2 } });
+      expect(backends).toHaveLength(4);
+      expect(backends[2]).toMatchObject({
+        service: 'refusing',
+        version: '1.0.0',
+        state: 'rateLimited',
+        process: 'ready',
+        next: { answer: 'failedAttemptRateLimited' },
+      });
+    });
+
+    it('--watch goes on until it is told to stop', async () => {
+      const watching = new Command(['status', ...at, '--watch', '10ms', '--json'], temporary);
+      await watching.printed('"broker"', 3);
+      watching.child.kill('SIGINT');
+      expect(await watching.ended()).toBe(0);
+      for (const line of watching.stdout.trim().split('\n'))
+        expect(JSON.parse(line).backends).toHaveLength(4);
+    });
+
+    it.each([
+      [
+        'echo',
+        [/^echo@2\.0\.0: the next request would be handed over\.$/m, /^All checks passed/m, /in idle:/],
+      ],
+      ['echo@1', [/^echo@1\.0\.0: the next request would be handed over\.$/m]],
+      [
+        'refusing',
+        [
+          /would reconnect, for reason failedAttemptRateLimited\.$/m,
+          /^Check 5: the window.s budget of failed attempts is used up\.$/m,
+          /tried again in [\d.]+ s\.$/m,
+          /in rateLimited: The backend kept failing/,
+          /2 of 2 failed attempts/,
+          /2 permissionDenied, 1 failedAttemptRateLimited/,
+        ],
+      ],
+      [
+        'off@1.0.0',
+        [/for reason servicePolicyDisabled/, /^Check 2: the service.s policy forbids handoff\.$/m],
+      ],
+    ])('why %s says so in words', async (backend, texts) => {
+      const { status, stdout } = await run('why', backend, ...at);
+      expect(status).toBe(0);
+      for (const text of texts) expect(stdout).toMatch(text);
+    });
+
+    it('why --json has the same for programs', async () => {
+      const { stdout } = await run('why', 'off', '--json', ...at);
+      expect(JSON.parse(stdout)).toMatchObject({ service: 'off', next: { answer: 'servicePolicyDisabled' } });
+    });
+
+    it.each([
+      [1, ['why', 'nobody', ...at], /no backend nobody; it has echo@1\.0\.0, echo@2/],
+      [1, ['why', 'echo@9', ...at], /no backend echo@9/],
+      [1, ['why', 'echo@?', ...at], /no semantic version or range/],
+      [1, ['status', '--socket', join(temporary, 'none.sock')], /No broker listens at/],
+      [1, ['status', '--config', join(temporary, 'none.json')], /configuration/],
+      [2, ['status'], /--socket or --config/],
+      [2, ['status', ...at, '--config', config], /cannot be used with/],
+      [2, ['status', ...at, '--watch', 'soon'], /not a duration/],
+      [2, ['why', ...at], /missing required argument/],
+    ])('ends with status %p after %p', async (expected, args, message) => {
+      const { status, stdout, stderr } = await run(...args);
+      expect(status).toBe(expected);
+      expect(stderr).toMatch(message);
+      expect(stdout).toBe('');
+    });
+
+    it('answers nothing but its own frames: a backend process gets an error for asking', async () => {
+      const { stdout } = await run('status', ...at, '--json');
+      const { stderr, status } = await run('status', '--socket', JSON.parse(stdout).backends[0].endpoint);
+      expect(status).toBe(1);
+      expect(stderr).toContain('badFrame');
+    });
+  });
+
+  it('--inspect serves the viewer from the start; SIGUSR2 detaches it and attaches it again', async () => {
+    await start({}, '--inspect');
+    const first = String(logged('inspection attached')[0]?.url);
+    expect((await get(first, '/')).body).toMatch(/<html/);
+    command.child.kill('SIGUSR2');
+    await command.printed('inspection detached');
+    await expect(get(first, '/')).rejects.toThrow('ECONNREFUSED');
+    expect(await ask('echo')).toBe('handedOff');
+    command.child.kill('SIGUSR2');
+    await command.printed('inspection attached', 2);
+    const second = String(logged('inspection attached')[1]?.url);
+    expect((await get(second, '/')).status).toBe(200);
+    await stop();
+  });
+
+  it('attaches the viewer to a broker that was started without, and frames the hosted one if asked', async () => {
+    await start({}, '--inspect=stately');
+    expect(logged('inspection attached')[0]?.url).toMatch(/\/stately$/);
+    expect((await get(String(logged('inspection attached')[0]?.url), '/stately')).body).toContain(
+      'https://stately.ai/inspect',
+    );
+    await stop();
+    await start();
+    expect(logged('inspection attached')).toEqual([]);
+    command.child.kill('SIGUSR2');
+    await command.printed('inspection attached');
+    await stop();
+  });
+});

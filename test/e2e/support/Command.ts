@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+const MAIN = join(__dirname, '..', '..', '..', 'dist', 'src', 'cli', 'main.js');
+
+/** A backend module that sends every byte back; with the argument `refusing` it refuses each handoff. */
+export const DEMO_BACKEND = join(MAIN, '..', 'demo', 'demoBackend.js');
+
+/** A line of the log that it writes to standard error; `url` and `address` are where something is served. */
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly url?: string;
+  readonly address?: string;
+}
+
+/** A run of the command as it was built. */
+export class Command {
+  readonly child: ChildProcess;
+  stdout = '';
+  stderr = '';
+  readonly #closed: Promise<unknown>;
+
+  constructor(args: readonly string[], temporary: string) {
+    this.child = spawn(process.execPath, [MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TMPDIR: temporary },
+    });
+    this.#closed = once(this.child, 'close');
+    this.child.stdout?.on('data', (chunk) => {
+      this.stdout += chunk;
+    });
+    this.child.stderr?.on('data', (chunk) => {
+      this.stderr += chunk;
+    });
+  }
+
+  /** Resolves when the output holds the text, `times` times. */
+  async printed(text: string, times = 1): Promise<void> {
+    while (`${this.stdout}${this.stderr}`.split(text).length <= times) {
+      await Promise.race([
+        once(this.child.stdout as NodeJS.ReadableStream, 'data'),
+        once(this.child.stderr as NodeJS.ReadableStream, 'data'),
+        this.#closed.then(() => {
+          throw new Error(`The command ended before it printed ${text}:\n${this.stdout}${this.stderr}`);
+        }),
+      ]);
+    }
+  }
+
+  /** The lines of its log, which is JSON where standard error is no terminal. */
+  get log(): LogLine[] {
+    return this.stderr
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as LogLine);
+  }
+
+  async ended(): Promise<number | null> {
+    await this.#closed;
+    return this.child.exitCode;
+  }
+}
