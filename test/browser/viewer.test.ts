@@ -248,6 +248,24 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
+  test('can be framed as an inspector, as the bridge to the hosted one does, and is told by that page', async () => {
+    await start();
+    const framed = await createInspectionRelay();
+    const bridge = await createInspectionRelay({ controller: traffic.controller, stately: framed.url });
+    try {
+      await open();
+      await page.goto(String(bridge.statelyInspectorUrl));
+      const frame = page.frameLocator('iframe');
+      await frame.getByRole('option').filter({ hasText: 'files@2.1.0' }).click();
+      traffic.exhaust(FAILING);
+      await frame.locator('[data-state="backendHandoff.handoff.rateLimited"][data-active="true"]').waitFor();
+      expect(faults).toEqual([]);
+    } finally {
+      await bridge.close();
+      await framed.close();
+    }
+  });
+
   test('a page of another site cannot watch', async () => {
     await start();
     await open();

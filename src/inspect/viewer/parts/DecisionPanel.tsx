@@ -1,4 +1,3 @@
-import { useMemo } from 'preact/hooks';
 import type { ViewerState } from '../store/ViewerState';
 
 const SECONDS = 60;
@@ -22,12 +21,8 @@ const ORDER = [
 /** How requests were answered lately: a lane for each answer, a bar for each second. */
 export function DecisionPanel({ state }: { readonly state: ViewerState }) {
   const second = Math.floor(state.now / 1_000);
-  const { decisions, version } = state.store;
-  // The log changes in place.
-  const lanes = useMemo(
-    () =>
-      [...decisions.counts(second * 1_000, SECONDS)].sort(([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b)),
-    [decisions, second, Math.floor(version / 20)],
+  const lanes = [...state.store.decisions.counts(second * 1_000, SECONDS)].sort(
+    ([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b),
   );
   const most = Math.max(1, ...lanes.flatMap(([, counts]) => counts));
   const width = SECONDS * (BAR + GAP);

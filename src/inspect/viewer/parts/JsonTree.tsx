@@ -10,7 +10,7 @@ export function JsonTree({ value }: { readonly value: unknown }) {
     <dl class="json">
       {entries.map(([name, inner]) => (
         <div key={name} class={isTree(inner) ? 'json-inner' : ''}>
-          <dt>{name}</dt>
+          <dt>{breakable(name)}</dt>
           <dd>
             <JsonTree value={inner} />
           </dd>
@@ -18,6 +18,13 @@ export function JsonTree({ value }: { readonly value: unknown }) {
       ))}
     </dl>
   );
+}
+
+/** A long name may be broken between its words. */
+function breakable(name: string) {
+  return name
+    .split(/(?<=[a-z0-9])(?=[A-Z])/)
+    .flatMap((word, index) => (index === 0 ? [word] : [<wbr key={word} />, word]));
 }
 
 function isTree(value: unknown): boolean {
