@@ -309,6 +309,14 @@ export class HandoffController {
       : new BackendHandle(this, copyBackendKey(backend), this.#keyed, backendKeyText(backend));
   }
 
+  /**
+   * Holds state for a backend from now on, though nothing may have happened to it yet, so that who inspects the controller
+   * sees it. Does nothing to one that it holds state for.
+   */
+  hold(backend: BackendId | BackendHandle): void {
+    if (this.#find(backend) === undefined) this.#create(backend);
+  }
+
   /** The backends that it holds state for. */
   backends(): IterableIterator<BackendId> {
     this.#checkLive();

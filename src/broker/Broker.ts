@@ -358,6 +358,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       serviceName: service.name,
       serviceVersion: service.version,
     });
+    // Who watches the charts sees it before its first client, or though its policy never lets a request reach the chart's end.
+    this.controller.hold(key);
     return new ManagedBackend({
       key,
       service,

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WebSocket } from 'ws';
 import type { RouteEvent, TransferEvent } from '../../src/broker';
 import { connect, type HandoffClientError } from '../../src/client';
 import { Command, DEMO_BACKEND } from './support/Command';
@@ -79,6 +80,57 @@ function labelsOf(samples: readonly Sample[], name: string): string[] {
   ];
 }
 
+interface Inspected {
+  readonly type: string;
+  readonly name?: string;
+  readonly handedOff?: { readonly count: number; readonly latencyMs?: { readonly p50: number } };
+}
+
+/** What a viewer at this address is told, until it has seen enough. */
+async function watch(url: string, isEnough: (seen: readonly Inspected[]) => boolean): Promise<Inspected[]> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}?batched`);
+  const seen: Inspected[] = [];
+  await new Promise<void>((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('message', (text) => {
+      seen.push(...(JSON.parse(String(text)) as Inspected[]));
+      if (isEnough(seen)) resolve();
+    });
+  });
+  socket.close();
+  return seen;
+}
+
+function hasRoutes({ type, handedOff }: Inspected): boolean {
+  return type === '@handoff.routes' && (handedOff?.count ?? 0) > 0;
+}
+
+describe('handoff-controller demo', () => {
+  let onTestEnd: () => Promise<number | null> = () => Promise.resolve(0);
+
+  // A run of an hour would outlive a test that fails.
+  afterEach(() => onTestEnd());
+
+  it('shows every backend\u2019s chart, and how long clients waited, to who opens the address that it prints', async () => {
+    const temporary = mkdtempSync(join(tmpdir(), 'hc-demo-'));
+    const command = new Command(['demo', '--duration', '1h'], temporary);
+    onTestEnd = () => {
+      command.child.kill('SIGINT');
+      return command.ended();
+    };
+    await command.printed('Watch the charts live');
+    const [viewer = ''] = /http:\S+/.exec(command.stdout) ?? [];
+    const messages = await watch(viewer, (seen) => seen.some(hasRoutes));
+    const names = messages.flatMap(({ type, name }) => (type === '@xstate.actor' ? [name] : []));
+    for (const name of ['echo@1.4.2', 'echo@2.0.0', 'refusing@1.0.0', 'silent@1.0.0', 'policy-off@1.0.0']) {
+      expect(names).toContain(name);
+    }
+    expect(messages.find(hasRoutes)?.handedOff?.latencyMs?.p50).toBeGreaterThan(0);
+    expect(await onTestEnd()).toBe(0);
+    rmSync(temporary, { recursive: true, force: true });
+  });
+});
+
 describe('handoff-controller broker', () => {
   const temporary = mkdtempSync(join(tmpdir(), 'hc-observe-'));
   const socketPath = join(temporary, 'b.sock');
@@ -94,7 +146,9 @@ describe('handoff-controller broker', () => {
     ];
     const policy = { maxFailedAttemptsPerWindow: 2 };
     writeFileSync(config, JSON.stringify({ socketPath, services, policy, ...settings }));
+    await endStarted();
     command = new Command(['broker', '--config', config, ...args], temporary);
+    started.push(command);
     await command.printed('"listening"');
     return command;
   };
@@ -114,7 +168,18 @@ describe('handoff-controller broker', () => {
   };
   const logged = (message: string) => command.log.filter((line) => line.message === message);
 
-  afterAll(() => rmSync(temporary, { recursive: true, force: true }));
+  // Those that a failed test left.
+  const started: Command[] = [];
+  const endStarted = async (): Promise<void> => {
+    for (const each of started.splice(0)) {
+      each.child.kill('SIGTERM');
+      await each.ended();
+    }
+  };
+  afterAll(async () => {
+    await endStarted();
+    rmSync(temporary, { recursive: true, force: true });
+  });
 
   describe('with metrics on a Unix-domain socket', () => {
     const metrics = join(temporary, 'm.sock');
@@ -371,6 +436,11 @@ describe('handoff-controller broker', () => {
     await start({}, '--inspect');
     const first = String(logged('inspection attached')[0]?.url);
     expect((await get(first, '/')).body).toMatch(/<html/);
+    await ask('echo');
+    const messages = await watch(first, (seen) => seen.some(hasRoutes));
+    expect(messages.flatMap(({ type, name }) => (type === '@xstate.actor' ? [name] : []))).toEqual(
+      expect.arrayContaining(['echo@2.0.0']),
+    );
     command.child.kill('SIGUSR2');
     await command.printed('inspection detached');
     await expect(get(first, '/')).rejects.toThrow('ECONNREFUSED');

@@ -6,6 +6,22 @@ const KEY = { instance: 'shared', serviceName: 'echo', serviceVersion: '1.0.0' }
 const ENDS = ['success', 'abandoned', 'adopted', 'spawned', 'count'] as const;
 const ENABLED = HandoffAttemptInputs.enabled();
 
+describe('hold', () => {
+  it('shows a backend to who inspects, though nothing has happened to it', () => {
+    const controller = new HandoffController();
+    const seen: string[] = [];
+    controller.hold(KEY);
+    controller.inspect(({ type, actorRef }) => {
+      if (type === '@xstate.actor') seen.push('id' in actorRef ? String(actorRef.id) : '');
+    });
+    controller.hold(KEY);
+    controller.hold('another');
+    expect(seen).toEqual(['echo@1.0.0', 'another']);
+    expect([...controller.backends()]).toEqual(['another', KEY]);
+    expect(controller.getPersistedSnapshot().backends).toEqual([]);
+  });
+});
+
 describe('explain', () => {
   it('says why in the chart\u2019s words', () => {
     const controller = new HandoffController({ policy: { maxFailedAttemptsPerWindow: 2 } });

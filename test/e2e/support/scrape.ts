@@ -10,7 +10,9 @@ export function get(
     ? { host: '127.0.0.1', port: new URL(address).port }
     : { socketPath: address };
   return new Promise((resolve, reject) => {
-    const sent = request({ ...target, path, headers: { Host: 'localhost', ...headers } }, (response) => {
+    // Each on a connection of its own: one that is kept could have been closed in the meantime.
+    const options = { ...target, path, agent: false, headers: { Host: 'localhost', ...headers } };
+    const sent = request(options, (response) => {
       let body = '';
       response.on('data', (chunk) => {
         body += chunk;
