@@ -1,16 +1,13 @@
-import { initialTransition, transition } from 'xstate';
 import {
   type BackendHandoffEmitted,
   type BackendHandoffEvent,
   type BackendHandoffSnapshot,
   backendHandoff,
 } from '../machines/backendHandoff';
+import { type ChartEffects, type ChartNode, ChartTable } from './ChartTable';
 import { eventOfClass } from './eventClass';
 import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffFallbackPolicy } from './HandoffFallbackPolicy';
-
-/** States held at the most; a chart with a large budget has more of them than are worth keeping. */
-const MAX_NODES = 4_096;
 
 const ATTEMPT: HandoffAttemptDecision = Object.freeze({ type: 'attempt' });
 
@@ -29,12 +26,9 @@ export interface HandoffEdge {
   readonly armsTimer: boolean;
 }
 
-/** One state of the chart. */
-export interface HandoffNode {
-  readonly snapshot: BackendHandoffSnapshot;
+/** One state of a backend's chart. */
+export interface HandoffNode extends ChartNode<typeof backendHandoff, HandoffEdge> {
   readonly hasWindow: boolean;
-  /** By event class, as far as they have been needed. */
-  readonly edges: (HandoffEdge | undefined)[];
 }
 
 function decisionOf(emitted: BackendHandoffEmitted): HandoffAttemptDecision | undefined {
@@ -48,78 +42,48 @@ function decisionOf(emitted: BackendHandoffEmitted): HandoffAttemptDecision | un
   });
 }
 
-/**
- * The chart, determinized as it runs: a transition that has not been needed before is computed by XState from the
- * chart and kept; one that has is a lookup. It holds no rule of its own.
- */
-export class HandoffTable {
-  /** The state of a backend that nothing has happened to. */
-  readonly initial: HandoffNode;
-  readonly #nodes = new Map<string, HandoffNode>();
-
+/** The chart of a backend as a table. */
+export class HandoffTable extends ChartTable<
+  typeof backendHandoff,
+  BackendHandoffEmitted,
+  HandoffEdge,
+  HandoffNode
+> {
   constructor({ maxFailedAttemptsPerWindow, failedAttemptWindowMs }: HandoffFallbackPolicy) {
-    const [snapshot] = initialTransition(backendHandoff, {
-      maxFailedAttemptsPerWindow,
-      failedAttemptWindowMs,
-    });
-    this.initial = this.#nodeOf(snapshot);
+    super(backendHandoff, { maxFailedAttemptsPerWindow, failedAttemptWindowMs });
   }
 
-  /** How many states it holds. */
-  get size(): number {
-    return this.#nodes.size;
+  protected override eventOf(eventClass: number): BackendHandoffEvent {
+    return eventOfClass(eventClass);
   }
 
-  edge(node: HandoffNode, eventClass: number): HandoffEdge {
-    return node.edges[eventClass] ?? this.#addEdge(node, eventClass);
+  protected override nameOf({ value, context }: BackendHandoffSnapshot): string {
+    return JSON.stringify([value, context.failedAttempts, context.attemptsInFlight]);
   }
 
-  /** What an event does that belongs to no class. */
-  compute(node: HandoffNode, event: BackendHandoffEvent): HandoffEdge {
-    const [snapshot, actions] = transition(backendHandoff, node.snapshot, event);
+  protected override makeNode(snapshot: BackendHandoffSnapshot): HandoffNode {
+    return { snapshot, hasWindow: !snapshot.matches({ window: 'closed' }), edges: [] };
+  }
+
+  protected override makeEdge(
+    next: HandoffNode,
+    event: BackendHandoffEvent,
+    { emitted, armsTimer }: ChartEffects<BackendHandoffEmitted>,
+  ): HandoffEdge {
     const edge = {
-      next: this.#nodeOf(snapshot),
+      next,
       decision: undefined as HandoffAttemptDecision | undefined,
       untilWindowEnds: false,
       opensWindow: false,
       inFlightChange: ('othersInFlight' in event ? -1 : 0) as -1 | 0 | 1,
-      armsTimer: false,
+      armsTimer,
     };
-    for (const { type, params } of actions as readonly { type: string; params: unknown }[]) {
-      // The chart raises nothing with a delay but the window's end.
-      if (type === 'xstate.raise') edge.armsTimer ||= (params as { delay?: number }).delay !== undefined;
-      if (type !== 'xstate.emit') continue;
-      const { event: emitted } = params as { event: BackendHandoffEmitted };
-      edge.decision ??= decisionOf(emitted);
-      if (emitted.type === 'attempt') edge.inFlightChange = 1;
-      edge.opensWindow ||= emitted.type === 'window.opened';
-      edge.untilWindowEnds ||= emitted.type === 'fallback' && emitted.untilWindowEnds;
+    for (const told of emitted) {
+      edge.decision ??= decisionOf(told);
+      if (told.type === 'attempt') edge.inFlightChange = 1;
+      edge.opensWindow ||= told.type === 'window.opened';
+      edge.untilWindowEnds ||= told.type === 'fallback' && told.untilWindowEnds;
     }
     return edge;
-  }
-
-  #addEdge(node: HandoffNode, eventClass: number): HandoffEdge {
-    const edge = this.compute(node, eventOfClass(eventClass));
-    node.edges[eventClass] = edge;
-    return edge;
-  }
-
-  #nodeOf(snapshot: BackendHandoffSnapshot): HandoffNode {
-    const { failedAttempts, attemptsInFlight } = snapshot.context;
-    const name = JSON.stringify([snapshot.value, failedAttempts, attemptsInFlight]);
-    const known = this.#nodes.get(name);
-    if (known) return known;
-    if (this.#nodes.size >= MAX_NODES) this.#startOver();
-    const node = { snapshot, hasWindow: !snapshot.matches({ window: 'closed' }), edges: [] };
-    this.#nodes.set(name, node);
-    return node;
-  }
-
-  /** Backends stay where they are; what leads on from there is computed again when needed. */
-  #startOver(): void {
-    for (const node of this.#nodes.values()) node.edges.length = 0;
-    this.#nodes.clear();
-    const { value, context } = this.initial.snapshot;
-    this.#nodes.set(JSON.stringify([value, context.failedAttempts, context.attemptsInFlight]), this.initial);
   }
 }
