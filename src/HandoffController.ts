@@ -26,6 +26,7 @@ import type { HandoffAttemptDecision, HandoffFallback } from './HandoffAttemptDe
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
 import { HandoffFallbackPolicy, type HandoffFallbackPolicyOptions } from './HandoffFallbackPolicy';
 import { type HandoffEdge, HandoffTable } from './HandoffTable';
+import { INERT_CLOCK } from './inertClock';
 import { invalidType, requireMilliseconds, requireObject } from './invalidArgument';
 import {
   checkPersistedSnapshot,
@@ -53,9 +54,6 @@ export interface HandoffControllerOptions {
   /** Is told of every backend's actor, events and snapshots, as XState tells them. */
   readonly inspect?: InspectionObserver | undefined;
 }
-
-/** An actor's own delays never run: the controller's timers send what they would. */
-const INERT_CLOCK = Object.freeze({ setTimeout: () => 0, clearTimeout: () => undefined });
 
 function toObserver(observer: InspectionObserver): Partial<Observer<InspectionEvent>> {
   if (typeof observer === 'function') return { next: observer };

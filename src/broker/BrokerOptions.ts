@@ -101,7 +101,7 @@ export interface BrokerOptions {
    * @default monotonic time
    */
   readonly clock?: Clock | undefined;
-  /** Is told of every backend's chart, as XState tells it. */
+  /** Is told of every chart, as XState tells it: the backends', each transfer's, and that of descriptor pressure. */
   readonly inspect?: InspectionObserver | undefined;
   /** A snapshot of an earlier broker's controller, to go on from. */
   readonly snapshot?: PersistedHandoffSnapshot | undefined;
@@ -128,7 +128,10 @@ export interface BrokerOptions {
    */
   readonly helloTimeoutMs?: number | undefined;
   /**
-   * Most client connections in the broker's hands at a time, from 1. Others are told `busy` and come again.
+   * Most client connections in the broker's hands at a time, from 1. Over it, one that has let 100 ms pass without a
+   * complete `hello`, or without closing after its answer, makes room; if there is none, the new one is told `busy` and
+   * comes again. Where descriptors can be counted (Linux) the bound is lower while fewer are left: a tenth of the soft
+   * limit, from 8 to 64 of them, stays in reserve.
    * @default 4096
    */
   readonly maxConnections?: number | undefined;
@@ -143,8 +146,9 @@ export interface BrokerOptions {
    */
   readonly maxTransfersPerBackend?: number | undefined;
   /**
-   * Whether the process is short of file descriptors. Asked for each request; keep it fast.
-   * @default true from 90 % of the soft limit on (Linux; elsewhere false)
+   * Whether the process is short of file descriptors. Asked for each request; keep it fast. Whatever it says, there is
+   * pressure for a second after the system had none left (EMFILE, ENFILE) to pass a handle or to start a process.
+   * @default true from 80 % of the soft limit on, until the count is below 70 % (Linux; elsewhere false)
    */
   readonly fdPressure?: (() => boolean) | undefined;
   /**

@@ -23,4 +23,4 @@ export { createBroker } from './createBroker';
 export { createNodeIpcTransport } from './createNodeIpcTransport';
 export type { HandoffTransport } from './HandoffTransport';
 export type { BackendProcessState } from './ManagedBackend';
-export type { TransferState } from './Transfer';
+export type { TransferState } from './TransferTable';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TRANSFER_REFUSALS, type TransferRefusal } from '../../machines';
 import { PROTOCOL_VERSION } from './wireLimits';
 
 const version = z.literal(PROTOCOL_VERSION);
@@ -16,7 +17,7 @@ const handoffSchema = z.object({
   earlyData: bytes,
 });
 
-const refuseCodeSchema = z.enum(['permission', 'integrity', 'claimed', 'expired', 'busy', 'clientLeft']);
+const refuseCodeSchema = z.enum(TRANSFER_REFUSALS);
 
 const brokerMessageSchema = z.discriminatedUnion('type', [
   handoffSchema,
@@ -35,7 +36,7 @@ const backendMessageSchema = z.discriminatedUnion('type', [
 export type HandoffMessage = z.infer<typeof handoffSchema>;
 
 /** Why a backend doesn't take a handle. */
-export type RefuseCode = z.infer<typeof refuseCodeSchema>;
+export type RefuseCode = TransferRefusal;
 
 /** A message from the broker to a backend. */
 export type BrokerMessage = z.infer<typeof brokerMessageSchema>;
