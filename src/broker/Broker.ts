@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { dirname, resolve } from 'node:path';
 import { maxSatisfying, validRange } from 'semver';
 import type { TransferAbandonment, TransferOutcome } from '../../machines';
 import {
@@ -21,6 +22,7 @@ import type { BrokerEvents, TransferEvent } from './BrokerEvents';
 import type { AdoptableBackend, AttemptRequest } from './BrokerOptions';
 import { ClientConnections } from './ClientConnections';
 import type { CheckedBrokerOptions } from './checkBrokerOptions';
+import { checkPrivateDirectory, checkPrivateSocket } from './checkPrivatePath';
 import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
 import { FdPressure } from './FdPressure';
 import { listenOnPath } from './listenOnPath';
@@ -206,8 +208,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
    */
   async start(): Promise<void> {
     try {
+      checkPrivateDirectory(dirname(resolve(this.socketPath)));
+      checkPrivateDirectory(this.#endpointDirectory);
       // First, so that a second broker finds out before it starts a process.
       await listenOnPath(this.#server, this.socketPath);
+      checkPrivateSocket(this.socketPath);
       this.#server.on('error', (cause) => {
         this.#warn({ code: 'serverError', message: cause.message, cause });
       });

@@ -81,7 +81,8 @@ export interface AttemptRequest {
 export interface BrokerOptions {
   /**
    * Path of the socket to listen on, at most 107 bytes (macOS: 103). A dead broker's socket is taken over. The socket is
-   * made accessible to its owner only.
+   * made accessible to its owner only. Its directory must be this user's own and closed to others (mode 0700), such as
+   * `/run/user/1000`.
    */
   readonly socketPath: string;
   /** At least one. Each one's backend is started before `createBroker` resolves. */
@@ -164,7 +165,7 @@ export interface BrokerOptions {
    */
   readonly transport?: HandoffTransport | undefined;
   /**
-   * Directory of the backends' sockets. It must exist and should be accessible to its owner only.
+   * Directory of the backends' sockets. It must exist, be this user's own and closed to others (mode 0700).
    * @default a new private directory, removed at the end
    */
   readonly endpointDirectory?: string | undefined;
