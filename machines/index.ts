@@ -12,3 +12,21 @@ export {
   type HandoffFallbackReason,
 } from './backendHandoff';
 export { hasWindowElapsed, windowElapsedMs, windowRemainingMs } from './failedAttemptWindow';
+export {
+  type FdPressureEvent,
+  type FdPressureInput,
+  type FdPressureSnapshot,
+  fdPressure,
+} from './fdPressure';
+export {
+  type HandoffTransferEmitted,
+  type HandoffTransferEvent,
+  type HandoffTransferInput,
+  type HandoffTransferSnapshot,
+  handoffTransfer,
+  TRANSFER_REFUSALS,
+  type TransferAbandonment,
+  type TransferOutcome,
+  type TransferRefusal,
+  type TransferSendFailure,
+} from './handoffTransfer';

@@ -29,7 +29,7 @@ import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
 import type { HandoffExplanation } from './HandoffExplanation';
 import { HandoffFallbackPolicy, type HandoffFallbackPolicyOptions } from './HandoffFallbackPolicy';
 import { type HandoffEdge, HandoffTable } from './HandoffTable';
-import { inertClock } from './inertClock';
+import { INERT_CLOCK } from './inertClock';
 import { invalidType, outOfRange, requireCount, requireMilliseconds, requireObject } from './invalidArgument';
 import {
   checkPersistedSnapshot,
@@ -558,7 +558,7 @@ export class HandoffController {
       input: { ...this.policy },
       snapshot: record.node.snapshot,
       // The controller's timers send what its own delays would.
-      clock: inertClock,
+      clock: INERT_CLOCK,
       inspect: this.#tellObservers,
     });
     record.actor = actor;

@@ -1,4 +1,3 @@
-import { initialTransition, transition } from 'xstate';
 import {
   type BackendHandoffEmitted,
   type BackendHandoffEvent,
@@ -6,12 +5,10 @@ import {
   backendHandoff,
 } from '../machines/backendHandoff';
 import { answeringDescription } from './answeringDescription';
+import { type ChartEffects, type ChartNode, ChartTable } from './ChartTable';
 import { eventOfClass } from './eventClass';
 import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffFallbackPolicy } from './HandoffFallbackPolicy';
-
-/** States held at the most; a chart with a large budget has more of them than are worth keeping. */
-const MAX_NODES = 4_096;
 
 const ATTEMPT: HandoffAttemptDecision = Object.freeze({ type: 'attempt' });
 
@@ -41,12 +38,9 @@ export type HandoffEdge = Effects &
     | { readonly isPlainAnswer: false; readonly decision: HandoffAttemptDecision | undefined }
   );
 
-/** One state of the chart. */
-export interface HandoffNode {
-  readonly snapshot: BackendHandoffSnapshot;
+/** One state of a backend's chart. */
+export interface HandoffNode extends ChartNode<typeof backendHandoff, HandoffEdge> {
   readonly hasWindow: boolean;
-  /** By event class, as far as they have been needed. */
-  readonly edges: (HandoffEdge | undefined)[];
 }
 
 function decisionOf(emitted: BackendHandoffEmitted): HandoffAttemptDecision | undefined {
@@ -60,31 +54,17 @@ function decisionOf(emitted: BackendHandoffEmitted): HandoffAttemptDecision | un
   });
 }
 
-/**
- * The chart, determinized as it runs: a transition that has not been needed before is computed by XState from the
- * chart and kept; one that has is a lookup. It holds no rule of its own.
- */
-export class HandoffTable {
-  /** The state of a backend that nothing has happened to. */
-  readonly initial: HandoffNode;
-  readonly #nodes = new Map<string, HandoffNode>();
+/** The chart of a backend as a table. */
+export class HandoffTable extends ChartTable<
+  typeof backendHandoff,
+  BackendHandoffEmitted,
+  HandoffEdge,
+  HandoffNode
+> {
   readonly #descriptions = new WeakMap<HandoffEdge, string>();
 
   constructor({ maxFailedAttemptsPerWindow, failedAttemptWindowMs }: HandoffFallbackPolicy) {
-    const [snapshot] = initialTransition(backendHandoff, {
-      maxFailedAttemptsPerWindow,
-      failedAttemptWindowMs,
-    });
-    this.initial = this.#nodeOf(snapshot);
-  }
-
-  /** How many states it holds. */
-  get size(): number {
-    return this.#nodes.size;
-  }
-
-  edge(node: HandoffNode, eventClass: number): HandoffEdge {
-    return node.edges[eventClass] ?? this.#addEdge(node, eventClass);
+    super(backendHandoff, { maxFailedAttemptsPerWindow, failedAttemptWindowMs });
   }
 
   /** Why an event is answered as it is, in the chart's words. */
@@ -98,23 +78,30 @@ export class HandoffTable {
     return description;
   }
 
-  /** What an event does that belongs to no class. */
-  compute(node: HandoffNode, event: BackendHandoffEvent): HandoffEdge {
-    const [snapshot, actions] = transition(backendHandoff, node.snapshot, event);
-    const emitted: BackendHandoffEmitted[] = [];
-    let armsTimer = false;
-    for (const { type, params } of actions as readonly { type: string; params: unknown }[]) {
-      if (type === 'xstate.emit') emitted.push((params as { event: BackendHandoffEmitted }).event);
-      // The chart raises nothing with a delay but the window's end.
-      if (type === 'xstate.raise') armsTimer ||= (params as { delay?: number }).delay !== undefined;
-    }
-    const next = this.#nodeOf(snapshot);
+  protected override eventOf(eventClass: number): BackendHandoffEvent {
+    return eventOfClass(eventClass);
+  }
+
+  protected override nameOf({ value, context }: BackendHandoffSnapshot): string {
+    return JSON.stringify([value, context.failedAttempts, context.attemptsInFlight]);
+  }
+
+  protected override makeNode(snapshot: BackendHandoffSnapshot): HandoffNode {
+    return { snapshot, hasWindow: !snapshot.matches({ window: 'closed' }), edges: [] };
+  }
+
+  protected override makeEdge(
+    from: HandoffNode,
+    next: HandoffNode,
+    event: BackendHandoffEvent,
+    { emitted, armsTimer }: ChartEffects<BackendHandoffEmitted>,
+  ): HandoffEdge {
     const answer = emitted.find((one) => one.type !== 'window.opened');
     const decision = answer && decisionOf(answer);
     const endsAttempt = 'othersInFlight' in event;
     const untilWindowEnds = answer?.type === 'fallback' && answer.untilWindowEnds;
     const opensWindow = emitted.some(({ type }) => type === 'window.opened');
-    const changesWindow = opensWindow || armsTimer || next.hasWindow !== node.hasWindow;
+    const changesWindow = opensWindow || armsTimer || next.hasWindow !== from.hasWindow;
     const effects: Effects = {
       next,
       inFlightChange: endsAttempt ? -1 : answer?.type === 'attempt' ? 1 : 0,
@@ -126,30 +113,5 @@ export class HandoffTable {
     return decision !== undefined && !endsAttempt && !untilWindowEnds && !changesWindow
       ? { ...effects, isPlainAnswer: true, decision }
       : { ...effects, isPlainAnswer: false, decision };
-  }
-
-  #addEdge(node: HandoffNode, eventClass: number): HandoffEdge {
-    const edge = this.compute(node, eventOfClass(eventClass));
-    node.edges[eventClass] = edge;
-    return edge;
-  }
-
-  #nodeOf(snapshot: BackendHandoffSnapshot): HandoffNode {
-    const { failedAttempts, attemptsInFlight } = snapshot.context;
-    const name = JSON.stringify([snapshot.value, failedAttempts, attemptsInFlight]);
-    const known = this.#nodes.get(name);
-    if (known) return known;
-    if (this.#nodes.size >= MAX_NODES) this.#startOver();
-    const node = { snapshot, hasWindow: !snapshot.matches({ window: 'closed' }), edges: [] };
-    this.#nodes.set(name, node);
-    return node;
-  }
-
-  /** Backends stay where they are; what leads on from there is computed again when needed. */
-  #startOver(): void {
-    for (const node of this.#nodes.values()) node.edges.length = 0;
-    this.#nodes.clear();
-    const { value, context } = this.initial.snapshot;
-    this.#nodes.set(JSON.stringify([value, context.failedAttempts, context.attemptsInFlight]), this.initial);
   }
 }

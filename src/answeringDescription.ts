@@ -4,7 +4,7 @@ import {
   type BackendHandoffSnapshot,
   backendHandoff,
 } from '../machines/backendHandoff';
-import { inertClock } from './inertClock';
+import { INERT_CLOCK } from './inertClock';
 
 /** The chart's actions that answer an event. */
 const ANSWERS: ReadonlySet<string> = new Set<keyof typeof backendHandoff.implementations.actions>([
@@ -27,7 +27,7 @@ export function answeringDescription(
   };
   const { maxFailedAttemptsPerWindow, failedAttemptWindowMs } = snapshot.context;
   const input = { maxFailedAttemptsPerWindow, failedAttemptWindowMs };
-  const actor = createActor(backendHandoff, { input, snapshot, clock: inertClock, inspect }).start();
+  const actor = createActor(backendHandoff, { input, snapshot, clock: INERT_CLOCK, inspect }).start();
   actor.send(event);
   actor.stop();
   return description;

@@ -1,2 +1,2 @@
-/** A clock for actors whose own delays never run. */
-export const inertClock = Object.freeze({ setTimeout: () => 0, clearTimeout: () => undefined });
+/** For actors whose delays never run by themselves: whoever owns the actor sends what they would. */
+export const INERT_CLOCK = Object.freeze({ setTimeout: () => 0, clearTimeout: () => undefined });

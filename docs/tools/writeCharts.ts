@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { backendHandoff } from '../../machines';
+import type { AnyStateMachine } from 'xstate';
+import { backendHandoff, fdPressure, handoffTransfer } from '../../machines';
 import { chartToMermaid, chartToTables } from './chartToMarkdown';
 
 // Writes what README and docs show of the charts, from the charts themselves. `--check` writes nothing and fails where
@@ -8,13 +9,14 @@ import { chartToMermaid, chartToTables } from './chartToMarkdown';
 
 const ROOT = join(__dirname, '..', '..');
 
+const inWordsToo = (machine: AnyStateMachine): string =>
+  `${chartToMermaid(machine)}\n\n${chartToTables(machine)}`;
+
 const GENERATED: readonly [file: string, marker: string, text: string][] = [
   ['README.md', 'chart', chartToMermaid(backendHandoff)],
-  [
-    'docs/charts.md',
-    'backendHandoff',
-    `${chartToMermaid(backendHandoff)}\n\n${chartToTables(backendHandoff)}`,
-  ],
+  ['docs/charts.md', 'backendHandoff', inWordsToo(backendHandoff)],
+  ['docs/charts.md', 'handoffTransfer', inWordsToo(handoffTransfer)],
+  ['docs/charts.md', 'fdPressure', inWordsToo(fdPressure)],
 ];
 
 const isCheck = process.argv.includes('--check');

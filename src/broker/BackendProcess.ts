@@ -8,6 +8,7 @@ import {
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
 import type { CheckedService } from './checkBrokerOptions';
 import { TransferQueue, type TransferQueueListener } from './TransferQueue';
+import type { TransferTokens } from './TransferTokens';
 
 // Answers that the process had sent before its exit are still in the channel.
 const CHANNEL_DRAIN_MS = 500;
@@ -52,6 +53,7 @@ export class BackendProcess {
     service: CheckedService,
     identity: BackendIdentity,
     stopTimeoutMs: number,
+    tokens: TransferTokens<TransferQueue>,
     listener: BackendProcessListener,
   ) {
     this.identity = identity;
@@ -74,7 +76,7 @@ export class BackendProcess {
     } finally {
       if (output !== 2) closeSync(output);
     }
-    this.queue = new TransferQueue(this.#child, listener);
+    this.queue = new TransferQueue(this.#child, tokens, listener);
     this.#child.on('error', this.#onError);
     this.#child.on('exit', this.#onExit);
     this.#child.on('disconnect', this.#onDisconnect);

@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { dirname, resolve } from 'node:path';
+import type { TransferAbandonment, TransferOutcome } from '../../machines';
 import {
   type BackendHandoffState,
   type BackendKey,
@@ -18,17 +20,31 @@ import { MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
 import { BrokerError } from './BrokerError';
 import type { BrokerEvents, TransferEvent } from './BrokerEvents';
 import type { AdoptableBackend, AttemptRequest } from './BrokerOptions';
+import { ClientConnections } from './ClientConnections';
 import type { CheckedBrokerOptions } from './checkBrokerOptions';
+import { checkPrivateDirectory, checkPrivateSocket } from './checkPrivatePath';
 import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
+import { FdPressure } from './FdPressure';
 import { listenOnPath } from './listenOnPath';
 import { type BackendProcessState, type BackendTarget, ManagedBackend } from './ManagedBackend';
 import { pickVersion } from './pickVersion';
 import { type HelloResult, readHello } from './readHello';
 import { statusFrames } from './statusFrames';
-import { Transfer, type TransferOutcome, type TransferState } from './Transfer';
+import { Transfer } from './Transfer';
+import type { TransferQueue } from './TransferQueue';
+import type { TransferState } from './TransferTable';
+import { TransferTokens } from './TransferTokens';
 
 const UNAVAILABLE_RETRY_MS = 100;
 const BUSY_RETRY_MS = 100;
+
+/** What a client is told whose transfer ended as nobody's failure. */
+const ABANDONED_REASONS = {
+  clientLeft: 'transferLimit',
+  readTooFar: 'transferLimit',
+  busy: 'transferLimit',
+  outOfDescriptors: 'fdPressureDisabled',
+} as const satisfies Record<TransferAbandonment, ReconnectReason>;
 
 /** Why a client got an `error` frame instead of a backend. */
 export type BrokerClientErrorCode =
@@ -85,8 +101,14 @@ export interface BrokerStats {
   readonly errors: Readonly<Partial<Record<BrokerClientErrorCode, number>>>;
   /** Acknowledgements that came after the deadline. */
   readonly lateAcks: number;
-  /** Answers of backends that belong to no transfer, or aren't valid. */
+  /** Answers of a backend for a transfer that it had answered for already. */
+  readonly replayedAcks: number;
+  /** Answers of a backend for a transfer to another one. */
+  readonly foreignAcks: number;
+  /** Answers of backends that belong to no transfer, or to one of more than two minutes ago. */
   readonly unknownAcks: number;
+  /** Messages of backends that say they are answers and make no sense. */
+  readonly malformedAcks: number;
 }
 
 /** Options of `Broker.stop`. */
@@ -133,8 +155,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly #endpointDirectory: string;
   readonly #backends: ManagedBackend[] = [];
   readonly #services = new Map<string, Map<string, ManagedBackend>>();
-  /** Connections in this process's hands, and how to stop waiting for their `hello`. */
-  readonly #connections = new Map<Socket, (() => void) | undefined>();
+  readonly #connections = new ClientConnections();
+  readonly #fdPressure: FdPressure;
   readonly #counts = {
     connections: 0,
     handedOff: 0,
@@ -143,8 +165,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
     clientsLeft: 0,
     errors: new Map<BrokerClientErrorCode, number>(),
     lateAcks: 0,
+    replayedAcks: 0,
+    foreignAcks: 0,
     unknownAcks: 0,
+    malformedAcks: 0,
   };
+  readonly #tokens = new TransferTokens<TransferQueue>();
   // Warnings of the start, until somebody can have begun to listen.
   #earlyWarnings: BrokerEvents['warning'][0][] | undefined = [];
   #transfers = 0;
@@ -166,6 +192,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
       options.snapshot === undefined
         ? new HandoffController(controllerOptions)
         : HandoffController.restore(options.snapshot, controllerOptions);
+    this.#fdPressure = new FdPressure({
+      connections: () => this.#connections.size,
+      check: options.fdPressure,
+      inspect: options.inspect,
+    });
     this.#endpointDirectory = options.endpointDirectory ?? createEndpointDirectory();
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onConnection(socket));
     for (const service of options.services) {
@@ -184,8 +215,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
    */
   async start(): Promise<void> {
     try {
+      checkPrivateDirectory(dirname(resolve(this.socketPath)));
+      checkPrivateDirectory(this.#endpointDirectory);
       // First, so that a second broker finds out before it starts a process.
       await listenOnPath(this.#server, this.socketPath);
+      checkPrivateSocket(this.socketPath);
       this.#server.on('error', (cause) => {
         this.#warn({ code: 'serverError', message: cause.message, cause });
       });
@@ -261,8 +295,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
    */
   explain(key: BackendKey): HandoffExplanation {
     const { handoffEnabled } = this.#find(key);
-    const { transport, fdPressure } = this.#options;
-    const inputs = HandoffAttemptInputs.of(true, handoffEnabled && transport.supported, fdPressure());
+    const isEnabled = handoffEnabled && this.#options.transport.supported;
+    const inputs = HandoffAttemptInputs.of(true, isEnabled, this.#fdPressure.isPressured);
     return this.controller.explain(key, inputs);
   }
 
@@ -317,9 +351,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       if (this.#server.listening) this.#server.close(() => resolve());
       else resolve();
     });
-    for (const [socket, stopWaiting] of this.#connections) {
-      if (stopWaiting === undefined) continue;
-      stopWaiting();
+    for (const socket of this.#connections.stopWaiting()) {
       this.#sendError(socket, 'stopping', 'the broker is stopping', true);
     }
     await this.#waitForTransfers();
@@ -333,8 +365,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
     } else {
       await Promise.all(managed.map((backend) => backend.stop()));
     }
-    for (const socket of this.#connections.keys()) socket.destroy();
+    this.#connections.destroyAll();
     await closed;
+    this.#fdPressure.stop();
     this.controller.dispose();
     // Backends that were left running may have their sockets there.
     if (this.#options.endpointDirectory === undefined) removeEndpointDirectory(this.#endpointDirectory);
@@ -371,12 +404,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
       onWarning: (warning) => this.#warn(warning),
       onSpawned: () => this.controller.markSpawned(key),
       onAdopted: () => this.controller.markAdopted(key),
-      onLateAck: () => {
-        this.#counts.lateAcks += 1;
+      onRefusedAnswer: (why) => {
+        this.#counts[`${why}Acks`] += 1;
       },
-      onUnknownAnswer: () => {
-        this.#counts.unknownAcks += 1;
-      },
+      onDescriptorShortage: () => this.#fdPressure.declare(),
+      tokens: this.#tokens,
     });
   }
 
@@ -411,18 +443,28 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#counts.connections += 1;
     socket.on('error', () => {});
     socket.once('close', () => this.#connections.delete(socket));
-    if (this.#connections.size >= this.#options.maxConnections) {
-      this.#sendError(socket, 'busy', 'too many connections', true, BUSY_RETRY_MS);
-      return;
+    const bound = Math.min(this.#options.maxConnections, this.#fdPressure.maxConnections);
+    if (this.#connections.size >= bound) {
+      const evicted = this.#connections.evict();
+      if (evicted === undefined || evicted.wasWaiting) this.#turnAway(evicted?.socket ?? socket);
+      else evicted.socket.destroy();
+      if (evicted === undefined) return;
     }
-    this.#connections.set(
+    this.#connections.add(
       socket,
       readHello(socket, this.#options.helloTimeoutMs, (result) => this.#onHello(socket, result)),
     );
   }
 
+  /** Says `busy` and closes at once: a connection over the bound must not keep a descriptor while it is waited for. */
+  #turnAway(socket: Socket): void {
+    increment(this.#counts.errors, 'busy');
+    socket.write(encodeError('busy', 'too many connections', true, BUSY_RETRY_MS));
+    socket.destroy();
+  }
+
   #onHello(socket: Socket, result: HelloResult): void {
-    this.#connections.set(socket, undefined);
+    this.#connections.settle(socket);
     switch (result.type) {
       case 'hello':
         this.#route({ socket, ...result, stamp: monotonicNow(), arrivedAt: performance.now() });
@@ -477,11 +519,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   #inputsOf({ hello, earlyData, canHandOff }: Request, backend: ManagedBackend): HandoffAttemptInputs {
-    const { transport, fdPressure, adjustInputs } = this.#options;
+    const { transport, adjustInputs } = this.#options;
     const inputs = HandoffAttemptInputs.of(
       hello.handoff,
       backend.handoffEnabled && transport.supported && canHandOff,
-      fdPressure(),
+      this.#fdPressure.isPressured,
     );
     if (adjustInputs === undefined) return inputs;
     const request: AttemptRequest = {
@@ -522,6 +564,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         endpoint: identity.endpoint,
         deadlineMs: backend.service.ackDeadlineMs,
         transport,
+        inspect: this.#options.inspect,
         onState: (state, failure) => this.#tellTransfer(hello, backend, state, issuedAt, failure),
         onOutcome: (ended) => {
           outcome = ended;
@@ -572,8 +615,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
       case 'abandoned':
         this.controller.recordAbandonedAttempt(backend.key);
         this.#counts.abandoned += 1;
-        if (outcome.mayWrite) this.#reconnect(request, backend, target, 'transferLimit');
-        else this.#counts.clientsLeft += 1;
+        if (outcome.cause === 'outOfDescriptors') this.#fdPressure.declare();
+        if (!outcome.mayWrite) this.#counts.clientsLeft += 1;
+        else this.#reconnect(request, backend, target, ABANDONED_REASONS[outcome.cause]);
         return;
     }
   }
@@ -586,6 +630,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     retryAfterMs?: number,
   ): void {
     this.#countRoute(request, backend, reason, retryAfterMs);
+    this.#connections.end(request.socket);
     lingeringEnd(
       request.socket,
       encodeFrame({
@@ -635,16 +680,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
     retryAfterMs?: number,
   ): void {
     increment(this.#counts.errors, code);
-    lingeringEnd(
-      socket,
-      encodeFrame({
-        type: 'error',
-        code,
-        message: message.slice(0, MAX_ERROR_MESSAGE_CHARACTERS),
-        retryable,
-        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      }),
-    );
+    this.#connections.end(socket);
+    lingeringEnd(socket, encodeError(code, message, retryable, retryAfterMs));
   }
 
   #warn(warning: BrokerEvents['warning'][0]): void {
@@ -666,4 +703,19 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
 function increment<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function encodeError(
+  code: BrokerClientErrorCode,
+  message: string,
+  retryable: boolean,
+  retryAfterMs?: number,
+): Buffer {
+  return encodeFrame({
+    type: 'error',
+    code,
+    message: message.slice(0, MAX_ERROR_MESSAGE_CHARACTERS),
+    retryable,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }

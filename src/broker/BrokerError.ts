@@ -4,6 +4,7 @@
  * - `listenFailed`: `socketPath` can't be listened on.
  * - `pathTooLong`: a socket's path is over the platform's bound.
  * - `startFailed`: a backend's first start failed; the message says which and how.
+ * - `unsafePermissions`: a directory of sockets, or the socket, belongs to somebody else or is open to others.
  * - `unknownBackend`: the broker has no backend with this key.
  * - `stopped`: the broker is stopped, or is stopping.
  */
@@ -13,6 +14,7 @@ export type BrokerErrorCode =
   | 'listenFailed'
   | 'pathTooLong'
   | 'startFailed'
+  | 'unsafePermissions'
   | 'unknownBackend'
   | 'stopped';
 

@@ -1,6 +1,6 @@
 import type { BackendKey, HandoffFailure } from '../index';
 import type { ReconnectReason } from '../wire/frame';
-import type { TransferState } from './Transfer';
+import type { TransferState } from './TransferTable';
 
 /** A client's way to its backend is decided. */
 export interface RouteEvent {
@@ -56,7 +56,7 @@ export interface BackendExitEvent {
 /**
  * - `adoptionRefused`: a backend to adopt isn't what it's said to be, or isn't of a service of this broker.
  * - `startFailed`: a restart of a backend failed; it will be tried again.
- * - `unknownAnswer`: a backend answered for a transfer that there isn't.
+ * - `unknownAnswer`: a backend answered what nobody waits for: for no transfer, for another's, twice, or nonsense.
  * - `serverError`: the listening socket failed.
  */
 export type BrokerWarningCode = 'adoptionRefused' | 'startFailed' | 'unknownAnswer' | 'serverError';

@@ -81,7 +81,8 @@ export interface AttemptRequest {
 export interface BrokerOptions {
   /**
    * Path of the socket to listen on, at most 107 bytes (macOS: 103). A dead broker's socket is taken over. The socket is
-   * made accessible to its owner only.
+   * made accessible to its owner only. Its directory must be this user's own and closed to others (mode 0700), such as
+   * `/run/user/1000`.
    */
   readonly socketPath: string;
   /** At least one. Each one's backend is started before `createBroker` resolves. */
@@ -101,7 +102,7 @@ export interface BrokerOptions {
    * @default monotonic time
    */
   readonly clock?: Clock | undefined;
-  /** Is told of every backend's chart, as XState tells it. */
+  /** Is told of every chart, as XState tells it: the backends', each transfer's, and that of descriptor pressure. */
   readonly inspect?: InspectionObserver | undefined;
   /** A snapshot of an earlier broker's controller, to go on from. */
   readonly snapshot?: PersistedHandoffSnapshot | undefined;
@@ -128,7 +129,10 @@ export interface BrokerOptions {
    */
   readonly helloTimeoutMs?: number | undefined;
   /**
-   * Most client connections in the broker's hands at a time, from 1. Others are told `busy` and come again.
+   * Most client connections in the broker's hands at a time, from 1. Over it, one that has let 100 ms pass without a
+   * complete `hello`, or without closing after its answer, makes room; if there is none, the new one is told `busy` and
+   * comes again. Where descriptors can be counted (Linux) the bound is lower while fewer are left: a tenth of the soft
+   * limit, from 8 to 64 of them, stays in reserve.
    * @default 4096
    */
   readonly maxConnections?: number | undefined;
@@ -143,8 +147,9 @@ export interface BrokerOptions {
    */
   readonly maxTransfersPerBackend?: number | undefined;
   /**
-   * Whether the process is short of file descriptors. Asked for each request; keep it fast.
-   * @default true from 90 % of the soft limit on (Linux; elsewhere false)
+   * Whether the process is short of file descriptors. Asked for each request; keep it fast. Whatever it says, there is
+   * pressure for a second after the system had none left (EMFILE, ENFILE) to pass a handle or to start a process.
+   * @default true from 80 % of the soft limit on, until the count is below 70 % (Linux; elsewhere false)
    */
   readonly fdPressure?: (() => boolean) | undefined;
   /**
@@ -160,7 +165,7 @@ export interface BrokerOptions {
    */
   readonly transport?: HandoffTransport | undefined;
   /**
-   * Directory of the backends' sockets. It must exist and should be accessible to its owner only.
+   * Directory of the backends' sockets. It must exist, be this user's own and closed to others (mode 0700).
    * @default a new private directory, removed at the end
    */
   readonly endpointDirectory?: string | undefined;

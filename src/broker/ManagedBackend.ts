@@ -9,7 +9,9 @@ import { BrokerError } from './BrokerError';
 import type { BackendExitEvent, BackendReadyEvent, BrokerWarning } from './BrokerEvents';
 import type { AdoptableBackend } from './BrokerOptions';
 import { type CheckedService, checkPathLength } from './checkBrokerOptions';
-import type { TransferQueue } from './TransferQueue';
+import { isDescriptorShortage } from './isDescriptorShortage';
+import type { RefusedAnswer, TransferQueue } from './TransferQueue';
+import type { TransferTokens } from './TransferTokens';
 
 const FIRST_RESTART_MS = 100;
 const LONGEST_RESTART_MS = 10_000;
@@ -42,9 +44,19 @@ export interface ManagedBackendOptions {
   /** This broker has started the process, so that handles can be passed to it. */
   readonly onSpawned: () => void;
   readonly onAdopted: () => void;
-  readonly onLateAck: () => void;
-  readonly onUnknownAnswer: () => void;
+  readonly onRefusedAnswer: (why: RefusedAnswer) => void;
+  /** There was no descriptor left to start the process with. */
+  readonly onDescriptorShortage: () => void;
+  /** Shared by all backends. */
+  readonly tokens: TransferTokens<TransferQueue>;
 }
+
+const REFUSED_ANSWERS: Readonly<Record<Exclude<RefusedAnswer, 'late'>, string>> = {
+  replayed: 'answered twice for a transfer',
+  foreign: "answered for another backend's transfer",
+  unknown: "answered for a transfer that there isn't",
+  malformed: 'sent an answer that makes no sense',
+};
 
 type Running =
   | { readonly type: 'own'; readonly process: BackendProcess }
@@ -141,7 +153,8 @@ export class ManagedBackend {
       let isReady = false;
       let backendProcess: BackendProcess;
       try {
-        backendProcess = new BackendProcess(this.service, identity, this.#options.stopTimeoutMs, {
+        const { stopTimeoutMs, tokens } = this.#options;
+        backendProcess = new BackendProcess(this.service, identity, stopTimeoutMs, tokens, {
           onListening: () => {
             if (isReady || this.#state !== 'starting') return;
             isReady = true;
@@ -149,15 +162,7 @@ export class ManagedBackend {
             this.#onReady(backendProcess);
             resolve();
           },
-          onLateAck: this.#options.onLateAck,
-          onUnknownAnswer: () => {
-            this.#options.onUnknownAnswer();
-            this.#options.onWarning({
-              code: 'unknownAnswer',
-              message: `${this.#name} answered for a transfer that there isn't`,
-              backend: this.key,
-            });
-          },
+          onRefusedAnswer: (why) => this.#onRefusedAnswer(why),
           onLeft: () => {
             if (!isReady || this.#running.type !== 'own' || this.#running.process !== backendProcess) return;
             this.#running = { type: 'none' };
@@ -329,7 +334,18 @@ export class ManagedBackend {
     return restartInMs;
   }
 
+  #onRefusedAnswer(why: RefusedAnswer): void {
+    this.#options.onRefusedAnswer(why);
+    if (why === 'late') return;
+    this.#options.onWarning({
+      code: 'unknownAnswer',
+      message: `${this.#name} ${REFUSED_ANSWERS[why]}`,
+      backend: this.key,
+    });
+  }
+
   #onStartFailed(cause: unknown): void {
+    if (isDescriptorShortage(cause)) this.#options.onDescriptorShortage();
     if (this.#restartLater() === undefined) return;
     this.#options.onWarning({
       code: 'startFailed',

@@ -1,28 +1,36 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { HandoffFailure } from '../index';
+import { type ActorRefFrom, createActor } from 'xstate';
+import { handoffTransfer, type TransferOutcome, type TransferRefusal } from '../../machines';
+import type { HandoffFailure, InspectionObserver } from '../index';
+import { INERT_CLOCK } from '../inertClock';
 import { encodeFrame } from '../wire/encodeFrame';
-import type { HandoffMessage, RefuseCode } from '../wire/ipcMessage';
+import type { HandoffMessage } from '../wire/ipcMessage';
 import { MAX_DEADLINE_MS, PROTOCOL_VERSION } from '../wire/wireLimits';
 import { writeThrough } from '../wire/writeThrough';
 import type { HandoffTransport } from './HandoffTransport';
+import { isDescriptorShortage } from './isDescriptorShortage';
+import { type TransferState, TransferTable } from './TransferTable';
+import {
+  ACKNOWLEDGED,
+  ANNOUNCED,
+  ANNOUNCEMENT_FAILED,
+  CHANNEL_CLOSED,
+  DEADLINE_PASSED,
+  MALFORMED,
+  READ_TOO_FAR,
+  REFUSED,
+  SEND_DENIED,
+  SEND_DONE,
+  SEND_FAILED,
+  SEND_OUT_OF_DESCRIPTORS,
+  TURN_CAME,
+  transferEventOf,
+} from './transferEventClass';
 
-/**
- * How a transfer ended. `mayWrite` says whether the connection is still this process's alone, so that it may answer on
- * it; otherwise all it may do is close its copy.
- */
-export type TransferOutcome =
-  | { readonly type: 'acknowledged' }
-  | { readonly type: 'failed'; readonly failure: HandoffFailure; readonly mayWrite: boolean }
-  | {
-      readonly type: 'abandoned';
-      readonly cause: 'clientLeft' | 'busy' | 'readTooFar';
-      readonly mayWrite: boolean;
-    };
-
-/** Where a transfer is. */
-export type TransferState = 'issued' | 'announced' | 'sent' | 'acknowledged' | 'failed' | 'abandoned';
+// It holds what the chart says and nothing of any transfer, so all can share it.
+const table = new TransferTable();
 
 /** What a transfer is made of. */
 export interface TransferOptions {
@@ -38,6 +46,8 @@ export interface TransferOptions {
   /** Milliseconds from now, the wait in the queue included. */
   readonly deadlineMs: number;
   readonly transport: HandoffTransport;
+  /** Is told of the transfer's chart, as XState tells it. */
+  readonly inspect?: InspectionObserver | undefined;
   /** The transfer came to a state; a failure only with `failed`. */
   readonly onState: (state: TransferState, failure?: HandoffFailure) => void;
   /** The transfer has ended. Called once. */
@@ -46,7 +56,10 @@ export interface TransferOptions {
   readonly onReleased: () => void;
 }
 
-/** One try at handing one connection to one backend process. */
+/**
+ * One try at handing one connection to one backend process. What may happen is the chart's to say; here is how it's
+ * done.
+ */
 export class Transfer {
   readonly #options: TransferOptions;
   // A one-time secret: it goes to the backend and nowhere else.
@@ -54,10 +67,11 @@ export class Transfer {
   readonly #expiresAt: number;
   readonly #timer: NodeJS.Timeout;
   readonly #bytesRead: number;
-  #state: TransferState = 'issued';
-  #isInChannel = false;
-  #isReleased = false;
-  #onExpired: (() => void) | undefined;
+  readonly #actor: ActorRefFrom<typeof handoffTransfer> | undefined;
+  #node = table.initial;
+  #child: ChildProcess | undefined;
+  #onUnsent = (): void => {};
+  #onExpired = (): void => {};
 
   constructor(options: TransferOptions) {
     this.#options = options;
@@ -65,15 +79,16 @@ export class Transfer {
     this.#expiresAt = performance.now() + options.deadlineMs;
     this.#timer = setTimeout(() => this.#expire(), options.deadlineMs);
     this.#timer.unref();
+    if (options.inspect !== undefined) this.#actor = startActor(options, options.inspect);
     options.onState('issued');
   }
 
   get state(): TransferState {
-    return this.#state;
+    return this.#node.state;
   }
 
   get isOver(): boolean {
-    return this.#state === 'acknowledged' || this.#state === 'failed' || this.#state === 'abandoned';
+    return this.#node.isOver;
   }
 
   /** What to do when the deadline passes, beside failing. */
@@ -98,64 +113,59 @@ export class Transfer {
    * @param onUnsent called if the transfer ends before the handle is in the channel, so that the next may have its turn.
    */
   begin(child: ChildProcess, onUnsent: () => void): void {
-    const { socket, backend, endpoint, stamp } = this.#options;
-    const deadlineMs = Math.min(MAX_DEADLINE_MS, Math.max(1, Math.ceil(this.#expiresAt - performance.now())));
-    this.#enter('announced');
-    writeThrough(socket, encodeFrame({ type: 'handoff', backend, endpoint, stamp, deadlineMs }), (error) => {
-      if (this.isOver) {
-        onUnsent();
-      } else if (error !== undefined) {
-        this.#end({ type: 'abandoned', cause: 'clientLeft', mayWrite: false });
-        onUnsent();
-      } else if (socket.bytesRead !== this.#bytesRead) {
-        // Bytes that are here can't reach the backend in their place any more.
-        this.#end({ type: 'abandoned', cause: 'readTooFar', mayWrite: true });
-        onUnsent();
-      } else {
-        this.#send(child, onUnsent);
-      }
-    });
+    this.#child = child;
+    this.#onUnsent = onUnsent;
+    this.#take(TURN_CAME);
   }
 
   acknowledge(): void {
-    this.#end({ type: 'acknowledged' });
+    this.#take(ACKNOWLEDGED);
   }
 
-  refuse(code: RefuseCode): void {
-    switch (code) {
-      case 'permission':
-        this.#end({ type: 'failed', failure: 'permissionDenied', mayWrite: true });
-        return;
-      case 'integrity':
-        this.#end({ type: 'failed', failure: 'integrityMismatch', mayWrite: true });
-        return;
-      case 'claimed':
-      case 'expired':
-        this.#end({ type: 'failed', failure: 'backendAckTimeout', mayWrite: false });
-        return;
-      case 'busy':
-        this.#end({ type: 'abandoned', cause: 'busy', mayWrite: true });
-        return;
-      case 'clientLeft':
-        this.#end({ type: 'abandoned', cause: 'clientLeft', mayWrite: false });
-        return;
-    }
+  refuse(code: TransferRefusal): void {
+    this.#take(REFUSED[code]);
   }
 
-  /** The backend answered what makes no sense: it may have the connection or not. */
+  /** The backend answered what makes no sense. */
   distrust(): void {
-    this.#end({ type: 'failed', failure: 'integrityMismatch', mayWrite: false });
+    this.#take(MALFORMED);
   }
 
   /** The channel is closed: nothing will be answered any more, nor sent. */
   loseChannel(): void {
-    // Node doesn't call back for every send that a closed channel had pending.
-    this.#isInChannel = false;
-    if (this.isOver) this.#release();
-    else this.#end({ type: 'failed', failure: 'backendAckTimeout', mayWrite: false });
+    this.#take(CHANNEL_CLOSED);
   }
 
-  #send(child: ChildProcess, onUnsent: () => void): void {
+  #take(eventClass: number): void {
+    const { state, isDone } = this.#node;
+    if (isDone) return;
+    const { onState, onOutcome, onReleased } = this.#options;
+    const { next, announces, sends, outcome, releases } = table.edge(this.#node, eventClass);
+    this.#node = next;
+    this.#actor?.send(transferEventOf(eventClass));
+    if (next.isOver) clearTimeout(this.#timer);
+    if (next.state !== state) onState(next.state, outcome?.type === 'failed' ? outcome.failure : undefined);
+    if (outcome !== undefined) onOutcome(outcome);
+    if (releases) onReleased();
+    // Whoever was told may have ended the transfer meanwhile.
+    if (announces && !this.isOver) this.#announce();
+    if (sends) {
+      if (this.isOver) this.#onUnsent();
+      else this.#send();
+    }
+  }
+
+  #announce(): void {
+    const { socket, backend, endpoint, stamp } = this.#options;
+    const deadlineMs = Math.min(MAX_DEADLINE_MS, Math.max(1, Math.ceil(this.#expiresAt - performance.now())));
+    writeThrough(socket, encodeFrame({ type: 'handoff', backend, endpoint, stamp, deadlineMs }), (error) => {
+      if (error !== undefined) this.#take(ANNOUNCEMENT_FAILED);
+      else this.#take(socket.bytesRead === this.#bytesRead ? ANNOUNCED : READ_TOO_FAR);
+      if (this.state !== 'sent') this.#onUnsent();
+    });
+  }
+
+  #send(): void {
     const { connectionId: id, stamp, earlyData, socket, transport, traceparent } = this.#options;
     const message: HandoffMessage = {
       handoffController: PROTOCOL_VERSION,
@@ -170,28 +180,15 @@ export class Transfer {
     const onSent = (error: Error | null): void => {
       if (isAnswered) return;
       isAnswered = true;
-      this.#isInChannel = false;
       if (error === null) {
-        if (this.isOver) this.#release();
+        this.#take(SEND_DONE);
         return;
       }
-      const { code } = error as NodeJS.ErrnoException;
-      const isDenied = code === 'EACCES' || code === 'EPERM';
-      if (this.isOver) {
-        this.#release();
-      } else {
-        this.#end({
-          type: 'failed',
-          failure: isDenied ? 'permissionDenied' : 'backendAckTimeout',
-          mayWrite: isDenied,
-        });
-      }
-      onUnsent();
+      this.#take(sendFailureClass(error));
+      this.#onUnsent();
     };
-    this.#isInChannel = true;
-    this.#enter('sent');
     try {
-      transport.send(child, message, socket, onSent);
+      if (this.#child !== undefined) transport.send(this.#child, message, socket, onSent);
     } catch (error) {
       onSent(error as Error);
     }
@@ -199,27 +196,24 @@ export class Transfer {
 
   #expire(): void {
     if (this.isOver) return;
-    this.#end({ type: 'failed', failure: 'backendAckTimeout', mayWrite: this.#state !== 'sent' });
-    this.#onExpired?.();
+    this.#take(DEADLINE_PASSED);
+    this.#onExpired();
   }
+}
 
-  #enter(state: TransferState, failure?: HandoffFailure): void {
-    this.#state = state;
-    this.#options.onState(state, failure);
-  }
+function startActor(
+  { connectionId, deadlineMs }: TransferOptions,
+  inspect: InspectionObserver,
+): ActorRefFrom<typeof handoffTransfer> {
+  return createActor(handoffTransfer, {
+    id: `transfer ${connectionId}`,
+    input: { ackDeadlineMs: deadlineMs },
+    clock: INERT_CLOCK,
+    inspect,
+  }).start();
+}
 
-  #end(outcome: TransferOutcome): void {
-    if (this.isOver) return;
-    clearTimeout(this.#timer);
-    this.#enter(outcome.type, outcome.type === 'failed' ? outcome.failure : undefined);
-    this.#options.onOutcome(outcome);
-    // The channel may still be about to send the handle; closing it under its hands would fail that.
-    if (!this.#isInChannel) this.#release();
-  }
-
-  #release(): void {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
-    this.#options.onReleased();
-  }
+function sendFailureClass(error: NodeJS.ErrnoException): number {
+  if (error.code === 'EACCES' || error.code === 'EPERM') return SEND_DENIED;
+  return isDescriptorShortage(error) ? SEND_OUT_OF_DESCRIPTORS : SEND_FAILED;
 }

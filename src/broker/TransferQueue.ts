@@ -2,18 +2,21 @@ import type { ChildProcess } from 'node:child_process';
 import { type BackendMessage, type BrokerMessage, receiveBackendMessage } from '../wire/ipcMessage';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
 import type { Transfer } from './Transfer';
+import type { IssuedToken, TransferTokens } from './TransferTokens';
 
-// Enough to recognize what a slow backend may still say.
-const MAX_REMEMBERED = 64;
+/**
+ * Why an answer of a backend changes nothing. `late`: its transfer had been given up. `replayed`: it was answered for
+ * already. `foreign`: it is another process's to answer for. `unknown`: there is no such transfer, or it was long ago.
+ * `malformed`: it isn't an answer, whatever it says.
+ */
+export type RefusedAnswer = 'late' | 'replayed' | 'foreign' | 'unknown' | 'malformed';
 
 /** What the queue tells its owner. */
 export interface TransferQueueListener {
   /** The backend's endpoint accepts connections. */
   onListening(): void;
-  /** An acknowledgement came when its transfer had been given up. */
-  onLateAck(): void;
-  /** An answer came that belongs to no transfer, or isn't valid. */
-  onUnknownAnswer(): void;
+  /** An answer came that isn't the awaited one. A late refusal is no news and isn't told. */
+  onRefusedAnswer(why: RefusedAnswer): void;
 }
 
 /**
@@ -26,13 +29,15 @@ export class TransferQueue {
   readonly #listener: TransferQueueListener;
   // In the order of their coming.
   readonly #waiting = new Set<Transfer>();
-  // Given up when their handle had left the channel without an answer.
-  readonly #unanswered: Transfer[] = [];
+  readonly #tokens: TransferTokens<TransferQueue>;
   #current: Transfer | undefined;
+  #currentToken: IssuedToken<TransferQueue> | undefined;
   #isClosed = false;
 
-  constructor(child: ChildProcess, listener: TransferQueueListener) {
+  /** @param tokens shared by the queues of all backends, so that one can tell what is another's. */
+  constructor(child: ChildProcess, tokens: TransferTokens<TransferQueue>, listener: TransferQueueListener) {
     this.#child = child;
+    this.#tokens = tokens;
     this.#listener = listener;
     child.on('message', this.#onMessage);
   }
@@ -74,6 +79,7 @@ export class TransferQueue {
     if (transfer === undefined) return;
     this.#waiting.delete(transfer);
     this.#current = transfer;
+    this.#currentToken = this.#tokens.issue(transfer.token, this);
     transfer.begin(this.#child, () => this.#free(transfer));
   }
 
@@ -103,53 +109,70 @@ export class TransferQueue {
   readonly #onMessage = (value: unknown): void => {
     const received = receiveBackendMessage(value);
     if (received === 'foreign') return;
-    if ('invalid' in received) {
-      this.#onInvalid();
-      return;
-    }
-    this.#onBackendMessage(received.message);
+    if ('invalid' in received) this.#onMalformed();
+    else this.#onBackendMessage(received.message);
   };
 
   #onBackendMessage(message: BackendMessage): void {
-    const transfer = this.#current;
     switch (message.type) {
       case 'listening':
         this.#listener.onListening();
         return;
       case 'synced':
-        if (transfer?.isOver && transfer.hasToken(message.token)) {
-          this.#unanswered.push(transfer);
-          if (this.#unanswered.length > MAX_REMEMBERED) this.#unanswered.shift();
-          this.#free(transfer);
-        }
+        this.#onSynced(message.token);
         return;
       case 'ack':
       case 'refuse':
-        if (transfer === undefined || !transfer.hasToken(message.token)) {
-          if (!this.#isLate(message.token)) this.#onInvalid();
-          else if (message.type === 'ack') this.#listener.onLateAck();
-          return;
-        }
-        if (transfer.isOver) {
-          if (message.type === 'ack') this.#listener.onLateAck();
-        } else if (message.type === 'ack') {
-          transfer.acknowledge();
-        } else {
-          transfer.refuse(message.code);
-        }
-        this.#free(transfer);
+        this.#onAnswer(message);
         return;
     }
   }
 
-  #isLate(token: string): boolean {
-    const index = this.#unanswered.findIndex((transfer) => transfer.hasToken(token));
-    if (index >= 0) this.#unanswered.splice(index, 1);
-    return index >= 0;
+  #onSynced(token: string): void {
+    const transfer = this.#current;
+    if (transfer?.hasToken(token)) {
+      if (transfer.isOver) this.#free(transfer);
+      return;
+    }
+    const issued = this.#tokens.find(token);
+    // The answer itself may have overtaken the deadline by so little that the turn is over already.
+    if (issued?.owner !== this) this.#listener.onRefusedAnswer(issued === undefined ? 'unknown' : 'foreign');
   }
 
-  #onInvalid(): void {
-    this.#listener.onUnknownAnswer();
+  #onAnswer(answer: Extract<BackendMessage, { type: 'ack' | 'refuse' }>): void {
+    const transfer = this.#current;
+    if (transfer === undefined || !transfer.hasToken(answer.token)) {
+      this.#onOtherAnswer(answer);
+      return;
+    }
+    if (this.#currentToken !== undefined) this.#currentToken.isAnswered = true;
+    if (transfer.isOver) {
+      if (answer.type === 'ack') this.#listener.onRefusedAnswer('late');
+    } else if (answer.type === 'ack') {
+      transfer.acknowledge();
+    } else {
+      transfer.refuse(answer.code);
+    }
+    this.#free(transfer);
+  }
+
+  /** The answer isn't the awaited one: whatever it is, the transfer in flight goes on. */
+  #onOtherAnswer({ type, token }: Extract<BackendMessage, { type: 'ack' | 'refuse' }>): void {
+    const issued = this.#tokens.find(token);
+    if (issued === undefined) {
+      this.#listener.onRefusedAnswer('unknown');
+    } else if (issued.owner !== this) {
+      this.#listener.onRefusedAnswer('foreign');
+    } else if (issued.isAnswered) {
+      this.#listener.onRefusedAnswer('replayed');
+    } else {
+      issued.isAnswered = true;
+      if (type === 'ack') this.#listener.onRefusedAnswer('late');
+    }
+  }
+
+  #onMalformed(): void {
+    this.#listener.onRefusedAnswer('malformed');
     const transfer = this.#current;
     if (transfer?.state !== 'sent') return;
     transfer.distrust();

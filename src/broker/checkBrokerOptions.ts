@@ -13,7 +13,6 @@ import { MAX_DEADLINE_MS } from '../wire/wireLimits';
 import { BrokerError } from './BrokerError';
 import type { AdoptableBackend, BrokerOptions, BrokerService } from './BrokerOptions';
 import { createNodeIpcTransport } from './createNodeIpcTransport';
-import { createFdPressureCheck } from './fdUsage';
 import type { HandoffTransport } from './HandoffTransport';
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -46,7 +45,7 @@ export interface CheckedBrokerOptions
   readonly maxConnections: number;
   readonly maxTransfers: number;
   readonly maxTransfersPerBackend: number;
-  readonly fdPressure: () => boolean;
+  readonly fdPressure: (() => boolean) | undefined;
   readonly transport: HandoffTransport;
 }
 
@@ -91,7 +90,7 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
     maxConnections: requireBound('maxConnections', options.maxConnections ?? 4096),
     maxTransfers: requireBound('maxTransfers', options.maxTransfers ?? 1024),
     maxTransfersPerBackend: requireBound('maxTransfersPerBackend', options.maxTransfersPerBackend ?? 256),
-    fdPressure: requireFunction('fdPressure', options.fdPressure) ?? createFdPressureCheck(),
+    fdPressure: requireFunction('fdPressure', options.fdPressure),
     adjustInputs: requireFunction('adjustInputs', options.adjustInputs),
     transport: checkTransport(options.transport ?? createNodeIpcTransport()),
     endpointDirectory:

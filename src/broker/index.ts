@@ -24,4 +24,4 @@ export { createNodeIpcTransport } from './createNodeIpcTransport';
 export type { HandoffTransport } from './HandoffTransport';
 export type { BackendProcessState } from './ManagedBackend';
 export { type BrokerMetricsOptions, recordBrokerMetrics } from './recordBrokerMetrics';
-export type { TransferState } from './Transfer';
+export type { TransferState } from './TransferTable';

@@ -62,7 +62,11 @@ export function recordBrokerMetrics(
   const abandoned = counter('attempts.abandoned', '{attempt}', 'Attempts with neither success nor failure');
   const lateAcks = counter('acks.late', '{ack}', 'Acknowledgements after the deadline');
   const unknownAcks = counter('acks.unknown', '{ack}', 'Answers of backends that belong to no transfer');
-  const counts = [connections, clientErrors, clientsLeft, abandoned, lateAcks, unknownAcks];
+  const replayedAcks = counter('acks.replayed', '{ack}', 'Answers of backends that had answered already');
+  const foreignAcks = counter('acks.foreign', '{ack}', 'Answers of backends for transfers to others');
+  const malformedAcks = counter('acks.malformed', '{ack}', 'Answers of backends that make no sense');
+  const acks = [lateAcks, unknownAcks, replayedAcks, foreignAcks, malformedAcks];
+  const counts = [connections, clientErrors, clientsLeft, abandoned, ...acks];
 
   const backends = gauge('backends', '{backend}', 'Backends by state of their chart');
   const rateLimited = gauge(
@@ -123,6 +127,9 @@ export function recordBrokerMetrics(
     result.observe(abandoned, stats.abandoned, labels);
     result.observe(lateAcks, stats.lateAcks, labels);
     result.observe(unknownAcks, stats.unknownAcks, labels);
+    result.observe(replayedAcks, stats.replayedAcks, labels);
+    result.observe(foreignAcks, stats.foreignAcks, labels);
+    result.observe(malformedAcks, stats.malformedAcks, labels);
     for (const [code, count] of Object.entries(stats.errors)) {
       result.observe(clientErrors, count, { ...labels, code });
     }

@@ -36,15 +36,13 @@ function summaryOf(broker: StatusSource): BrokerSummary {
   const { maxFailedAttemptsPerWindow, failedAttemptWindowMs } = broker.controller.policy;
   const open = openFdCount();
   const limit = softFdLimit();
-  const { connections, handedOff, reconnected, abandoned, clientsLeft, errors, lateAcks, unknownAcks } =
-    broker.stats();
   return {
     instance: broker.instance.slice(0, MAX_INSTANCE_CHARACTERS),
     pid: process.pid,
     uptimeMs: Math.round(process.uptime() * 1000),
     policy: { maxFailedAttemptsPerWindow, failedAttemptWindowMs },
     ...(open !== undefined && limit !== undefined && { fd: { open, limit } }),
-    stats: { connections, handedOff, reconnected, abandoned, clientsLeft, errors, lateAcks, unknownAcks },
+    stats: broker.stats(),
   };
 }
 

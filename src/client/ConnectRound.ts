@@ -31,6 +31,13 @@ export interface RoundOptions {
   readonly traceparent: string | undefined;
 }
 
+/**
+ * Linux takes a Unix-domain socket's first write of up to some 100 KiB whole or not at all. Frame and early data are one
+ * write of at most 21 KiB: if it failed, for instance on a listener that closes at once what it has no room for, the
+ * other side has no byte of it.
+ */
+const IS_FIRST_WRITE_WHOLE = process.platform === 'linux';
+
 type Target = Pick<FrameOf<'handoff'>, 'backend' | 'endpoint' | 'stamp'>;
 
 /**
@@ -187,8 +194,8 @@ export class ConnectRound {
   /** An error that another round can't be the answer to. */
   #failIfNotOurs(error: Error | undefined): boolean {
     if (error === undefined) return false;
-    if (isWriteError(error) && this.#options.earlyData.length > 0) {
-      // `ready` may have been there, unread: the request may have run.
+    if (isWriteError(error) && this.#options.earlyData.length > 0 && !IS_FIRST_WRITE_WHOLE) {
+      // Part of it may have arrived, and `ready` may have been there, unread: the request may have run.
       this.#fail('connectionLost', 'the connection was lost while the request was being sent', error);
       return true;
     }

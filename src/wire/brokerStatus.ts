@@ -24,6 +24,9 @@ export const brokerSummarySchema = z.object({
     errors: counts,
     lateAcks: count,
     unknownAcks: count,
+    replayedAcks: count,
+    foreignAcks: count,
+    malformedAcks: count,
   }),
 });
 

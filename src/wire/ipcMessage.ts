@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TRANSFER_REFUSALS, type TransferRefusal } from '../../machines';
 import { traceparentField } from './traceparent';
 import { PROTOCOL_VERSION } from './wireLimits';
 
@@ -18,7 +19,7 @@ const handoffSchema = z.object({
   traceparent: traceparentField,
 });
 
-const refuseCodeSchema = z.enum(['permission', 'integrity', 'claimed', 'expired', 'busy', 'clientLeft']);
+const refuseCodeSchema = z.enum(TRANSFER_REFUSALS);
 
 const brokerMessageSchema = z.discriminatedUnion('type', [
   handoffSchema,
@@ -37,7 +38,7 @@ const backendMessageSchema = z.discriminatedUnion('type', [
 export type HandoffMessage = z.infer<typeof handoffSchema>;
 
 /** Why a backend doesn't take a handle. */
-export type RefuseCode = z.infer<typeof refuseCodeSchema>;
+export type RefuseCode = TransferRefusal;
 
 /** A message from the broker to a backend. */
 export type BrokerMessage = z.infer<typeof brokerMessageSchema>;

@@ -1,5 +1,15 @@
 import { fork, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect as connectSocket, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { HandoffFallbackPolicy } from '../../src';
@@ -48,6 +58,40 @@ describe('a broker', () => {
       const endpoint = broker.backends()[0]?.endpoint ?? '';
       expect(statSync(endpoint).mode & 0o777).toBe(0o600);
       expect(statSync(join(endpoint, '..')).mode & 0o777).toBe(0o700);
+    });
+
+    it.each(['socketPath', 'endpointDirectory'])('is refused where %s is open to others', async (option) => {
+      const directory = brokers.path('open');
+      mkdirSync(directory);
+      const value = option === 'socketPath' ? join(directory, 'broker.sock') : directory;
+      for (const mode of [0o701, 0o710, 0o750, 0o777]) {
+        chmodSync(directory, mode);
+        await expect(brokers.start({ [option]: value })).rejects.toMatchObject({
+          name: 'BrokerError',
+          code: 'unsafePermissions',
+          message: expect.stringMatching(
+            `${directory} is open to others \\(mode 0${mode.toString(8)}\\): chmod 700`,
+          ),
+        });
+      }
+      chmodSync(directory, 0o700);
+      await echo(await brokers.start({ [option]: value }));
+      await brokers.stopBrokers();
+      expect(readdirSync(directory)).toEqual([]);
+      rmdirSync(directory);
+    });
+
+    it("is refused in somebody else's directory, and where there is none", async () => {
+      const other = jest.spyOn(process, 'geteuid').mockReturnValue(12_345);
+      await expect(brokers.start()).rejects.toMatchObject({
+        code: 'unsafePermissions',
+        message: expect.stringMatching(/belongs to user \d+, not to user 12345/),
+      });
+      other.mockRestore();
+      await expect(brokers.start({ socketPath: '/nowhere/at/all.sock' })).rejects.toMatchObject({
+        code: 'listenFailed',
+        message: expect.stringContaining('/nowhere/at'),
+      });
     });
 
     it('is refused where another one answers, which goes on', async () => {

@@ -91,7 +91,7 @@ describe('whatever happens to a handoff', () => {
       send: (_child, _message, _socket, callback) => {
         sends += 1;
         if (sends === 1) throw new Error('thrown');
-        callback(Object.assign(new Error('told'), { code: 'EMFILE' }));
+        callback(Object.assign(new Error('told'), { code: 'EPIPE' }));
       },
     };
     const broker = await start('echo', { transport, ackDeadlineMs: 60_000 });
@@ -144,20 +144,17 @@ describe('whatever happens to a handoff', () => {
     });
   });
 
-  it.each(['badAck', 'wrongToken'])(
-    'an answer that is not right (%s) counts as integrityMismatch',
-    async (mode) => {
-      const broker = await start(mode, { ackDeadlineMs: 60_000 });
-      const failures = failuresOf(broker);
-      expect(await echo(broker, 'a')).toMatchObject({ route: 'handedOff' });
-      await eventually(() => failures.length === 1);
-      expect(failures).toEqual(['integrityMismatch']);
-      expect(broker.stats().unknownAcks).toBe(1);
-      // Not stuck behind the first.
-      expect(await echo(broker, 'b')).toMatchObject({ route: 'handedOff' });
-      await eventually(() => failures.length === 2);
-    },
-  );
+  it('an answer that makes no sense counts as integrityMismatch', async () => {
+    const broker = await start('badAck', { ackDeadlineMs: 60_000 });
+    const failures = failuresOf(broker);
+    expect(await echo(broker, 'a')).toMatchObject({ route: 'handedOff' });
+    await eventually(() => failures.length === 1);
+    expect(failures).toEqual(['integrityMismatch']);
+    expect(broker.stats()).toMatchObject({ malformedAcks: 1, unknownAcks: 0 });
+    // Not stuck behind the first.
+    expect(await echo(broker, 'b')).toMatchObject({ route: 'handedOff' });
+    await eventually(() => failures.length === 2);
+  });
 
   it("messages of the application's own on the channel are none of ours", async () => {
     const broker = await start('chatty');

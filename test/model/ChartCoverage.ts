@@ -56,13 +56,18 @@ export class ChartCoverage {
 
   readonly inspect = (event: InspectionEvent): void => {
     if (event.type === '@xstate.microstep') {
-      for (const transition of event._transitions) this.#transitions.set(transition, true);
+      for (const transition of event._transitions) {
+        // Other charts may report to the same observer.
+        if (this.#transitions.has(transition)) this.#transitions.set(transition, true);
+      }
     }
     if (
       (event.type === '@xstate.microstep' || event.type === '@xstate.snapshot') &&
       '_nodes' in event.snapshot
     ) {
-      for (const node of event.snapshot._nodes as AnyStateNode[]) this.#states.set(node, true);
+      for (const node of event.snapshot._nodes as AnyStateNode[]) {
+        if (this.#states.has(node)) this.#states.set(node, true);
+      }
     }
   };
 

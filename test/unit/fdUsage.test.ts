@@ -1,4 +1,4 @@
-import { createFdPressureCheck, openFdCount, softFdLimit } from '../../src/broker/fdUsage';
+import { openFdCount, softFdLimit } from '../../src/broker/fdUsage';
 
 describe('the use of descriptors', () => {
   it('is under the limit, and both are known on Linux', () => {
@@ -6,6 +6,5 @@ describe('the use of descriptors', () => {
     const limit = softFdLimit();
     expect(count === undefined).toBe(process.platform !== 'linux');
     if (count !== undefined && limit !== undefined) expect(count).toBeLessThan(limit);
-    expect(createFdPressureCheck()()).toBe(false);
   });
 });

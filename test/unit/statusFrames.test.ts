@@ -39,6 +39,9 @@ function source(names: readonly string[]): StatusSource {
       errors: {},
       lateAcks: COUNT,
       unknownAcks: COUNT,
+      replayedAcks: COUNT,
+      foreignAcks: COUNT,
+      malformedAcks: COUNT,
     }),
   };
 }

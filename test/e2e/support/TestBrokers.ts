@@ -65,13 +65,18 @@ export class TestBrokers {
     this.#directories.add(dirname(endpoint));
   }
 
+  /** Stops the brokers that run now. */
+  async stopBrokers(): Promise<void> {
+    await Promise.all(this.#brokers.splice(0).map((broker) => broker.stop()));
+  }
+
   /** Stops everything; returns what shouldn't be there any more. */
   async stop(): Promise<string[]> {
     for (const pid of this.pids) {
       // A stopped process can't stop by itself.
       if (isAlive(pid)) process.kill(pid, 'SIGCONT');
     }
-    await Promise.all(this.#brokers.splice(0).map((broker) => broker.stop()));
+    await this.stopBrokers();
     const left = [...this.pids].filter(isAlive).map((pid) => `process ${pid}`);
     const files = readdirSync(this.directory).filter((name) => name.endsWith('.sock'));
     rmSync(this.directory, { recursive: true, force: true });

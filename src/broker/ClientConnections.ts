@@ -1,0 +1,84 @@
+import type { Socket } from 'node:net';
+
+/** Milliseconds that a client has before it may have to make room for another. */
+const GRACE_MS = 100;
+
+interface Waiting {
+  readonly since: number;
+  readonly stopWaiting: () => void;
+}
+
+/** A connection that was taken out to make room. */
+export interface EvictedClient {
+  readonly socket: Socket;
+  /** It had not said what it wants, and has been told nothing. */
+  readonly wasWaiting: boolean;
+}
+
+/** The client connections that are in this process's hands, by what is awaited of them. */
+export class ClientConnections {
+  // Each in the order of their coming, so that the oldest is the first.
+  readonly #waiting = new Map<Socket, Waiting>();
+  readonly #ending = new Map<Socket, number>();
+  readonly #routed = new Set<Socket>();
+  readonly #now: () => number;
+
+  /** @param now milliseconds on a steady clock. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#waiting.size + this.#ending.size + this.#routed.size;
+  }
+
+  /** A new one, of which a `hello` is awaited. */
+  add(socket: Socket, stopWaiting: () => void): void {
+    this.#waiting.set(socket, { since: this.#now(), stopWaiting });
+  }
+
+  /** It has said what it wants, or never will. */
+  settle(socket: Socket): void {
+    if (this.#waiting.delete(socket)) this.#routed.add(socket);
+  }
+
+  /** It has had its last word from us, and is only waited for to close. */
+  end(socket: Socket): void {
+    if (this.#waiting.delete(socket) || this.#routed.delete(socket)) this.#ending.set(socket, this.#now());
+  }
+
+  delete(socket: Socket): void {
+    this.#waiting.delete(socket);
+    this.#ending.delete(socket);
+    this.#routed.delete(socket);
+  }
+
+  /** Takes out the connection that is the least worth keeping: the caller closes it. Undefined if all are worth it. */
+  evict(): EvictedClient | undefined {
+    const latest = this.#now() - GRACE_MS;
+    const [ending] = this.#ending;
+    if (ending !== undefined && ending[1] <= latest) {
+      this.#ending.delete(ending[0]);
+      return { socket: ending[0], wasWaiting: false };
+    }
+    const [waiting] = this.#waiting;
+    if (waiting === undefined || waiting[1].since > latest) return undefined;
+    const [socket, { stopWaiting }] = waiting;
+    this.#waiting.delete(socket);
+    stopWaiting();
+    return { socket, wasWaiting: true };
+  }
+
+  /** Stops waiting for every `hello`; returns the connections that none came on. */
+  stopWaiting(): Socket[] {
+    const sockets = [...this.#waiting.keys()];
+    for (const { stopWaiting } of this.#waiting.values()) stopWaiting();
+    for (const socket of sockets) this.settle(socket);
+    return sockets;
+  }
+
+  /** Closes all of them. */
+  destroyAll(): void {
+    for (const socket of [...this.#waiting.keys(), ...this.#ending.keys(), ...this.#routed]) socket.destroy();
+  }
+}

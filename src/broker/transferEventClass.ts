@@ -1,0 +1,34 @@
+import { type HandoffTransferEvent, TRANSFER_REFUSALS, type TransferRefusal } from '../../machines';
+
+const EVENTS: HandoffTransferEvent[] = [];
+
+function add(event: HandoffTransferEvent): number {
+  return EVENTS.push(Object.freeze(event)) - 1;
+}
+
+// All of the chart's events, numbered, so that a table finds an edge by index.
+export const TURN_CAME = add({ type: 'turn.came' });
+export const ANNOUNCED = add({ type: 'announcement.written', hasReadTooFar: false });
+export const READ_TOO_FAR = add({ type: 'announcement.written', hasReadTooFar: true });
+export const ANNOUNCEMENT_FAILED = add({ type: 'announcement.failed' });
+export const SEND_DONE = add({ type: 'send.done' });
+export const SEND_DENIED = add({ type: 'send.failed', cause: 'denied' });
+export const SEND_OUT_OF_DESCRIPTORS = add({ type: 'send.failed', cause: 'outOfDescriptors' });
+export const SEND_FAILED = add({ type: 'send.failed', cause: 'other' });
+export const ACKNOWLEDGED = add({ type: 'answer.acknowledged' });
+export const MALFORMED = add({ type: 'answer.malformed' });
+export const CHANNEL_CLOSED = add({ type: 'channel.closed' });
+/** The passing of the deadline, as XState names it; the chart's type doesn't have it. */
+export const DEADLINE_PASSED = add({
+  type: 'xstate.after.ackDeadline.handoffTransfer.attempt.pending',
+} as unknown as HandoffTransferEvent);
+export const REFUSED = Object.fromEntries(
+  TRANSFER_REFUSALS.map((code) => [code, add({ type: 'answer.refused', code })]),
+) as Readonly<Record<TransferRefusal, number>>;
+
+/** The event that stands for a class. */
+export function transferEventOf(eventClass: number): HandoffTransferEvent {
+  const event = EVENTS[eventClass];
+  if (event === undefined) throw new Error(`No event of class ${eventClass}`);
+  return event;
+}

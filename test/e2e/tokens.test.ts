@@ -1,0 +1,205 @@
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { type Broker, createNodeIpcTransport, type HandoffTransport } from '../../src/broker';
+import { connect } from '../../src/client';
+import { eventually } from './support/eventually';
+import { openFds } from './support/openFds';
+import { readAll } from './support/readAll';
+import { fixtureService, TestBrokers } from './support/TestBrokers';
+
+interface Sent {
+  readonly child: ChildProcess;
+  readonly token: string;
+}
+
+/** Node's transport, with what goes through it told to the test. */
+function tappedTransport(): HandoffTransport & { readonly sent: Sent[] } {
+  const transport = createNodeIpcTransport();
+  const sent: Sent[] = [];
+  return {
+    supported: transport.supported,
+    sent,
+    send(child, message, socket, callback) {
+      sent.push({ child, token: message.token });
+      transport.send(child, message, socket, callback);
+    },
+  };
+}
+
+const message = (type: string, token: unknown, rest = {}): unknown => ({
+  handoffController: 1,
+  type,
+  token,
+  ...rest,
+});
+
+describe('the token of a transfer', () => {
+  let brokers: TestBrokers;
+  let fdsBefore: number;
+
+  beforeEach(() => {
+    fdsBefore = openFds();
+    brokers = new TestBrokers();
+  });
+  afterEach(async () => {
+    expect(await brokers.stop()).toEqual([]);
+    await eventually(() => openFds() <= fdsBefore);
+  });
+
+  async function echo(broker: Broker, service = 'echo', text = 'x') {
+    const connection = await connect({
+      socketPath: broker.socketPath,
+      service,
+      earlyData: text,
+      allowHalfOpen: true,
+      connectTimeoutMs: 60_000,
+    });
+    connection.socket.end();
+    expect(String(await readAll(connection.socket))).toBe(text);
+    return connection.route;
+  }
+
+  it('is the only one that counts: guessed, foreign, replayed and late answers are counted and change nothing', async () => {
+    const transport = tappedTransport();
+    const broker = await brokers.start({
+      services: [fixtureService('puppet'), fixtureService('puppet', { name: 'other' })],
+      transport,
+      ackDeadlineMs: 60_000,
+    });
+    const told: unknown[] = [];
+    const clients = [echo(broker)];
+    await eventually(() => transport.sent.length === 1);
+    clients.push(echo(broker, 'other'));
+    await eventually(() => transport.sent.length === 2);
+    const [one, two] = transport.sent as [Sent, Sent];
+    broker.on('transfer', (event) => told.push(event));
+    const before = broker.backends();
+
+    const guesses = Array.from({ length: 20 }, () => randomBytes(16).toString('hex'));
+    one.child.send({
+      say: [
+        ...guesses.map((guess) => message('ack', guess)),
+        message('refuse', guesses[0], { code: 'permission' }),
+        message('synced', guesses[0]),
+        // One bit beside the right one.
+        message('ack', one.token.slice(0, -1) + (Number.parseInt(one.token.slice(-1), 16) ^ 1).toString(16)),
+        message('ack', two.token),
+        message('refuse', two.token, { code: 'integrity' }),
+        message('synced', two.token),
+      ],
+    });
+    await eventually(() => broker.stats().foreignAcks === 3);
+    expect(broker.stats()).toMatchObject({ unknownAcks: 23, replayedAcks: 0, lateAcks: 0, malformedAcks: 0 });
+    expect(broker.backends()).toEqual(before);
+    expect(told).toEqual([]);
+
+    for (const { child } of [one, two]) child.send({ goOn: true });
+    expect(await Promise.all(clients)).toEqual(['handedOff', 'handedOff']);
+    const after = broker.backends();
+    one.child.send({
+      say: [
+        message('ack', one.token),
+        message('refuse', one.token, { code: 'permission' }),
+        message('ack', two.token),
+      ],
+    });
+    await eventually(() => broker.stats().foreignAcks === 4);
+    expect(broker.stats()).toMatchObject({ handedOff: 2, unknownAcks: 23, replayedAcks: 2, lateAcks: 0 });
+    expect(broker.backends()).toEqual(after);
+    expect(broker.backends().map(({ window }) => window)).toEqual([undefined, undefined]);
+    expect(await echo(broker)).toBe('handedOff');
+  });
+
+  it('is late once, and replayed then', async () => {
+    const transport = tappedTransport();
+    const broker = await brokers.start({
+      services: [fixtureService('puppet')],
+      transport,
+      ackDeadlineMs: 100,
+    });
+    const client = echo(broker);
+    await eventually(() => broker.stats().reconnected.backendAckTimeout === 1);
+    expect(await client).toBe('reconnected');
+    const [{ child, token }] = transport.sent as [Sent];
+    child.send({ say: [message('ack', token), message('ack', token)] });
+    await eventually(() => broker.stats().replayedAcks === 1);
+    expect(broker.stats()).toMatchObject({ lateAcks: 1, handedOff: 0, unknownAcks: 0 });
+    expect(broker.backends()[0]?.window?.failedAttempts).toBe(1);
+    // The puppet would answer for the handle that it holds.
+    child.send({ goOn: true });
+  });
+
+  it('is in nothing that is told, shown, logged or stored', async () => {
+    const transport = tappedTransport();
+    const seen: string[] = [];
+    const see = (value: unknown): void => {
+      seen.push(
+        typeof value === 'string'
+          ? value
+          : inspect(value, { depth: 6, maxArrayLength: null, maxStringLength: null }),
+      );
+    };
+    const outputs = [process.stdout, process.stderr].map((stream) =>
+      jest.spyOn(stream, 'write').mockImplementation((chunk) => {
+        see(Buffer.from(chunk as Uint8Array).toString('latin1'));
+        return true;
+      }),
+    );
+    const modes = ['echo', 'permission', 'integrity', 'refuseThrows', 'badAck', 'hold', 'drop', 'noAck'];
+    const log = brokers.path('log');
+    let actors = 0;
+    try {
+      const broker = await brokers.start({
+        services: modes.map((mode) => fixtureService(mode, { name: mode, logFile: log })),
+        transport,
+        ackDeadlineMs: 100,
+        inspect: (event) => {
+          if (event.type === '@xstate.actor') actors += 1;
+          // Machines, which it refers to, are large, and known.
+          const { type, actorRef } = event;
+          see(JSON.stringify({ type, actorRef, ...('snapshot' in event && { snapshot: event.snapshot }) }));
+          if ('event' in event) see(event.event);
+        },
+      });
+      for (const name of ['route', 'transfer', 'backendReady', 'backendExit', 'warning'] as const) {
+        broker.on(name, see);
+      }
+      for (const mode of modes) {
+        await echo(broker, mode);
+        see(broker.backends());
+        see(broker.stats());
+      }
+      for (const { child, token } of transport.sent) {
+        child.send({ say: [message('ack', token)] });
+        see(String(child.spawnargs));
+      }
+      await eventually(() => broker.stats().reconnected.backendAckTimeout === 3);
+      see(await broker.stop());
+      see(broker.stats());
+    } finally {
+      for (const output of outputs) output.mockRestore();
+    }
+    see(readFileSync(log, 'latin1'));
+    expect(transport.sent.map(({ token }) => token.length)).toEqual(modes.map(() => 32));
+    // Every transfer's chart was shown.
+    expect(actors).toBeGreaterThan(transport.sent.length);
+    const text = seen.join('\n');
+    expect(text).toContain('permissionDenied');
+    for (const { token } of transport.sent) {
+      const bytes = Buffer.from(token, 'hex');
+      for (const form of [
+        token,
+        token.toUpperCase(),
+        bytes.toString('base64').slice(0, 20),
+        bytes.toString('base64url').slice(0, 20),
+        bytes.toString('latin1'),
+        [...bytes].join(', '),
+        [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' '),
+      ]) {
+        expect(text.includes(form)).toBe(false);
+      }
+    }
+  });
+});

@@ -1,0 +1,114 @@
+import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
+import { Transfer } from '../../src/broker/Transfer';
+import { type RefusedAnswer, TransferQueue } from '../../src/broker/TransferQueue';
+import { TransferTokens } from '../../src/broker/TransferTokens';
+import { parseBackendIdentity } from '../../src/wire/backendIdentity';
+import { encodeFrame } from '../../src/wire/encodeFrame';
+import { FrameReader } from '../../src/wire/FrameReader';
+import type { Frame } from '../../src/wire/frame';
+import { receiveBackendMessage, receiveBrokerMessage, tokenOf } from '../../src/wire/ipcMessage';
+import { WireError } from '../../src/wire/WireError';
+import { cut, makeBytes, makeMessage, makeValue } from './generate';
+import type { SeededRandom } from './SeededRandom';
+
+/** Throws what is wrong, if anything is. */
+export type FuzzTarget = (random: SeededRandom) => void;
+
+interface ReadBytes {
+  readonly frames: readonly Frame[];
+  readonly error: string | undefined;
+}
+
+function readAll(chunks: readonly Buffer[]): ReadBytes {
+  const reader = new FrameReader();
+  const frames: Frame[] = [];
+  try {
+    for (const chunk of chunks) {
+      reader.push(chunk);
+      for (;;) {
+        const frame = reader.next();
+        if (frame === undefined) break;
+        frames.push(frame);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    return { frames, error: error.code };
+  }
+  return { frames, error: undefined };
+}
+
+/** However bytes are cut they mean the same, what is refused is refused by our error, and what is read can be written. */
+export const fuzzFrames: FuzzTarget = (random) => {
+  const bytes = makeBytes(random);
+  const whole = readAll([bytes]);
+  const parts = readAll(cut(random, bytes));
+  if (!isDeepStrictEqual(parts, whole)) throw new Error('cut bytes mean something else than whole ones');
+  for (const frame of whole.frames) {
+    // A frame can grow a little where its JSON had an unusual but shorter form.
+    if (Buffer.byteLength(JSON.stringify(frame)) > 4000) continue;
+    const again = readAll([encodeFrame(frame)]);
+    if (!isDeepStrictEqual(again.frames, [frame]))
+      throw new Error(`a ${frame.type} frame is not what it was`);
+  }
+};
+
+/** What comes over a channel is told to be ours, ours and wrong, or foreign; never an error. */
+export const fuzzMessages: FuzzTarget = (random) => {
+  const message = makeMessage(random);
+  for (const receive of [receiveBrokerMessage, receiveBackendMessage]) {
+    const received = receive(message);
+    if (received === 'foreign') continue;
+    if ('invalid' in received) tokenOf(received.invalid);
+    else if ('token' in received.message && !/^[0-9a-f]{32}$/.test(received.message.token)) {
+      throw new Error('a token of another form is let through');
+    }
+  }
+  const text = random.once(2) ? JSON.stringify({ backend: '0'.repeat(32), endpoint: '/e' }) : '{';
+  parseBackendIdentity(text.slice(0, random.below(text.length + 1)));
+};
+
+/** Whatever a backend says without the token, its transfer is not acknowledged, and nothing is thrown. */
+export const fuzzAnswers: FuzzTarget = (random) => {
+  const child = Object.assign(new EventEmitter(), { connected: true, send: () => true });
+  const refused: RefusedAnswer[] = [];
+  const queue = new TransferQueue(child as unknown as ChildProcess, new TransferTokens(), {
+    onListening: () => {},
+    onRefusedAnswer: (why) => refused.push(why),
+  });
+  const socket = {
+    bytesRead: 0,
+    writableLength: 0,
+    errored: null,
+    destroyed: false,
+    write: () => true,
+  };
+  let ends = 0;
+  const transfer = new Transfer({
+    socket: socket as unknown as Socket,
+    connectionId: '0'.repeat(32),
+    stamp: 1,
+    earlyData: Buffer.alloc(0),
+    backend: '0'.repeat(32),
+    endpoint: '/e',
+    deadlineMs: 60_000,
+    transport: { supported: true, send: (_child, _message, _socket, callback) => callback(null) },
+    onState: () => {},
+    onOutcome: () => {
+      ends += 1;
+    },
+    onReleased: () => {},
+  });
+  queue.add(transfer);
+  for (let messages = 1 + random.below(8); messages > 0; messages -= 1) {
+    child.emit('message', random.once(4) ? makeValue(random, 4) : makeMessage(random));
+  }
+  const isMalformed = refused.includes('malformed');
+  if (transfer.state === 'acknowledged') throw new Error('acknowledged without its token');
+  if (transfer.isOver !== isMalformed) throw new Error(`${transfer.state} after ${refused.join(', ')}`);
+  queue.close();
+  if (!transfer.isOver || ends !== 1) throw new Error(`ended ${ends} times`);
+};

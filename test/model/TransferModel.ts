@@ -1,0 +1,93 @@
+import type { HandoffTransferEmitted, HandoffTransferEvent, TransferOutcome } from '../../machines';
+
+/** The passing of the deadline, as XState names it. */
+export const DEADLINE_EVENT = 'xstate.after.ackDeadline.handoffTransfer.attempt.pending';
+
+/** What happens to a transfer: the chart's events, and the passing of its deadline. */
+export type TransferHappening = HandoffTransferEvent | { readonly type: typeof DEADLINE_EVENT };
+
+/**
+ * What becomes of a transfer, written down a second time in plain code that knows nothing of the chart. It must share
+ * no code with `machines` or `src`.
+ */
+export class TransferModel {
+  state: 'issued' | 'announced' | 'sent' | 'acknowledged' | 'failed' | 'abandoned' = 'issued';
+  isInChannel = false;
+  isReleased = false;
+
+  get isOver(): boolean {
+    return this.state === 'acknowledged' || this.state === 'failed' || this.state === 'abandoned';
+  }
+
+  /** What has to be done when this happens. */
+  take(event: TransferHappening): HandoffTransferEmitted[] {
+    const told: HandoffTransferEmitted[] = [];
+    const end = (outcome: TransferOutcome): void => {
+      if (this.isOver) return;
+      this.state = outcome.type;
+      told.push({ type: 'ended', outcome });
+    };
+    const fail = (
+      failure: 'permissionDenied' | 'integrityMismatch' | 'backendAckTimeout',
+      mayWrite: boolean,
+    ): void => end({ type: 'failed', failure, mayWrite });
+    const wasSent = this.state === 'sent';
+    switch (event.type) {
+      case 'turn.came':
+        if (this.state !== 'issued') break;
+        this.state = 'announced';
+        told.push({ type: 'announce' });
+        break;
+      case 'announcement.failed':
+        if (this.state === 'announced') end({ type: 'abandoned', cause: 'clientLeft', mayWrite: false });
+        break;
+      case 'announcement.written':
+        if (this.state !== 'announced') break;
+        if (event.hasReadTooFar) {
+          end({ type: 'abandoned', cause: 'readTooFar', mayWrite: true });
+        } else {
+          this.state = 'sent';
+          this.isInChannel = true;
+          told.push({ type: 'send' });
+        }
+        break;
+      case 'send.done':
+        this.isInChannel = false;
+        break;
+      case 'send.failed':
+        this.isInChannel = false;
+        if (!wasSent) break;
+        if (event.cause === 'denied') fail('permissionDenied', true);
+        else if (event.cause === 'other') fail('backendAckTimeout', false);
+        else end({ type: 'abandoned', cause: 'outOfDescriptors', mayWrite: true });
+        break;
+      case 'answer.acknowledged':
+        if (wasSent) end({ type: 'acknowledged' });
+        break;
+      case 'answer.malformed':
+        if (wasSent) fail('integrityMismatch', false);
+        break;
+      case 'answer.refused':
+        if (!wasSent) break;
+        if (event.code === 'permission') fail('permissionDenied', true);
+        else if (event.code === 'integrity') fail('integrityMismatch', true);
+        else if (event.code === 'busy') end({ type: 'abandoned', cause: 'busy', mayWrite: true });
+        else if (event.code === 'clientLeft') {
+          end({ type: 'abandoned', cause: 'clientLeft', mayWrite: false });
+        } else fail('backendAckTimeout', false);
+        break;
+      case 'channel.closed':
+        this.isInChannel = false;
+        fail('backendAckTimeout', false);
+        break;
+      case DEADLINE_EVENT:
+        fail('backendAckTimeout', !wasSent);
+        break;
+    }
+    if (this.isOver && !this.isInChannel && !this.isReleased) {
+      this.isReleased = true;
+      told.push({ type: 'release' });
+    }
+    return told;
+  }
+}
