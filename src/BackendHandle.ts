@@ -4,6 +4,7 @@ import type { BackendHandoffActor, BackendRecord } from './BackendRecord';
 import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
 import type { HandoffController } from './HandoffController';
+import type { HandoffExplanation } from './HandoffExplanation';
 import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
 
 /**
@@ -68,6 +69,14 @@ export class BackendHandle {
 
   windowOf(now?: number): FailedAttemptWindow | undefined {
     return this.#controller.windowOf(this, now);
+  }
+
+  explain(inputs: HandoffAttemptInputs, now?: number): HandoffExplanation {
+    return this.#controller.explain(this, inputs, now);
+  }
+
+  hold(): void {
+    this.#controller.hold(this);
   }
 
   actorOf(): BackendHandoffActor {

@@ -13,6 +13,10 @@ describe.each([
     const handle = controller.backend(backend);
     expect([...controller.backends()]).toEqual([]);
     expect(handle.backend).toEqual(backend);
+    expect(handle.explain(ENABLED)).toMatchObject({ decision: { type: 'attempt' }, state: 'idle' });
+    expect([...controller.backends()]).toEqual([]);
+    handle.hold();
+    expect([...controller.backends()]).toEqual([backend]);
     expect(handle.shouldAttempt(ENABLED)).toEqual({ type: 'attempt' });
     expect(controller.stateOf(backend)).toBe('attempting');
     expect(handle.recordFailedAttempt('permissionDenied')).toMatchObject({ reason: 'permissionDenied' });
