@@ -6,7 +6,9 @@ import {
   formatBackendIdentity,
 } from '../wire/backendIdentity';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
+import type { AdoptableBackend } from './BrokerOptions';
 import type { CheckedService } from './checkBrokerOptions';
+import { processStart } from './processStart';
 import { TransferQueue, type TransferQueueListener } from './TransferQueue';
 
 // Answers that the process had sent before its exit are still in the channel.
@@ -32,6 +34,8 @@ export interface BackendProcessListener extends TransferQueueListener {
 export class BackendProcess {
   readonly identity: BackendIdentity;
   readonly queue: TransferQueue;
+  /** What a later broker needs to adopt it; undefined if it couldn't be started. */
+  readonly adoptable: AdoptableBackend | undefined;
   readonly #child: ChildProcess;
   readonly #listener: BackendProcessListener;
   readonly #stopTimeoutMs: number;
@@ -74,6 +78,12 @@ export class BackendProcess {
     } finally {
       if (output !== 2) closeSync(output);
     }
+    const { pid } = this.#child;
+    const start = pid === undefined ? undefined : processStart(pid);
+    this.adoptable =
+      pid === undefined
+        ? undefined
+        : { ...identity, pid, ...(start === undefined ? {} : { processStart: start }) };
     this.queue = new TransferQueue(this.#child, listener);
     this.#child.on('error', this.#onError);
     this.#child.on('exit', this.#onExit);

@@ -15,9 +15,11 @@ import type { FrameOf, ReconnectReason } from '../wire/frame';
 import { lingeringEnd } from '../wire/lingeringEnd';
 import { monotonicNow } from '../wire/monotonicNow';
 import { MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
+import { AdoptedProcess } from './AdoptedProcess';
 import { BrokerError } from './BrokerError';
 import type { BrokerEvents, TransferEvent } from './BrokerEvents';
 import type { AdoptableBackend, AttemptRequest } from './BrokerOptions';
+import type { BrokerState } from './BrokerState';
 import type { CheckedBrokerOptions } from './checkBrokerOptions';
 import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
 import { listenOnPath } from './listenOnPath';
@@ -123,6 +125,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   /** Path of the socket that clients connect to. */
   readonly socketPath: string;
   readonly #options: CheckedBrokerOptions;
+  readonly #state: BrokerState | undefined;
   readonly #server: Server;
   readonly #endpointDirectory: string;
   readonly #backends: ManagedBackend[] = [];
@@ -141,25 +144,29 @@ export class Broker extends EventEmitter<BrokerEvents> {
   };
   // Warnings of the start, until somebody can have begun to listen.
   #earlyWarnings: BrokerEvents['warning'][0][] | undefined = [];
+  #hasStarted = false;
   #transfers = 0;
   #onTransfersSettled: (() => void) | undefined;
   #stopped: Promise<StoppedBroker> | undefined;
 
   /** @internal */
-  constructor(options: CheckedBrokerOptions) {
+  constructor(options: CheckedBrokerOptions, state: BrokerState | undefined) {
     super();
     this.#options = options;
+    this.#state = state;
     this.socketPath = options.socketPath;
     const controllerOptions: HandoffControllerOptions = {
       policy: options.policy,
       clock: options.clock,
       inspect: options.inspect,
     };
+    const snapshot = options.snapshot ?? state?.snapshot;
     this.controller =
-      options.snapshot === undefined
+      snapshot === undefined
         ? new HandoffController(controllerOptions)
-        : HandoffController.restore(options.snapshot, controllerOptions);
-    this.#endpointDirectory = options.endpointDirectory ?? createEndpointDirectory();
+        : HandoffController.restore(snapshot, controllerOptions);
+    this.#endpointDirectory =
+      options.endpointDirectory ?? state?.endpointDirectory ?? createEndpointDirectory();
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onConnection(socket));
     for (const service of options.services) {
       const backend = this.#createBackend(service);
@@ -168,6 +175,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       versions.set(service.version, backend);
       this.#services.set(service.name, versions);
     }
+    if (options.snapshot === undefined) this.#forgetOthers();
+    if (state !== undefined) state.onWarning = (warning) => this.#warn(warning);
   }
 
   /**
@@ -182,15 +191,16 @@ export class Broker extends EventEmitter<BrokerEvents> {
       this.#server.on('error', (cause) => {
         this.#warn({ code: 'serverError', message: cause.message, cause });
       });
+      this.#state?.watch(this.controller);
       const starts = await Promise.allSettled(this.#backends.map((backend) => this.#startOrAdopt(backend)));
-      for (const adoptable of this.#options.adopt) {
-        if (this.#backendToAdopt(adoptable) === undefined) {
-          this.#warnOfAdoption(adoptable, new Error('this broker has no such service'));
-        }
-      }
+      const strays = this.#toAdopt().filter((adoptable) => this.#backendToAdopt(adoptable) === undefined);
+      await Promise.all(
+        strays.map((adoptable) => this.#turnAway(adoptable, 'this broker has no such service')),
+      );
       for (const start of starts) {
         if (start.status === 'rejected') throw start.reason;
       }
+      this.#hasStarted = true;
       setImmediate(() => {
         const warnings = this.#earlyWarnings ?? [];
         this.#earlyWarnings = undefined;
@@ -199,6 +209,17 @@ export class Broker extends EventEmitter<BrokerEvents> {
     } catch (error) {
       await this.stop();
       throw error;
+    }
+  }
+
+  /** Services come and go between one broker and the next; nobody would ever ask for these again. */
+  #forgetOthers(): void {
+    for (const backend of [...this.controller.backends()]) {
+      const isOurs =
+        typeof backend !== 'string' &&
+        backend.instance === this.#options.instance &&
+        this.#services.get(backend.serviceName)?.has(backend.serviceVersion) === true;
+      if (!isOurs) this.controller.forget(backend);
     }
   }
 
@@ -230,8 +251,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   /**
-   * What a later broker would need to adopt the processes that take connections now. Store it to survive a broker's sudden
-   * end; `backendReady` tells when it has changed.
+   * What a later broker would need to adopt the processes that take connections now. To survive a broker's sudden end give
+   * it a `stateDirectory`, or store this; `backendReady` tells when it has changed.
    */
   adoptableBackends(): AdoptableBackend[] {
     return this.#backends.map((backend) => backend.adoptable).filter((each) => each !== undefined);
@@ -307,10 +328,13 @@ export class Broker extends EventEmitter<BrokerEvents> {
         if (left !== undefined) adopt.push(left);
       }
     } else {
-      await Promise.all(managed.map((backend) => backend.stop()));
+      // A start that fails is no reason to end what an earlier broker started.
+      const isLeft = (backend: ManagedBackend): boolean => backend.isAdopted && !this.#hasStarted;
+      await Promise.all(managed.map((backend) => (isLeft(backend) ? backend.leave() : backend.stop())));
     }
     for (const socket of this.#connections.keys()) socket.destroy();
     await closed;
+    await this.#state?.close();
     this.controller.dispose();
     // Backends that were left running may have their sockets there.
     if (this.#options.endpointDirectory === undefined) removeEndpointDirectory(this.#endpointDirectory);
@@ -351,6 +375,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       onUnknownAnswer: () => {
         this.#counts.unknownAcks += 1;
       },
+      onStarted: (backend) => this.#state?.add(backend),
+      onGone: (backend) => this.#state?.remove(backend),
     });
   }
 
@@ -359,16 +385,47 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   async #startOrAdopt(backend: ManagedBackend): Promise<void> {
-    const adoptable = this.#options.adopt.find((each) => this.#backendToAdopt(each) === backend);
-    if (adoptable !== undefined) {
+    for (const adoptable of this.#toAdopt()) {
+      if (this.#backendToAdopt(adoptable) !== backend) continue;
+      if (backend.isAdopted) {
+        await this.#turnAway(adoptable, 'another process has its place');
+        continue;
+      }
       try {
         await backend.adopt(adoptable);
-        return;
+        this.#state?.add(adoptable);
       } catch (cause) {
         this.#warnOfAdoption(adoptable, cause, backend.key);
+        this.#forgetProcess(adoptable);
       }
     }
-    await backend.start();
+    if (!backend.isAdopted) await backend.start();
+  }
+
+  #toAdopt(): readonly AdoptableBackend[] {
+    const given = new Set(this.#options.adopt.map(({ backend }) => backend));
+    const survivors = this.#state?.survivors ?? [];
+    return [...this.#options.adopt, ...survivors.filter(({ backend }) => !given.has(backend))];
+  }
+
+  /** There is nothing for the process to do here. One that this directory's brokers started has nobody else to end it. */
+  async #turnAway(adoptable: AdoptableBackend, why: string): Promise<void> {
+    if (!this.#options.adopt.includes(adoptable)) {
+      try {
+        const { startTimeoutMs, stopTimeoutMs } = this.#options;
+        const surplus = await AdoptedProcess.adopt(adoptable, startTimeoutMs, () => {});
+        await surplus.stop(stopTimeoutMs);
+      } catch {
+        // It isn't what it's said to be, so it's somebody else's.
+      }
+      this.#forgetProcess(adoptable);
+    }
+    this.#warnOfAdoption(adoptable, new Error(why));
+  }
+
+  #forgetProcess(adoptable: AdoptableBackend): void {
+    this.#state?.remove(adoptable.backend);
+    this.#state?.removeEndpoint(adoptable);
   }
 
   #warnOfAdoption(adoptable: AdoptableBackend, cause: unknown, backend?: BackendKey): void {

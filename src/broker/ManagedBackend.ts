@@ -44,6 +44,10 @@ export interface ManagedBackendOptions {
   readonly onAdopted: () => void;
   readonly onLateAck: () => void;
   readonly onUnknownAnswer: () => void;
+  /** A process of this broker's runs. */
+  readonly onStarted: (backend: AdoptableBackend) => void;
+  /** A process, own or adopted, is gone, or has left to bring to an end what it has. */
+  readonly onGone: (backend: string) => void;
 }
 
 type Running =
@@ -113,9 +117,7 @@ export class ManagedBackend {
   get adoptable(): AdoptableBackend | undefined {
     const running = this.#running;
     if (this.#state !== 'ready' || running.type === 'none') return undefined;
-    if (running.type === 'adopted') return running.process.backend;
-    const { pid, identity } = running.process;
-    return pid === undefined ? undefined : { ...identity, pid };
+    return running.type === 'adopted' ? running.process.backend : running.process.adoptable;
   }
 
   /**
@@ -161,10 +163,12 @@ export class ManagedBackend {
           onLeft: () => {
             if (!isReady || this.#running.type !== 'own' || this.#running.process !== backendProcess) return;
             this.#running = { type: 'none' };
+            this.#options.onGone(identity.backend);
             this.#leaving.set(backendProcess, this.#restartLater());
           },
           onExit: (exit) => {
             clearTimeout(timer);
+            this.#options.onGone(identity.backend);
             const restartInMs = this.#leaving.get(backendProcess);
             if (this.#leaving.delete(backendProcess)) {
               this.#tellExit(backendProcess, exit, restartInMs);
@@ -186,17 +190,20 @@ export class ManagedBackend {
         return;
       }
       this.#running = { type: 'own', process: backendProcess };
+      if (backendProcess.adoptable !== undefined) this.#options.onStarted(backendProcess.adoptable);
     });
   }
 
   /**
-   * Goes on with a process that an earlier broker started.
+   * Goes on with a process that an earlier broker started. It has `startTimeoutMs` to answer.
    *
    * @throws {Error} if it isn't the process that it's said to be (the promise rejects).
    */
   async adopt(backend: AdoptableBackend): Promise<void> {
     this.#state = 'starting';
-    const adopted = await AdoptedProcess.adopt(backend, () => this.#onAdoptedGone(adopted));
+    const adopted = await AdoptedProcess.adopt(backend, this.#options.startTimeoutMs, () =>
+      this.#onAdoptedGone(adopted),
+    );
     this.#running = { type: 'adopted', process: adopted };
     this.#state = 'ready';
     this.#options.onAdopted();
@@ -265,6 +272,7 @@ export class ManagedBackend {
     if (running.type === 'none') return;
     const pid = running.type === 'own' ? running.process.pid : running.process.backend.pid;
     await running.process.stop(this.#options.stopTimeoutMs);
+    if (running.type === 'adopted') this.#options.onGone(running.process.backend.backend);
     this.#options.onExit({
       backend: this.key,
       pid,
@@ -305,6 +313,7 @@ export class ManagedBackend {
   #onAdoptedGone(adopted: AdoptedProcess): void {
     if (this.#running.type !== 'adopted' || this.#running.process !== adopted) return;
     this.#running = { type: 'none' };
+    this.#options.onGone(adopted.backend.backend);
     const restartInMs = this.#restartLater();
     this.#options.onExit({
       backend: this.key,

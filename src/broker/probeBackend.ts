@@ -3,6 +3,13 @@ import { encodeFrame } from '../wire/encodeFrame';
 import { FrameReader } from '../wire/FrameReader';
 import type { FrameOf } from '../wire/frame';
 
+const TIMEOUT = 'ETIMEDOUT';
+
+/** Whether a probe failed because the endpoint took the connection, or may have, and said nothing. */
+export function isProbeTimeout(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === TIMEOUT;
+}
+
 /** What a probe found. */
 export interface ProbedBackend {
   readonly identity: FrameOf<'identity'>;
@@ -26,7 +33,10 @@ export function probeBackend(endpoint: string, timeoutMs: number): Promise<Probe
       reject(error);
     };
     const timer = setTimeout(
-      () => fail(new Error(`no answer from ${endpoint} within ${timeoutMs} ms`)),
+      () =>
+        fail(
+          Object.assign(new Error(`no answer from ${endpoint} within ${timeoutMs} ms`), { code: TIMEOUT }),
+        ),
       timeoutMs,
     );
     const onClose = (): void => fail(new Error(`${endpoint} closed the connection instead of an answer`));

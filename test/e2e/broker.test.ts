@@ -3,14 +3,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, write
 import { connect as connectSocket, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { HandoffFallbackPolicy } from '../../src';
-import {
-  type AdoptableBackend,
-  type Broker,
-  type BrokerOptions,
-  type BrokerWarning,
-  createBroker,
-} from '../../src/broker';
+import { type Broker, type BrokerOptions, type BrokerWarning, createBroker } from '../../src/broker';
 import { connect } from '../../src/client';
+import { BrokerProcess } from './support/BrokerProcess';
 import { eventually } from './support/eventually';
 import { openFds } from './support/openFds';
 import { readAll } from './support/readAll';
@@ -366,16 +361,17 @@ describe('a broker', () => {
 
     it('without a word goes on to be served at their endpoints, or ends them, as they like', async () => {
       const socketPath = brokers.path('broker.sock');
-      const child = fork(join(__dirname, '../fixtures/killedBroker.ts'), [socketPath, brokers.path('log')], {
-        execArgv: ['-r', require.resolve('ts-node/register/transpile-only')],
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      const logFile = brokers.path('log');
+      const { broker: killed, backends } = await BrokerProcess.start({
+        socketPath,
+        services: [
+          fixtureService('echo', { logFile }),
+          fixtureService('diesWithBroker', { name: 'mortal', logFile }),
+        ],
       });
-      const [adopt] = await new Promise<unknown[]>((resolve) =>
-        child.once('message', (...all) => resolve(all)),
-      );
-      const [survivor, mortal] = adopt as AdoptableBackend[];
-      for (const each of adopt as AdoptableBackend[]) brokers.watch(each);
-      child.kill('SIGKILL');
+      const [survivor, mortal] = backends;
+      for (const each of backends) brokers.watch(each);
+      await killed.kill();
       await eventually(() => !isAlive(mortal?.pid ?? 0));
       const broker = await brokers.start({
         socketPath,
