@@ -96,13 +96,14 @@ export class BackendProcess {
 
   /** Asks the process to stop, then makes it. Resolves when it's gone. */
   stop(): Promise<void> {
-    if (!this.#isStopping) {
-      this.#isStopping = true;
-      if (this.#child.connected) {
-        this.#child.send({ handoffController: PROTOCOL_VERSION, type: 'stop' }, () => {});
-      }
-      this.#killTimer ??= setTimeout(() => this.#terminate(), this.#stopTimeoutMs);
-    }
+    this.#askToStop();
+    this.#killTimer ??= setTimeout(() => this.#terminate(), this.#stopTimeoutMs);
+    return this.#stopped;
+  }
+
+  /** Asks the process to stop, and lets it take as long as its connections do. Resolves when it's gone. */
+  retire(): Promise<void> {
+    this.#askToStop();
     return this.#stopped;
   }
 
@@ -121,6 +122,14 @@ export class BackendProcess {
     if (this.#child.connected) this.#child.disconnect();
     this.#child.unref();
     this.#settleStopped();
+  }
+
+  #askToStop(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    if (this.#child.connected) {
+      this.#child.send({ handoffController: PROTOCOL_VERSION, type: 'stop' }, () => {});
+    }
   }
 
   #terminate(): void {

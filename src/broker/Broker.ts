@@ -18,17 +18,20 @@ import { MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
 import { AdoptedProcess } from './AdoptedProcess';
 import { BrokerError } from './BrokerError';
 import type { BrokerEvents, TransferEvent } from './BrokerEvents';
-import type { AdoptableBackend, AttemptRequest } from './BrokerOptions';
+import type { AdoptableBackend, AttemptRequest, BrokerOptions } from './BrokerOptions';
 import type { BrokerState } from './BrokerState';
-import type { CheckedBrokerOptions } from './checkBrokerOptions';
+import { type CheckedBrokerOptions, checkBrokerOptions } from './checkBrokerOptions';
 import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
 import { listenOnPath } from './listenOnPath';
 import { type BackendProcessState, type BackendTarget, ManagedBackend } from './ManagedBackend';
 import { type HelloResult, readHello } from './readHello';
+import { requireReloadable } from './requireReloadable';
 import { Transfer, type TransferOutcome, type TransferState } from './Transfer';
 
 const UNAVAILABLE_RETRY_MS = 100;
 const BUSY_RETRY_MS = 100;
+// A client that was told an endpoint may not have connected to it yet.
+const RECONNECT_GRACE_MS = 1000;
 
 /** Why a client got an `error` frame instead of a backend. */
 export type BrokerClientErrorCode =
@@ -106,6 +109,12 @@ export interface StoppedBroker {
   readonly snapshot: PersistedHandoffSnapshot;
 }
 
+/** What `Broker.reload` changed; each name is `service@version`. */
+export interface ReloadedServices {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
 interface Request {
   readonly socket: Socket;
   readonly hello: FrameOf<'hello'>;
@@ -124,11 +133,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly controller: HandoffController;
   /** Path of the socket that clients connect to. */
   readonly socketPath: string;
-  readonly #options: CheckedBrokerOptions;
+  #options: CheckedBrokerOptions;
   readonly #state: BrokerState | undefined;
   readonly #server: Server;
   readonly #endpointDirectory: string;
-  readonly #backends: ManagedBackend[] = [];
+  readonly #backends = new Set<ManagedBackend>();
   readonly #services = new Map<string, Map<string, ManagedBackend>>();
   /** Connections in this process's hands, and how to stop waiting for their `hello`. */
   readonly #connections = new Map<Socket, (() => void) | undefined>();
@@ -145,6 +154,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   // Warnings of the start, until somebody can have begun to listen.
   #earlyWarnings: BrokerEvents['warning'][0][] | undefined = [];
   #hasStarted = false;
+  #reloading: Promise<unknown> = Promise.resolve();
   #transfers = 0;
   #onTransfersSettled: (() => void) | undefined;
   #stopped: Promise<StoppedBroker> | undefined;
@@ -170,10 +180,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onConnection(socket));
     for (const service of options.services) {
       const backend = this.#createBackend(service);
-      this.#backends.push(backend);
-      const versions = this.#services.get(service.name) ?? new Map<string, ManagedBackend>();
-      versions.set(service.version, backend);
-      this.#services.set(service.name, versions);
+      this.#backends.add(backend);
+      this.#offer(backend);
     }
     if (options.snapshot === undefined) this.#forgetOthers();
     if (state !== undefined) state.onWarning = (warning) => this.#warn(warning);
@@ -192,7 +200,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
         this.#warn({ code: 'serverError', message: cause.message, cause });
       });
       this.#state?.watch(this.controller);
-      const starts = await Promise.allSettled(this.#backends.map((backend) => this.#startOrAdopt(backend)));
+      const starts = await Promise.allSettled(
+        [...this.#backends].map((backend) => this.#startOrAdopt(backend)),
+      );
       const strays = this.#toAdopt().filter((adoptable) => this.#backendToAdopt(adoptable) === undefined);
       await Promise.all(
         strays.map((adoptable) => this.#turnAway(adoptable, 'this broker has no such service')),
@@ -226,7 +236,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   /** Every backend as it is now. Empty once the broker has stopped. */
   backends(): BackendStatus[] {
     if (this.#stopped !== undefined) return [];
-    return this.#backends.map((backend) => this.#statusOf(backend));
+    return [...this.#backends].map((backend) => this.#statusOf(backend));
   }
 
   #statusOf(backend: ManagedBackend): BackendStatus {
@@ -255,7 +265,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
    * it a `stateDirectory`, or store this; `backendReady` tells when it has changed.
    */
   adoptableBackends(): AdoptableBackend[] {
-    return this.#backends.map((backend) => backend.adoptable).filter((each) => each !== undefined);
+    return [...this.#backends].map((backend) => backend.adoptable).filter((each) => each !== undefined);
   }
 
   /** Counts since the start; they stay when the broker has stopped. */
@@ -291,13 +301,89 @@ export class Broker extends EventEmitter<BrokerEvents> {
    * @throws {BrokerError} `unknownBackend`, `stopped`, or `startFailed`; then it is tried again (the promise rejects).
    */
   async respawnBackend(key: BackendKey): Promise<void> {
-    if (this.#stopped !== undefined) throw new BrokerError('stopped', 'the broker is stopped');
+    this.#checkNotStopped();
     const isOurs = key.instance === this.#options.instance;
     const backend = isOurs ? this.#services.get(key.serviceName)?.get(key.serviceVersion) : undefined;
     if (backend === undefined) {
       throw new BrokerError('unknownBackend', `there is no backend ${JSON.stringify(key)}`);
     }
     await backend.respawn();
+  }
+
+  /**
+   * Goes on with other options, without dropping a connection. What can change: services that are new or gone, each one's
+   * `handoff` and `ackDeadlineMs`, timeouts and bounds, `fdPressure`, `adjustInputs`. The backend of a service that is gone
+   * brings its connections to an end first. `adopt` and `snapshot` are for a start and don't count. Resolves when the
+   * backends of new services take connections; if it rejects, the old options stay.
+   *
+   * @throws {TypeError | RangeError} as `createBroker` (the promise rejects).
+   * @throws {BrokerError} `notReloadable`, `startFailed`, `pathTooLong` or `stopped` (the promise rejects).
+   */
+  reload(options: BrokerOptions): Promise<ReloadedServices> {
+    const reloaded = this.#reloading.then(() => this.#reload(options));
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(options: BrokerOptions): Promise<ReloadedServices> {
+    this.#checkNotStopped();
+    const next = checkBrokerOptions(options);
+    requireReloadable(this.#options, next, options);
+    const isIn = (
+      list: CheckedBrokerOptions['services'],
+      { name, version }: { name: string; version: string },
+    ) => list.some((each) => each.name === name && each.version === version);
+    const added = next.services.filter((service) => !isIn(this.#options.services, service));
+    const removed = this.#options.services.filter((service) => !isIn(next.services, service));
+    const backends = added.map((service) => this.#createBackend(service, next));
+    for (const backend of backends) this.#backends.add(backend);
+    try {
+      await Promise.all(backends.map((backend) => backend.start()));
+      this.#checkNotStopped();
+    } catch (error) {
+      await Promise.all(backends.map((backend) => backend.stop()));
+      for (const backend of backends) this.#discard(backend);
+      throw error;
+    }
+    // What the embedder didn't give goes on as it was.
+    const { fdPressure, transport } = this.#options;
+    this.#options = { ...next, transport, fdPressure: options.fdPressure ?? fdPressure };
+    for (const service of next.services) {
+      this.#services.get(service.name)?.get(service.version)?.reconfigure(service, next);
+    }
+    for (const backend of backends) this.#offer(backend);
+    for (const { name, version } of removed) this.#retire(name, version);
+    const nameOf = ({ name, version }: { name: string; version: string }): string => `${name}@${version}`;
+    return { added: added.map(nameOf), removed: removed.map(nameOf) };
+  }
+
+  #offer(backend: ManagedBackend): void {
+    const { name, version } = backend.service;
+    const versions = this.#services.get(name) ?? new Map<string, ManagedBackend>();
+    versions.set(version, backend);
+    this.#services.set(name, versions);
+  }
+
+  #retire(name: string, version: string): void {
+    const versions = this.#services.get(name);
+    const backend = versions?.get(version);
+    if (versions === undefined || backend === undefined) return;
+    versions.delete(version);
+    if (versions.size === 0) this.#services.delete(name);
+    void backend
+      .retire(backend.service.ackDeadlineMs + RECONNECT_GRACE_MS)
+      .then(() => this.#discard(backend));
+  }
+
+  #discard(backend: ManagedBackend): void {
+    this.#backends.delete(backend);
+    if (this.#stopped !== undefined) return;
+    const { serviceName, serviceVersion } = backend.key;
+    if (this.#services.get(serviceName)?.has(serviceVersion) !== true) this.controller.forget(backend.key);
+  }
+
+  #checkNotStopped(): void {
+    if (this.#stopped !== undefined) throw new BrokerError('stopped', 'the broker is stopped');
   }
 
   /**
@@ -321,7 +407,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     }
     await this.#waitForTransfers();
     const snapshot = this.controller.getPersistedSnapshot();
-    const managed = this.#backends;
+    const managed = [...this.#backends];
     const adopt: AdoptableBackend[] = [];
     if (backends === 'leave') {
       for (const left of await Promise.all(managed.map((backend) => backend.leave()))) {
@@ -352,7 +438,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     });
   }
 
-  #createBackend(service: CheckedBrokerOptions['services'][number]): ManagedBackend {
+  #createBackend(service: CheckedBrokerOptions['services'][number], options = this.#options): ManagedBackend {
     const key: BackendKey = Object.freeze({
       instance: this.#options.instance,
       serviceName: service.name,
@@ -362,8 +448,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       key,
       service,
       endpointDirectory: this.#endpointDirectory,
-      startTimeoutMs: this.#options.startTimeoutMs,
-      stopTimeoutMs: this.#options.stopTimeoutMs,
+      startTimeoutMs: options.startTimeoutMs,
+      stopTimeoutMs: options.stopTimeoutMs,
       onReady: (event) => this.#emit('backendReady', event),
       onExit: (event) => this.#emit('backendExit', event),
       onWarning: (warning) => this.#warn(warning),

@@ -5,6 +5,7 @@
  * - `pathTooLong`: a socket's path is over the platform's bound.
  * - `unsafeDirectory`: the `stateDirectory` isn't a directory that is accessible to its owner only.
  * - `startFailed`: a backend's first start failed; the message says which and how.
+ * - `notReloadable`: a change of the options needs a new broker; the message says which.
  * - `unknownBackend`: the broker has no backend with this key.
  * - `stopped`: the broker is stopped, or is stopping.
  */
@@ -15,6 +16,7 @@ export type BrokerErrorCode =
   | 'pathTooLong'
   | 'unsafeDirectory'
   | 'startFailed'
+  | 'notReloadable'
   | 'unknownBackend'
   | 'stopped';
 

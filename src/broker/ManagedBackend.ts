@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackendKey } from '../index';
 import type { BackendIdentity } from '../wire/backendIdentity';
 import type { ReconnectReason } from '../wire/frame';
@@ -29,13 +30,17 @@ export interface BackendTarget {
   readonly queue: TransferQueue | undefined;
 }
 
+/** How long a process may take, in milliseconds. */
+export interface ProcessTimeouts {
+  readonly startTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+}
+
 /** Options of {@link ManagedBackend}. */
-export interface ManagedBackendOptions {
+export interface ManagedBackendOptions extends ProcessTimeouts {
   readonly key: BackendKey;
   readonly service: CheckedService;
   readonly endpointDirectory: string;
-  readonly startTimeoutMs: number;
-  readonly stopTimeoutMs: number;
   readonly onReady: (event: BackendReadyEvent) => void;
   readonly onExit: (event: BackendExitEvent) => void;
   readonly onWarning: (warning: BrokerWarning) => void;
@@ -58,23 +63,26 @@ type Running =
 /** A service's backend: its present process, and the next one when that is gone. */
 export class ManagedBackend {
   readonly key: BackendKey;
-  readonly service: CheckedService;
+  service: CheckedService;
   /** Whether the service's policy allows handoff. */
   handoffEnabled: boolean;
   /** Tries at handing a connection over. */
   attempts = 0;
   readonly routes = { handedOff: 0, reconnected: new Map<ReconnectReason, number>() };
   readonly #options: ManagedBackendOptions;
+  #timeouts: ProcessTimeouts;
   #state: BackendProcessState = 'restarting';
   #running: Running = { type: 'none' };
   // Processes that are cut off, by their end or by themselves, and in how many milliseconds their successor was to start.
   readonly #leaving = new Map<BackendProcess, number | undefined>();
   #failedStarts = 0;
   #readyAt = 0;
+  #onRetired: (() => void) | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ManagedBackendOptions) {
     this.#options = options;
+    this.#timeouts = options;
     this.key = options.key;
     this.service = options.service;
     this.handoffEnabled = options.service.handoff;
@@ -139,11 +147,11 @@ export class ManagedBackend {
       const timer = setTimeout(() => {
         timedOut = true;
         backendProcess.kill();
-      }, this.#options.startTimeoutMs);
+      }, this.#timeouts.startTimeoutMs);
       let isReady = false;
       let backendProcess: BackendProcess;
       try {
-        backendProcess = new BackendProcess(this.service, identity, this.#options.stopTimeoutMs, {
+        backendProcess = new BackendProcess(this.service, identity, this.#timeouts.stopTimeoutMs, {
           onListening: () => {
             if (isReady || this.#state !== 'starting') return;
             isReady = true;
@@ -201,7 +209,7 @@ export class ManagedBackend {
    */
   async adopt(backend: AdoptableBackend): Promise<void> {
     this.#state = 'starting';
-    const adopted = await AdoptedProcess.adopt(backend, this.#options.startTimeoutMs, () =>
+    const adopted = await AdoptedProcess.adopt(backend, this.#timeouts.startTimeoutMs, () =>
       this.#onAdoptedGone(adopted),
     );
     this.#running = { type: 'adopted', process: adopted };
@@ -232,6 +240,37 @@ export class ManagedBackend {
       this.#onStartFailed(error);
       throw error;
     }
+  }
+
+  /** Goes on with other values of what can change while a process runs. */
+  reconfigure(service: CheckedService, timeouts: ProcessTimeouts): void {
+    this.service = service;
+    this.handoffEnabled = service.handoff;
+    this.#timeouts = timeouts;
+  }
+
+  /**
+   * Takes no new connections, and lets the process bring to an end what it has. Resolves when it's gone; an adopted one
+   * can't be asked to go.
+   *
+   * @param lingerMs milliseconds in which clients that were sent here may still come.
+   */
+  async retire(lingerMs: number): Promise<void> {
+    const running = this.#running;
+    if (this.#state !== 'ready' || running.type === 'none') {
+      await this.stop();
+      return;
+    }
+    this.#state = 'stopping';
+    if (running.type === 'adopted') {
+      await new Promise<void>((resolve) => {
+        this.#onRetired = resolve;
+      });
+    } else {
+      await sleep(lingerMs, undefined, { ref: false });
+      await running.process.retire();
+    }
+    this.#state = 'stopped';
   }
 
   /** Ends the process for good. */
@@ -271,7 +310,7 @@ export class ManagedBackend {
     this.#running = { type: 'none' };
     if (running.type === 'none') return;
     const pid = running.type === 'own' ? running.process.pid : running.process.backend.pid;
-    await running.process.stop(this.#options.stopTimeoutMs);
+    await running.process.stop(this.#timeouts.stopTimeoutMs);
     if (running.type === 'adopted') this.#options.onGone(running.process.backend.backend);
     this.#options.onExit({
       backend: this.key,
@@ -314,6 +353,7 @@ export class ManagedBackend {
     if (this.#running.type !== 'adopted' || this.#running.process !== adopted) return;
     this.#running = { type: 'none' };
     this.#options.onGone(adopted.backend.backend);
+    this.#onRetired?.();
     const restartInMs = this.#restartLater();
     this.#options.onExit({
       backend: this.key,

@@ -203,6 +203,25 @@ describe('a broker', () => {
     expect(broker.stats().errors.backendUnavailable).toBeGreaterThan(0);
   });
 
+  it('waits twice as long each time that a backend dies young, with jitter', async () => {
+    const broker = await brokers.start();
+    const waits: number[] = [];
+    for (let deaths = 0; deaths < 4; deaths += 1) {
+      const exited = new Promise<number>((resolve) =>
+        broker.once('backendExit', ({ restartInMs = 0 }) => resolve(restartInMs)),
+      );
+      const ready = new Promise((resolve) => broker.once('backendReady', resolve));
+      process.kill(broker.backends()[0]?.pid ?? 0, 'SIGKILL');
+      waits.push(await exited);
+      await ready;
+    }
+    for (const [deaths, wait] of waits.entries()) {
+      const full = 100 * 2 ** deaths;
+      expect(wait).toBeGreaterThanOrEqual(full / 2);
+      expect(wait).toBeLessThanOrEqual(full);
+    }
+  });
+
   it('replaces a backend that leaves by itself, and lets it bring to an end what it has', async () => {
     const broker = await brokers.start({
       services: [fixtureService('leaves', { marker: brokers.path('marker') })],

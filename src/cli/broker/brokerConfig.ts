@@ -40,6 +40,8 @@ const configSchema = z.strictObject({
   maxTransfers: count.optional(),
   maxTransfersPerBackend: count.optional(),
   endpointDirectory: z.string().optional(),
+  stateDirectory: z.string().min(1).optional(),
+  onStop: z.enum(['stop', 'leave']).optional(),
 });
 
 function describe({ issues }: z.ZodError): string {
@@ -48,11 +50,18 @@ function describe({ issues }: z.ZodError): string {
     .join('\n');
 }
 
+/** What a configuration says. */
+export interface BrokerConfig {
+  readonly options: BrokerOptions;
+  /** What becomes of the backends when the broker is told to stop. */
+  readonly onStop: 'stop' | 'leave';
+}
+
 /**
  * Reads a broker's configuration. Paths in it are relative to the file's own directory.
  * @throws Error the file can't be read, isn't JSON, or a field is wrong; the message names file, field and value
  */
-export async function readBrokerConfig(file: string): Promise<BrokerOptions> {
+export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
   const text = await readFile(file, 'utf8').catch((cause: Error) => {
     throw new Error(`Can't read the configuration: ${cause.message}`, { cause });
   });
@@ -64,18 +73,27 @@ export async function readBrokerConfig(file: string): Promise<BrokerOptions> {
   }
   const parsed = configSchema.safeParse(value);
   if (!parsed.success) throw new Error(`${file} is not a broker's configuration:\n${describe(parsed.error)}`);
-  const { data } = parsed;
+  const { onStop = 'stop', ...data } = parsed.data;
+  if (onStop === 'leave' && data.stateDirectory === undefined) {
+    throw new Error(
+      `${file}: onStop 'leave' needs a stateDirectory, or nobody would find the backends again`,
+    );
+  }
   const base = dirname(resolve(file));
   const from = (path: string): string => resolve(base, path);
-  return {
+  const optional = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : from(path);
+  const options: BrokerOptions = {
     ...data,
     socketPath: from(data.socketPath),
     services: data.services.map((service) => ({
       ...service,
       module: from(service.module),
-      cwd: service.cwd === undefined ? undefined : from(service.cwd),
-      logFile: service.logFile === undefined ? undefined : from(service.logFile),
+      cwd: optional(service.cwd),
+      logFile: optional(service.logFile),
     })),
-    endpointDirectory: data.endpointDirectory === undefined ? undefined : from(data.endpointDirectory),
+    endpointDirectory: optional(data.endpointDirectory),
+    stateDirectory: optional(data.stateDirectory),
   };
+  return { options, onStop };
 }

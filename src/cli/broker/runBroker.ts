@@ -47,11 +47,11 @@ function logEvents(broker: Broker, log: ReturnType<typeof logTo>): void {
 }
 
 /**
- * Runs a broker until `signal` aborts, and logs to standard error.
+ * Runs a broker until `signal` aborts, and logs to standard error. SIGHUP reads the configuration again.
  * @throws Error the configuration is wrong, or the broker can't start
  */
 export async function runBroker({ config, check, json, signal }: RunBrokerOptions): Promise<void> {
-  const options = await readBrokerConfig(config);
+  let { options, onStop } = await readBrokerConfig(config);
   if (check) {
     process.stdout.write(json ? `${JSON.stringify({ config, valid: true })}\n` : `${config} is valid.\n`);
     return;
@@ -60,8 +60,21 @@ export async function runBroker({ config, check, json, signal }: RunBrokerOption
   const broker = await createBroker(options);
   logEvents(broker, log);
   log('info', 'listening', { socketPath: broker.socketPath, backends: broker.backends().length });
+  const reload = async (): Promise<void> => {
+    try {
+      const next = await readBrokerConfig(config);
+      const { added, removed } = await broker.reload(next.options);
+      ({ onStop } = next);
+      log('info', 'configuration reloaded', { added: added.join(' '), removed: removed.join(' ') });
+    } catch (error) {
+      log('warn', `the configuration stays as it was: ${(error as Error).message}`);
+    }
+  };
+  const onHangUp = (): void => void reload();
+  process.on('SIGHUP', onHangUp);
   if (!signal.aborted) await once(signal, 'abort');
-  log('info', 'stopping');
-  await broker.stop();
+  log('info', 'stopping', { backends: onStop });
+  await broker.stop({ backends: onStop });
+  process.off('SIGHUP', onHangUp);
   log('info', 'stopped');
 }
