@@ -1,13 +1,21 @@
 import { rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FrameOf } from '../wire/frame';
 import type { AdoptableBackend } from './BrokerOptions';
 import { removeEndpointDirectory } from './endpointDirectory';
-import { isProbeTimeout, probeBackend } from './probeBackend';
+import {
+  isProbeBroken,
+  isProbeTimeout,
+  type ProbedBackend,
+  probeBackend,
+  probeTimeout,
+} from './probeBackend';
 import { processStart, wasStartedAs } from './processStart';
 
 const PROBE_TIMEOUT_MS = 2000;
+const PROBE_PAUSE_MS = 50;
 
 /** A process that an earlier broker started. It's no child of this one: all it can be asked is who it is. */
 export class AdoptedProcess {
@@ -110,13 +118,27 @@ export class AdoptedProcess {
 }
 
 async function verify(expected: AdoptableBackend, timeoutMs: number): Promise<Socket> {
-  const { identity, watch } = await probeBackend(expected.endpoint, timeoutMs);
+  const { identity, watch } = await probeUntilAnswered(expected, timeoutMs);
   const difference = differenceOf(expected, identity);
   if (difference !== undefined) {
     watch.destroy();
     throw new Error(`the process at ${expected.endpoint} is another one: ${difference}`);
   }
   return watch;
+}
+
+async function probeUntilAnswered(expected: AdoptableBackend, timeoutMs: number): Promise<ProbedBackend> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await probeBackend(expected.endpoint, Math.max(1, end - performance.now()));
+    } catch (error) {
+      // A process that is taken for gone because of one connection would run beside its successor.
+      if (!isProbeBroken(error) || !isStartRight(expected)) throw error;
+      if (performance.now() + PROBE_PAUSE_MS >= end) throw probeTimeout(expected.endpoint, timeoutMs);
+      await sleep(PROBE_PAUSE_MS);
+    }
+  }
 }
 
 function differenceOf(expected: AdoptableBackend, found: FrameOf<'identity'>): string | undefined {

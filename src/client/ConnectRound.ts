@@ -30,6 +30,10 @@ export interface RoundOptions {
   readonly expectsReply: boolean;
 }
 
+// All that a round writes is one write on a new connection, and it fits the kernel's buffer. Linux takes all of it or nothing
+// (as from a broker that is out of descriptors: it accepts and closes); elsewhere a part may have arrived.
+const IS_WRITE_WHOLE = process.platform === 'linux';
+
 type Target = Pick<FrameOf<'handoff'>, 'backend' | 'endpoint' | 'stamp'>;
 
 /**
@@ -184,7 +188,7 @@ export class ConnectRound {
   /** An error that another round can't be the answer to. */
   #failIfNotOurs(error: Error | undefined): boolean {
     if (error === undefined) return false;
-    if (isWriteError(error) && this.#options.earlyData.length > 0) {
+    if (isWriteError(error) && this.#options.earlyData.length > 0 && !IS_WRITE_WHOLE) {
       // `ready` may have been there, unread: the request may have run.
       this.#fail('connectionLost', 'the connection was lost while the request was being sent', error);
       return true;
@@ -199,7 +203,13 @@ export class ConnectRound {
   #win(socket: HandoffSocket, route: HandoffConnection['route']): void {
     if (this.#first === socket) this.#first = undefined;
     if (this.#second === socket) this.#second = undefined;
-    if (this.#options.furtherData.length > 0) socket.write(this.#options.furtherData);
+    if (this.#options.furtherData.length > 0) {
+      // In front of whatever the caller writes, but not before the caller has the socket: an error that a write meets at once
+      // would be told before anybody can listen for it.
+      socket.cork();
+      socket.write(this.#options.furtherData);
+      setImmediate(() => socket.uncork());
+    }
     const details =
       route === 'handedOff'
         ? {}
