@@ -1,7 +1,7 @@
 /**
  * - `noIdentity`: the process wasn't started by a broker, and no identity was given.
  * - `invalidOption`: an option isn't valid.
- * - `listenFailed`: the endpoint can't be listened on.
+ * - `listenFailed`: the endpoint can't be listened on, or the broker has ended, so that nobody would ever come.
  */
 export type HandoffBackendErrorCode = 'noIdentity' | 'invalidOption' | 'listenFailed';
 

@@ -103,6 +103,10 @@ class BackendService implements ServedBackend {
     process.on('message', this.#onMessage);
     process.once('disconnect', this.#onDisconnect);
     try {
+      // A broker that died in the meantime was not told of this process, and its successor may already have started another
+      // one. An end of the channel that has come is seen in one turn of the loop.
+      await new Promise(setImmediate);
+      if (process.connected === false) throw new Error('the broker that started this process has ended');
       await new Promise<void>((resolve, reject) => {
         this.#server.once('error', reject);
         this.#server.listen(this.endpoint, () => {
@@ -114,7 +118,8 @@ class BackendService implements ServedBackend {
     } catch (cause) {
       process.off('message', this.#onMessage);
       process.off('disconnect', this.#onDisconnect);
-      throw new HandoffBackendError('listenFailed', `can't listen on ${this.endpoint}`, { cause });
+      const message = `can't listen on ${this.endpoint}: ${(cause as Error).message}`;
+      throw new HandoffBackendError('listenFailed', message, { cause });
     }
     this.#server.on('error', (error) => this.#report(error));
     this.#tell({ handoffController: PROTOCOL_VERSION, type: 'listening' });

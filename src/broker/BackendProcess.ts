@@ -6,7 +6,9 @@ import {
   formatBackendIdentity,
 } from '../wire/backendIdentity';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
+import type { AdoptableBackend } from './BrokerOptions';
 import type { CheckedService } from './checkBrokerOptions';
+import { processStart } from './processStart';
 import { TransferQueue, type TransferQueueListener } from './TransferQueue';
 import type { TransferTokens } from './TransferTokens';
 
@@ -33,6 +35,8 @@ export interface BackendProcessListener extends TransferQueueListener {
 export class BackendProcess {
   readonly identity: BackendIdentity;
   readonly queue: TransferQueue;
+  /** What a later broker needs to adopt it; undefined if it couldn't be started. */
+  readonly adoptable: AdoptableBackend | undefined;
   readonly #child: ChildProcess;
   readonly #listener: BackendProcessListener;
   readonly #stopTimeoutMs: number;
@@ -76,6 +80,12 @@ export class BackendProcess {
     } finally {
       if (output !== 2) closeSync(output);
     }
+    const { pid } = this.#child;
+    const start = pid === undefined ? undefined : processStart(pid);
+    this.adoptable =
+      pid === undefined
+        ? undefined
+        : { ...identity, pid, ...(start === undefined ? {} : { processStart: start }) };
     this.queue = new TransferQueue(this.#child, tokens, listener);
     this.#child.on('error', this.#onError);
     this.#child.on('exit', this.#onExit);
@@ -88,13 +98,14 @@ export class BackendProcess {
 
   /** Asks the process to stop, then makes it. Resolves when it's gone. */
   stop(): Promise<void> {
-    if (!this.#isStopping) {
-      this.#isStopping = true;
-      if (this.#child.connected) {
-        this.#child.send({ handoffController: PROTOCOL_VERSION, type: 'stop' }, () => {});
-      }
-      this.#killTimer ??= setTimeout(() => this.#terminate(), this.#stopTimeoutMs);
-    }
+    this.#askToStop();
+    this.#killTimer ??= setTimeout(() => this.#terminate(), this.#stopTimeoutMs);
+    return this.#stopped;
+  }
+
+  /** Asks the process to stop, and lets it take as long as its connections do. Resolves when it's gone. */
+  retire(): Promise<void> {
+    this.#askToStop();
     return this.#stopped;
   }
 
@@ -113,6 +124,14 @@ export class BackendProcess {
     if (this.#child.connected) this.#child.disconnect();
     this.#child.unref();
     this.#settleStopped();
+  }
+
+  #askToStop(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    if (this.#child.connected) {
+      this.#child.send({ handoffController: PROTOCOL_VERSION, type: 'stop' }, () => {});
+    }
   }
 
   #terminate(): void {

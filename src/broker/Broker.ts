@@ -17,11 +17,13 @@ import type { FrameOf, ReconnectReason } from '../wire/frame';
 import { lingeringEnd } from '../wire/lingeringEnd';
 import { monotonicNow } from '../wire/monotonicNow';
 import { MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
+import { AdoptedProcess } from './AdoptedProcess';
 import { BrokerError } from './BrokerError';
 import type { BrokerEvents, TransferEvent } from './BrokerEvents';
-import type { AdoptableBackend, AttemptRequest } from './BrokerOptions';
+import type { AdoptableBackend, AttemptRequest, BrokerOptions } from './BrokerOptions';
+import type { BrokerState } from './BrokerState';
 import { ClientConnections } from './ClientConnections';
-import type { CheckedBrokerOptions } from './checkBrokerOptions';
+import { type CheckedBrokerOptions, checkBrokerOptions } from './checkBrokerOptions';
 import { checkPrivateDirectory, checkPrivateSocket } from './checkPrivatePath';
 import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
 import { FdPressure } from './FdPressure';
@@ -29,6 +31,7 @@ import { listenOnPath } from './listenOnPath';
 import { type BackendProcessState, type BackendTarget, ManagedBackend } from './ManagedBackend';
 import { pickVersion } from './pickVersion';
 import { type HelloResult, readHello } from './readHello';
+import { requireReloadable } from './requireReloadable';
 import { statusFrames } from './statusFrames';
 import { Transfer } from './Transfer';
 import type { TransferQueue } from './TransferQueue';
@@ -37,6 +40,8 @@ import { TransferTokens } from './TransferTokens';
 
 const UNAVAILABLE_RETRY_MS = 100;
 const BUSY_RETRY_MS = 100;
+// A client that was told an endpoint may not have connected to it yet.
+const RECONNECT_GRACE_MS = 1000;
 
 /** What a client is told whose transfer ended as nobody's failure. */
 const ABANDONED_REASONS = {
@@ -128,6 +133,12 @@ export interface StoppedBroker {
   readonly snapshot: PersistedHandoffSnapshot;
 }
 
+/** What `Broker.reload` changed; each name is `service@version`. */
+export interface ReloadedServices {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
 interface Request {
   readonly socket: Socket;
   readonly hello: FrameOf<'hello'>;
@@ -150,10 +161,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly socketPath: string;
   /** Its name among the brokers of this host. */
   readonly instance: string;
-  readonly #options: CheckedBrokerOptions;
+  #options: CheckedBrokerOptions;
+  readonly #state: BrokerState | undefined;
   readonly #server: Server;
   readonly #endpointDirectory: string;
-  readonly #backends: ManagedBackend[] = [];
+  readonly #backends = new Set<ManagedBackend>();
   readonly #services = new Map<string, Map<string, ManagedBackend>>();
   readonly #connections = new ClientConnections();
   readonly #fdPressure: FdPressure;
@@ -173,14 +185,17 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly #tokens = new TransferTokens<TransferQueue>();
   // Warnings of the start, until somebody can have begun to listen.
   #earlyWarnings: BrokerEvents['warning'][0][] | undefined = [];
+  #hasStarted = false;
+  #reloading: Promise<unknown> = Promise.resolve();
   #transfers = 0;
   #onTransfersSettled: (() => void) | undefined;
   #stopped: Promise<StoppedBroker> | undefined;
 
   /** @internal */
-  constructor(options: CheckedBrokerOptions) {
+  constructor(options: CheckedBrokerOptions, state: BrokerState | undefined) {
     super();
     this.#options = options;
+    this.#state = state;
     this.socketPath = options.socketPath;
     this.instance = options.instance;
     const controllerOptions: HandoffControllerOptions = {
@@ -188,24 +203,26 @@ export class Broker extends EventEmitter<BrokerEvents> {
       clock: options.clock,
       inspect: options.inspect,
     };
+    const snapshot = options.snapshot ?? state?.snapshot;
     this.controller =
-      options.snapshot === undefined
+      snapshot === undefined
         ? new HandoffController(controllerOptions)
-        : HandoffController.restore(options.snapshot, controllerOptions);
+        : HandoffController.restore(snapshot, controllerOptions);
     this.#fdPressure = new FdPressure({
       connections: () => this.#connections.size,
       check: options.fdPressure,
       inspect: options.inspect,
     });
-    this.#endpointDirectory = options.endpointDirectory ?? createEndpointDirectory();
+    this.#endpointDirectory =
+      options.endpointDirectory ?? state?.endpointDirectory ?? createEndpointDirectory();
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onConnection(socket));
     for (const service of options.services) {
       const backend = this.#createBackend(service);
-      this.#backends.push(backend);
-      const versions = this.#services.get(service.name) ?? new Map<string, ManagedBackend>();
-      versions.set(service.version, backend);
-      this.#services.set(service.name, versions);
+      this.#backends.add(backend);
+      this.#offer(backend);
     }
+    if (options.snapshot === undefined) this.#forgetOthers();
+    if (state !== undefined) state.onWarning = (warning) => this.#warn(warning);
   }
 
   /**
@@ -223,15 +240,18 @@ export class Broker extends EventEmitter<BrokerEvents> {
       this.#server.on('error', (cause) => {
         this.#warn({ code: 'serverError', message: cause.message, cause });
       });
-      const starts = await Promise.allSettled(this.#backends.map((backend) => this.#startOrAdopt(backend)));
-      for (const adoptable of this.#options.adopt) {
-        if (this.#backendToAdopt(adoptable) === undefined) {
-          this.#warnOfAdoption(adoptable, new Error('this broker has no such service'));
-        }
-      }
+      this.#state?.watch(this.controller);
+      const starts = await Promise.allSettled(
+        [...this.#backends].map((backend) => this.#startOrAdopt(backend)),
+      );
+      const strays = this.#toAdopt().filter((adoptable) => this.#backendToAdopt(adoptable) === undefined);
+      await Promise.all(
+        strays.map((adoptable) => this.#dismiss(adoptable, 'this broker has no such service')),
+      );
       for (const start of starts) {
         if (start.status === 'rejected') throw start.reason;
       }
+      this.#hasStarted = true;
       setImmediate(() => {
         const warnings = this.#earlyWarnings ?? [];
         this.#earlyWarnings = undefined;
@@ -243,10 +263,21 @@ export class Broker extends EventEmitter<BrokerEvents> {
     }
   }
 
+  /** Services come and go between one broker and the next; nobody would ever ask for these again. */
+  #forgetOthers(): void {
+    for (const backend of [...this.controller.backends()]) {
+      const isOurs =
+        typeof backend !== 'string' &&
+        backend.instance === this.#options.instance &&
+        this.#services.get(backend.serviceName)?.has(backend.serviceVersion) === true;
+      if (!isOurs) this.controller.forget(backend);
+    }
+  }
+
   /** Every backend as it is now. Empty once the broker has stopped. */
   backends(): BackendStatus[] {
     if (this.#stopped !== undefined) return [];
-    return this.#backends.map((backend) => this.#statusOf(backend));
+    return [...this.#backends].map((backend) => this.#statusOf(backend));
   }
 
   #statusOf(backend: ManagedBackend): BackendStatus {
@@ -271,11 +302,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   /**
-   * What a later broker would need to adopt the processes that take connections now. Store it to survive a broker's sudden
-   * end; `backendReady` tells when it has changed.
+   * What a later broker would need to adopt the processes that take connections now. To survive a broker's sudden end give
+   * it a `stateDirectory`, or store this; `backendReady` tells when it has changed.
    */
   adoptableBackends(): AdoptableBackend[] {
-    return this.#backends.map((backend) => backend.adoptable).filter((each) => each !== undefined);
+    return [...this.#backends].map((backend) => backend.adoptable).filter((each) => each !== undefined);
   }
 
   /** Counts since the start; they stay when the broker has stopped. */
@@ -328,13 +359,89 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   #find(key: BackendKey): ManagedBackend {
-    if (this.#stopped !== undefined) throw new BrokerError('stopped', 'the broker is stopped');
+    this.#checkNotStopped();
     const isOurs = key.instance === this.#options.instance;
     const backend = isOurs ? this.#services.get(key.serviceName)?.get(key.serviceVersion) : undefined;
     if (backend === undefined) {
       throw new BrokerError('unknownBackend', `there is no backend ${JSON.stringify(key)}`);
     }
     return backend;
+  }
+
+  /**
+   * Goes on with other options, without dropping a connection. What can change: services that are new or gone, each one's
+   * `handoff` and `ackDeadlineMs`, timeouts and bounds, `fdPressure`, `adjustInputs`. The backend of a service that is gone
+   * brings its connections to an end first. `adopt` and `snapshot` are for a start and don't count. Resolves when the
+   * backends of new services take connections; if it rejects, the old options stay.
+   *
+   * @throws {TypeError | RangeError} as `createBroker` (the promise rejects).
+   * @throws {BrokerError} `notReloadable`, `startFailed`, `pathTooLong` or `stopped` (the promise rejects).
+   */
+  reload(options: BrokerOptions): Promise<ReloadedServices> {
+    const reloaded = this.#reloading.then(() => this.#reload(options));
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(options: BrokerOptions): Promise<ReloadedServices> {
+    this.#checkNotStopped();
+    const next = checkBrokerOptions(options);
+    requireReloadable(this.#options, next, options);
+    const isIn = (
+      list: CheckedBrokerOptions['services'],
+      { name, version }: { name: string; version: string },
+    ) => list.some((each) => each.name === name && each.version === version);
+    const added = next.services.filter((service) => !isIn(this.#options.services, service));
+    const removed = this.#options.services.filter((service) => !isIn(next.services, service));
+    const backends = added.map((service) => this.#createBackend(service, next));
+    for (const backend of backends) this.#backends.add(backend);
+    try {
+      await Promise.all(backends.map((backend) => backend.start()));
+      this.#checkNotStopped();
+    } catch (error) {
+      await Promise.all(backends.map((backend) => backend.stop()));
+      for (const backend of backends) this.#discard(backend);
+      throw error;
+    }
+    // What the embedder didn't give goes on as it was.
+    const { fdPressure, transport } = this.#options;
+    this.#options = { ...next, transport, fdPressure: options.fdPressure ?? fdPressure };
+    for (const service of next.services) {
+      this.#services.get(service.name)?.get(service.version)?.reconfigure(service, next);
+    }
+    for (const backend of backends) this.#offer(backend);
+    for (const { name, version } of removed) this.#retire(name, version);
+    const nameOf = ({ name, version }: { name: string; version: string }): string => `${name}@${version}`;
+    return { added: added.map(nameOf), removed: removed.map(nameOf) };
+  }
+
+  #offer(backend: ManagedBackend): void {
+    const { name, version } = backend.service;
+    const versions = this.#services.get(name) ?? new Map<string, ManagedBackend>();
+    versions.set(version, backend);
+    this.#services.set(name, versions);
+  }
+
+  #retire(name: string, version: string): void {
+    const versions = this.#services.get(name);
+    const backend = versions?.get(version);
+    if (versions === undefined || backend === undefined) return;
+    versions.delete(version);
+    if (versions.size === 0) this.#services.delete(name);
+    void backend
+      .retire(backend.service.ackDeadlineMs + RECONNECT_GRACE_MS)
+      .then(() => this.#discard(backend));
+  }
+
+  #discard(backend: ManagedBackend): void {
+    this.#backends.delete(backend);
+    if (this.#stopped !== undefined) return;
+    const { serviceName, serviceVersion } = backend.key;
+    if (this.#services.get(serviceName)?.has(serviceVersion) !== true) this.controller.forget(backend.key);
+  }
+
+  #checkNotStopped(): void {
+    if (this.#stopped !== undefined) throw new BrokerError('stopped', 'the broker is stopped');
   }
 
   /**
@@ -356,18 +463,21 @@ export class Broker extends EventEmitter<BrokerEvents> {
     }
     await this.#waitForTransfers();
     const snapshot = this.controller.getPersistedSnapshot();
-    const managed = this.#backends;
+    const managed = [...this.#backends];
     const adopt: AdoptableBackend[] = [];
     if (backends === 'leave') {
       for (const left of await Promise.all(managed.map((backend) => backend.leave()))) {
         if (left !== undefined) adopt.push(left);
       }
     } else {
-      await Promise.all(managed.map((backend) => backend.stop()));
+      // A start that fails is no reason to end what an earlier broker started.
+      const isLeft = (backend: ManagedBackend): boolean => backend.isAdopted && !this.#hasStarted;
+      await Promise.all(managed.map((backend) => (isLeft(backend) ? backend.leave() : backend.stop())));
     }
     this.#connections.destroyAll();
     await closed;
     this.#fdPressure.stop();
+    await this.#state?.close();
     this.controller.dispose();
     // Backends that were left running may have their sockets there.
     if (this.#options.endpointDirectory === undefined) removeEndpointDirectory(this.#endpointDirectory);
@@ -385,7 +495,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     });
   }
 
-  #createBackend(service: CheckedBrokerOptions['services'][number]): ManagedBackend {
+  #createBackend(service: CheckedBrokerOptions['services'][number], options = this.#options): ManagedBackend {
     const key: BackendKey = Object.freeze({
       instance: this.#options.instance,
       serviceName: service.name,
@@ -397,8 +507,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       key,
       service,
       endpointDirectory: this.#endpointDirectory,
-      startTimeoutMs: this.#options.startTimeoutMs,
-      stopTimeoutMs: this.#options.stopTimeoutMs,
+      startTimeoutMs: options.startTimeoutMs,
+      stopTimeoutMs: options.stopTimeoutMs,
       onReady: (event) => this.#emit('backendReady', event),
       onExit: (event) => this.#emit('backendExit', event),
       onWarning: (warning) => this.#warn(warning),
@@ -409,6 +519,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       },
       onDescriptorShortage: () => this.#fdPressure.declare(),
       tokens: this.#tokens,
+      onStarted: (backend) => this.#state?.add(backend),
+      onGone: (backend) => this.#state?.remove(backend),
     });
   }
 
@@ -417,16 +529,47 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   async #startOrAdopt(backend: ManagedBackend): Promise<void> {
-    const adoptable = this.#options.adopt.find((each) => this.#backendToAdopt(each) === backend);
-    if (adoptable !== undefined) {
+    for (const adoptable of this.#toAdopt()) {
+      if (this.#backendToAdopt(adoptable) !== backend) continue;
+      if (backend.isAdopted) {
+        await this.#dismiss(adoptable, 'another process has its place');
+        continue;
+      }
       try {
         await backend.adopt(adoptable);
-        return;
+        this.#state?.add(adoptable);
       } catch (cause) {
         this.#warnOfAdoption(adoptable, cause, backend.key);
+        this.#forgetProcess(adoptable);
       }
     }
-    await backend.start();
+    if (!backend.isAdopted) await backend.start();
+  }
+
+  #toAdopt(): readonly AdoptableBackend[] {
+    const given = new Set(this.#options.adopt.map(({ backend }) => backend));
+    const survivors = this.#state?.survivors ?? [];
+    return [...this.#options.adopt, ...survivors.filter(({ backend }) => !given.has(backend))];
+  }
+
+  /** There is nothing for the process to do here. One that this directory's brokers started has nobody else to end it. */
+  async #dismiss(adoptable: AdoptableBackend, why: string): Promise<void> {
+    if (!this.#options.adopt.includes(adoptable)) {
+      try {
+        const { startTimeoutMs, stopTimeoutMs } = this.#options;
+        const surplus = await AdoptedProcess.adopt(adoptable, startTimeoutMs, () => {});
+        await surplus.stop(stopTimeoutMs);
+      } catch {
+        // It isn't what it's said to be, so it's somebody else's.
+      }
+      this.#forgetProcess(adoptable);
+    }
+    this.#warnOfAdoption(adoptable, new Error(why));
+  }
+
+  #forgetProcess(adoptable: AdoptableBackend): void {
+    this.#state?.remove(adoptable.backend);
+    this.#state?.removeEndpoint(adoptable);
   }
 
   #warnOfAdoption(adoptable: AdoptableBackend, cause: unknown, backend?: BackendKey): void {

@@ -55,11 +55,19 @@ export interface BackendExitEvent {
 
 /**
  * - `adoptionRefused`: a backend to adopt isn't what it's said to be, or isn't of a service of this broker.
+ * - `stateDamaged`: a file in `stateDirectory` couldn't be used and was set aside.
+ * - `stateNotWritten`: a file in `stateDirectory` couldn't be written; it's tried again.
  * - `startFailed`: a restart of a backend failed; it will be tried again.
  * - `unknownAnswer`: a backend answered what nobody waits for: for no transfer, for another's, twice, or nonsense.
  * - `serverError`: the listening socket failed.
  */
-export type BrokerWarningCode = 'adoptionRefused' | 'startFailed' | 'unknownAnswer' | 'serverError';
+export type BrokerWarningCode =
+  | 'adoptionRefused'
+  | 'startFailed'
+  | 'unknownAnswer'
+  | 'serverError'
+  | 'stateDamaged'
+  | 'stateNotWritten';
 
 /** Something is wrong that the broker goes on in spite of. */
 export interface BrokerWarning {

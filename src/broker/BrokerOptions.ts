@@ -50,7 +50,7 @@ export interface BrokerService {
   /**
    * File that the process's output is appended to. A backend that is to outlive its broker needs one: output to a terminal
    * or pipe that is gone would end it.
-   * @default the broker's standard error
+   * @default a file in `stateDirectory`; without one, the broker's standard error
    */
   readonly logFile?: string | undefined;
 }
@@ -64,6 +64,11 @@ export interface AdoptableBackend {
   /** Which process: 32 hexadecimal digits. */
   readonly backend: string;
   readonly pid: number;
+  /**
+   * When the process started, in a form of this library's own that no later process with the same `pid` has. Given, it has
+   * to be right. Left out where that can't be told (only Linux can).
+   */
+  readonly processStart?: string;
 }
 
 /** What the embedder's own checks may look at. */
@@ -104,9 +109,22 @@ export interface BrokerOptions {
   readonly clock?: Clock | undefined;
   /** Is told of every chart, as XState tells it: the backends', each transfer's, and that of descriptor pressure. */
   readonly inspect?: InspectionObserver | undefined;
-  /** A snapshot of an earlier broker's controller, to go on from. */
+  /**
+   * Directory for what is to outlive a sudden end of this broker: which backends it has started and what its controller
+   * knows, at most a second old. The next broker with this directory goes on with them. It's made if it's missing; it has
+   * to be accessible to its owner only, and one broker at a time can have it.
+   * @default nothing is kept: backends of a broker that is killed are nobody's
+   */
+  readonly stateDirectory?: string | undefined;
+  /**
+   * A snapshot of an earlier broker's controller, to go on from.
+   * @default the one in `stateDirectory`
+   */
   readonly snapshot?: PersistedHandoffSnapshot | undefined;
-  /** Backends of an earlier broker to go on with. One that isn't what it's said to be is started anew, with a warning. */
+  /**
+   * Backends of an earlier broker to go on with, beside those in `stateDirectory`. One that isn't what it's said to be is
+   * started anew, with a warning.
+   */
   readonly adopt?: readonly AdoptableBackend[] | undefined;
   /**
    * Milliseconds in which a backend has to acknowledge a connection, 1 to 60,000, the wait in the queue included.
@@ -166,7 +184,7 @@ export interface BrokerOptions {
   readonly transport?: HandoffTransport | undefined;
   /**
    * Directory of the backends' sockets. It must exist, be this user's own and closed to others (mode 0700).
-   * @default a new private directory, removed at the end
+   * @default one in `stateDirectory`; without it, a new private directory, removed at the end
    */
   readonly endpointDirectory?: string | undefined;
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackendKey } from '../index';
 import type { BackendIdentity } from '../wire/backendIdentity';
 import type { ReconnectReason } from '../wire/frame';
@@ -31,13 +32,17 @@ export interface BackendTarget {
   readonly queue: TransferQueue | undefined;
 }
 
+/** How long a process may take, in milliseconds. */
+export interface ProcessTimeouts {
+  readonly startTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+}
+
 /** Options of {@link ManagedBackend}. */
-export interface ManagedBackendOptions {
+export interface ManagedBackendOptions extends ProcessTimeouts {
   readonly key: BackendKey;
   readonly service: CheckedService;
   readonly endpointDirectory: string;
-  readonly startTimeoutMs: number;
-  readonly stopTimeoutMs: number;
   readonly onReady: (event: BackendReadyEvent) => void;
   readonly onExit: (event: BackendExitEvent) => void;
   readonly onWarning: (warning: BrokerWarning) => void;
@@ -49,6 +54,10 @@ export interface ManagedBackendOptions {
   readonly onDescriptorShortage: () => void;
   /** Shared by all backends. */
   readonly tokens: TransferTokens<TransferQueue>;
+  /** A process of this broker's runs. */
+  readonly onStarted: (backend: AdoptableBackend) => void;
+  /** A process, own or adopted, is gone, or has left to bring to an end what it has. */
+  readonly onGone: (backend: string) => void;
 }
 
 const REFUSED_ANSWERS: Readonly<Record<Exclude<RefusedAnswer, 'late'>, string>> = {
@@ -66,23 +75,26 @@ type Running =
 /** A service's backend: its present process, and the next one when that is gone. */
 export class ManagedBackend {
   readonly key: BackendKey;
-  readonly service: CheckedService;
+  service: CheckedService;
   /** Whether the service's policy allows handoff. */
   handoffEnabled: boolean;
   /** Tries at handing a connection over. */
   attempts = 0;
   readonly routes = { handedOff: 0, reconnected: new Map<ReconnectReason, number>() };
   readonly #options: ManagedBackendOptions;
+  #timeouts: ProcessTimeouts;
   #state: BackendProcessState = 'restarting';
   #running: Running = { type: 'none' };
   // Processes that are cut off, by their end or by themselves, and in how many milliseconds their successor was to start.
   readonly #leaving = new Map<BackendProcess, number | undefined>();
   #failedStarts = 0;
   #readyAt = 0;
+  #onRetired: (() => void) | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ManagedBackendOptions) {
     this.#options = options;
+    this.#timeouts = options;
     this.key = options.key;
     this.service = options.service;
     this.handoffEnabled = options.service.handoff;
@@ -125,9 +137,7 @@ export class ManagedBackend {
   get adoptable(): AdoptableBackend | undefined {
     const running = this.#running;
     if (this.#state !== 'ready' || running.type === 'none') return undefined;
-    if (running.type === 'adopted') return running.process.backend;
-    const { pid, identity } = running.process;
-    return pid === undefined ? undefined : { ...identity, pid };
+    return running.type === 'adopted' ? running.process.backend : running.process.adoptable;
   }
 
   /**
@@ -149,12 +159,12 @@ export class ManagedBackend {
       const timer = setTimeout(() => {
         timedOut = true;
         backendProcess.kill();
-      }, this.#options.startTimeoutMs);
+      }, this.#timeouts.startTimeoutMs);
       let isReady = false;
       let backendProcess: BackendProcess;
       try {
-        const { stopTimeoutMs, tokens } = this.#options;
-        backendProcess = new BackendProcess(this.service, identity, stopTimeoutMs, tokens, {
+        const { stopTimeoutMs } = this.#timeouts;
+        backendProcess = new BackendProcess(this.service, identity, stopTimeoutMs, this.#options.tokens, {
           onListening: () => {
             if (isReady || this.#state !== 'starting') return;
             isReady = true;
@@ -166,10 +176,12 @@ export class ManagedBackend {
           onLeft: () => {
             if (!isReady || this.#running.type !== 'own' || this.#running.process !== backendProcess) return;
             this.#running = { type: 'none' };
+            this.#options.onGone(identity.backend);
             this.#leaving.set(backendProcess, this.#restartLater());
           },
           onExit: (exit) => {
             clearTimeout(timer);
+            this.#options.onGone(identity.backend);
             const restartInMs = this.#leaving.get(backendProcess);
             if (this.#leaving.delete(backendProcess)) {
               this.#tellExit(backendProcess, exit, restartInMs);
@@ -191,17 +203,20 @@ export class ManagedBackend {
         return;
       }
       this.#running = { type: 'own', process: backendProcess };
+      if (backendProcess.adoptable !== undefined) this.#options.onStarted(backendProcess.adoptable);
     });
   }
 
   /**
-   * Goes on with a process that an earlier broker started.
+   * Goes on with a process that an earlier broker started. It has `startTimeoutMs` to answer.
    *
    * @throws {Error} if it isn't the process that it's said to be (the promise rejects).
    */
   async adopt(backend: AdoptableBackend): Promise<void> {
     this.#state = 'starting';
-    const adopted = await AdoptedProcess.adopt(backend, () => this.#onAdoptedGone(adopted));
+    const adopted = await AdoptedProcess.adopt(backend, this.#timeouts.startTimeoutMs, () =>
+      this.#onAdoptedGone(adopted),
+    );
     this.#running = { type: 'adopted', process: adopted };
     this.#state = 'ready';
     this.#options.onAdopted();
@@ -230,6 +245,37 @@ export class ManagedBackend {
       this.#onStartFailed(error);
       throw error;
     }
+  }
+
+  /** Goes on with other values of what can change while a process runs. */
+  reconfigure(service: CheckedService, timeouts: ProcessTimeouts): void {
+    this.service = service;
+    this.handoffEnabled = service.handoff;
+    this.#timeouts = timeouts;
+  }
+
+  /**
+   * Takes no new connections, and lets the process bring to an end what it has. Resolves when it's gone; an adopted one
+   * can't be asked to go.
+   *
+   * @param lingerMs milliseconds in which clients that were sent here may still come.
+   */
+  async retire(lingerMs: number): Promise<void> {
+    const running = this.#running;
+    if (this.#state !== 'ready' || running.type === 'none') {
+      await this.stop();
+      return;
+    }
+    this.#state = 'stopping';
+    if (running.type === 'adopted') {
+      await new Promise<void>((resolve) => {
+        this.#onRetired = resolve;
+      });
+    } else {
+      await sleep(lingerMs, undefined, { ref: false });
+      await running.process.retire();
+    }
+    this.#state = 'stopped';
   }
 
   /** Ends the process for good. */
@@ -269,7 +315,8 @@ export class ManagedBackend {
     this.#running = { type: 'none' };
     if (running.type === 'none') return;
     const pid = running.type === 'own' ? running.process.pid : running.process.backend.pid;
-    await running.process.stop(this.#options.stopTimeoutMs);
+    await running.process.stop(this.#timeouts.stopTimeoutMs);
+    if (running.type === 'adopted') this.#options.onGone(running.process.backend.backend);
     this.#options.onExit({
       backend: this.key,
       pid,
@@ -310,6 +357,8 @@ export class ManagedBackend {
   #onAdoptedGone(adopted: AdoptedProcess): void {
     if (this.#running.type !== 'adopted' || this.#running.process !== adopted) return;
     this.#running = { type: 'none' };
+    this.#options.onGone(adopted.backend.backend);
+    this.#onRetired?.();
     const restartInMs = this.#restartLater();
     this.#options.onExit({
       backend: this.key,

@@ -13,6 +13,7 @@ import { MAX_DEADLINE_MS } from '../wire/wireLimits';
 import { BrokerError } from './BrokerError';
 import type { AdoptableBackend, BrokerOptions, BrokerService } from './BrokerOptions';
 import { createNodeIpcTransport } from './createNodeIpcTransport';
+import { defaultLogFile } from './defaultLogFile';
 import type { HandoffTransport } from './HandoffTransport';
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -47,6 +48,7 @@ export interface CheckedBrokerOptions
   readonly maxTransfersPerBackend: number;
   readonly fdPressure: (() => boolean) | undefined;
   readonly transport: HandoffTransport;
+  readonly stateDirectory: string | undefined;
 }
 
 /**
@@ -60,8 +62,9 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
   const socketPath = requireText('socketPath', options.socketPath, 1, Number.POSITIVE_INFINITY);
   checkPathLength('socketPath', socketPath);
   const ackDeadlineMs = requireSpan('ackDeadlineMs', options.ackDeadlineMs ?? 1000, MAX_DEADLINE_MS);
+  const stateDirectory = optionalText('stateDirectory', options.stateDirectory);
   const services = requireArray('services', options.services).map((service, index) =>
-    checkService(`services[${index}]`, service as BrokerService, ackDeadlineMs),
+    checkService(`services[${index}]`, service as BrokerService, ackDeadlineMs, stateDirectory),
   );
   if (services.length === 0) throw outOfRange('services', 'at least one service', '[]');
   const names = new Set<string>();
@@ -93,10 +96,8 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
     fdPressure: requireFunction('fdPressure', options.fdPressure),
     adjustInputs: requireFunction('adjustInputs', options.adjustInputs),
     transport: checkTransport(options.transport ?? createNodeIpcTransport()),
-    endpointDirectory:
-      options.endpointDirectory === undefined
-        ? undefined
-        : requireText('endpointDirectory', options.endpointDirectory, 1, Number.POSITIVE_INFINITY),
+    endpointDirectory: optionalText('endpointDirectory', options.endpointDirectory),
+    stateDirectory,
   };
 }
 
@@ -108,14 +109,20 @@ export function checkPathLength(field: string, path: string): void {
   }
 }
 
-function checkService(field: string, service: BrokerService, ackDeadlineMs: number): CheckedService {
+function checkService(
+  field: string,
+  service: BrokerService,
+  ackDeadlineMs: number,
+  stateDirectory: string | undefined,
+): CheckedService {
   requireObject(field, service);
   const version = requireText(`${field}.version`, service.version, 1, 128);
   if (valid(version) !== version) {
     throw outOfRange(`${field}.version`, 'a semantic version such as 1.4.2', version);
   }
+  const name = requireText(`${field}.name`, service.name, 1, 256);
   return {
-    name: requireText(`${field}.name`, service.name, 1, 256),
+    name,
     version,
     module: requireText(`${field}.module`, service.module, 1, Number.POSITIVE_INFINITY),
     args: requireTexts(`${field}.args`, service.args ?? []),
@@ -128,7 +135,9 @@ function checkService(field: string, service: BrokerService, ackDeadlineMs: numb
       service.ackDeadlineMs ?? ackDeadlineMs,
       MAX_DEADLINE_MS,
     ),
-    logFile: optionalText(`${field}.logFile`, service.logFile),
+    logFile:
+      optionalText(`${field}.logFile`, service.logFile) ??
+      (stateDirectory === undefined ? undefined : defaultLogFile(stateDirectory, name, version)),
   };
 }
 
@@ -147,6 +156,9 @@ function checkAdoptable(field: string, value: AdoptableBackend): AdoptableBacken
     endpoint: requireText(`${field}.endpoint`, value.endpoint, 1, Number.POSITIVE_INFINITY),
     backend,
     pid,
+    ...(value.processStart === undefined
+      ? {}
+      : { processStart: requireText(`${field}.processStart`, value.processStart, 1, 256) }),
   };
 }
 

@@ -1,16 +1,34 @@
 import { Broker } from './Broker';
+import type { BrokerWarning } from './BrokerEvents';
 import type { BrokerOptions } from './BrokerOptions';
+import { BrokerState } from './BrokerState';
 import { checkBrokerOptions } from './checkBrokerOptions';
 
 /**
  * Starts the backends of all services and listens for clients. Resolves when every backend takes connections.
  *
  * @throws {TypeError | RangeError} an option isn't valid; the message names the field and the value (the promise rejects).
- * @throws {BrokerError} `unsafePermissions`, `alreadyRunning`, `notASocket`, `listenFailed`, `pathTooLong` or
- *   `startFailed` (the promise rejects); everything that was started has been stopped then.
+ * @throws {BrokerError} `unsafePermissions`, `alreadyRunning`, `notASocket`, `listenFailed`, `pathTooLong`,
+ *   `unsafeDirectory` or `startFailed` (the promise rejects); everything that was started has been stopped then.
  */
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
-  const broker = new Broker(checkBrokerOptions(options));
+  const checked = checkBrokerOptions(options);
+  if (checked.stateDirectory === undefined) {
+    const broker = new Broker(checked, undefined);
+    await broker.start();
+    return broker;
+  }
+  const warnings: BrokerWarning[] = [];
+  // First of all, since what an earlier broker left is read from it.
+  const state = await BrokerState.open(checked.stateDirectory, (warning) => warnings.push(warning));
+  let broker: Broker;
+  try {
+    broker = new Broker(checked, state);
+  } catch (error) {
+    await state.close();
+    throw error;
+  }
+  for (const warning of warnings) state.onWarning(warning);
   await broker.start();
   return broker;
 }

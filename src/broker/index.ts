@@ -5,6 +5,7 @@ export type {
   Broker,
   BrokerClientErrorCode,
   BrokerStats,
+  ReloadedServices,
   StopOptions,
   StoppedBroker,
 } from './Broker';

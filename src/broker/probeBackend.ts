@@ -3,6 +3,30 @@ import { encodeFrame } from '../wire/encodeFrame';
 import { FrameReader } from '../wire/FrameReader';
 import type { FrameOf } from '../wire/frame';
 
+const TIMEOUT = 'ETIMEDOUT';
+const BROKEN = ['ECONNRESET', 'EPIPE', 'EAGAIN', 'EMFILE', 'ENFILE'];
+
+/** The error of a probe that had no answer in time. */
+export function probeTimeout(endpoint: string, timeoutMs: number): Error {
+  return Object.assign(new Error(`no answer from ${endpoint} within ${Math.round(timeoutMs)} ms`), {
+    code: TIMEOUT,
+  });
+}
+
+/** Whether a probe failed because the endpoint took the connection, or may have, and said nothing. */
+export function isProbeTimeout(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === TIMEOUT;
+}
+
+/**
+ * Whether a probe failed on the way to somebody who is there: who is out of descriptors accepts and closes, and one with too
+ * many visitors lets nobody connect.
+ */
+export function isProbeBroken(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code !== undefined && BROKEN.includes(code);
+}
+
 /** What a probe found. */
 export interface ProbedBackend {
   readonly identity: FrameOf<'identity'>;
@@ -25,11 +49,13 @@ export function probeBackend(endpoint: string, timeoutMs: number): Promise<Probe
       watch.destroy();
       reject(error);
     };
-    const timer = setTimeout(
-      () => fail(new Error(`no answer from ${endpoint} within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-    const onClose = (): void => fail(new Error(`${endpoint} closed the connection instead of an answer`));
+    const timer = setTimeout(() => fail(probeTimeout(endpoint, timeoutMs)), timeoutMs);
+    const onClose = (): void =>
+      fail(
+        Object.assign(new Error(`${endpoint} closed the connection instead of an answer`), {
+          code: 'ECONNRESET',
+        }),
+      );
     const onData = (chunk: Buffer): void => {
       try {
         reader.push(chunk);

@@ -98,7 +98,7 @@ interface AddressOptions {
 /** Where the broker listens that is meant. */
 async function socketPathOf(command: Command, { socket, config }: AddressOptions): Promise<string> {
   if (socket !== undefined) return socket;
-  if (config !== undefined) return (await readBrokerConfig(config)).socketPath;
+  if (config !== undefined) return (await readBrokerConfig(config)).options.socketPath;
   return command.error('error: say which broker: --socket or --config');
 }
 

@@ -209,7 +209,13 @@ export class ConnectRound {
   #win(socket: HandoffSocket, route: HandoffConnection['route']): void {
     if (this.#first === socket) this.#first = undefined;
     if (this.#second === socket) this.#second = undefined;
-    if (this.#options.furtherData.length > 0) socket.write(this.#options.furtherData);
+    if (this.#options.furtherData.length > 0) {
+      // In front of whatever the caller writes, but not before the caller has the socket: an error that a write meets at once
+      // would be told before anybody can listen for it.
+      socket.cork();
+      socket.write(this.#options.furtherData);
+      setImmediate(() => socket.uncork());
+    }
     const details =
       route === 'handedOff'
         ? {}

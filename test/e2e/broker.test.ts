@@ -13,14 +13,9 @@ import {
 import { connect as connectSocket, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { HandoffFallbackPolicy } from '../../src';
-import {
-  type AdoptableBackend,
-  type Broker,
-  type BrokerOptions,
-  type BrokerWarning,
-  createBroker,
-} from '../../src/broker';
+import { type Broker, type BrokerOptions, type BrokerWarning, createBroker } from '../../src/broker';
 import { connect } from '../../src/client';
+import { BrokerProcess } from './support/BrokerProcess';
 import { eventually } from './support/eventually';
 import { openFds } from './support/openFds';
 import { readAll } from './support/readAll';
@@ -252,6 +247,25 @@ describe('a broker', () => {
     expect(broker.stats().errors.backendUnavailable).toBeGreaterThan(0);
   });
 
+  it('waits twice as long each time that a backend dies young, with jitter', async () => {
+    const broker = await brokers.start();
+    const waits: number[] = [];
+    for (let deaths = 0; deaths < 4; deaths += 1) {
+      const exited = new Promise<number>((resolve) =>
+        broker.once('backendExit', ({ restartInMs = 0 }) => resolve(restartInMs)),
+      );
+      const ready = new Promise((resolve) => broker.once('backendReady', resolve));
+      process.kill(broker.backends()[0]?.pid ?? 0, 'SIGKILL');
+      waits.push(await exited);
+      await ready;
+    }
+    for (const [deaths, wait] of waits.entries()) {
+      const full = 100 * 2 ** deaths;
+      expect(wait).toBeGreaterThanOrEqual(full / 2);
+      expect(wait).toBeLessThanOrEqual(full);
+    }
+  });
+
   it('replaces a backend that leaves by itself, and lets it bring to an end what it has', async () => {
     const broker = await brokers.start({
       services: [fixtureService('leaves', { marker: brokers.path('marker') })],
@@ -410,16 +424,17 @@ describe('a broker', () => {
 
     it('without a word goes on to be served at their endpoints, or ends them, as they like', async () => {
       const socketPath = brokers.path('broker.sock');
-      const child = fork(join(__dirname, '../fixtures/killedBroker.ts'), [socketPath, brokers.path('log')], {
-        execArgv: ['-r', require.resolve('ts-node/register/transpile-only')],
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      const logFile = brokers.path('log');
+      const { broker: killed, backends } = await BrokerProcess.start({
+        socketPath,
+        services: [
+          fixtureService('echo', { logFile }),
+          fixtureService('diesWithBroker', { name: 'mortal', logFile }),
+        ],
       });
-      const [adopt] = await new Promise<unknown[]>((resolve) =>
-        child.once('message', (...all) => resolve(all)),
-      );
-      const [survivor, mortal] = adopt as AdoptableBackend[];
-      for (const each of adopt as AdoptableBackend[]) brokers.watch(each);
-      child.kill('SIGKILL');
+      const [survivor, mortal] = backends;
+      for (const each of backends) brokers.watch(each);
+      await killed.kill();
       await eventually(() => !isAlive(mortal?.pid ?? 0));
       const broker = await brokers.start({
         socketPath,

@@ -132,6 +132,53 @@ describe('the command', () => {
       expect(readdirSync(temporary)).toEqual(['broker.json']);
     });
 
+    it('reads its configuration again on SIGHUP, and keeps the old one if that is wrong', async () => {
+      const command = run('broker', '--config', write(good));
+      await command.printed('listening');
+      const more = { name: 'more', version: '1.0.0', module: DEMO_BACKEND };
+      write({ ...good, services: [...good.services, more] });
+      command.child.kill('SIGHUP');
+      await command.printed('configuration reloaded');
+      write({ ...good, socketPath: 'other.sock' });
+      command.child.kill('SIGHUP');
+      await command.printed("stays as it was: a running broker can't change socketPath");
+      const { socket, route } = await connect({ socketPath: join(temporary, 'b.sock'), service: 'more' });
+      expect(route).toBe('handedOff');
+      socket.destroy();
+      command.child.kill('SIGTERM');
+      expect(await command.ended()).toBe(0);
+    });
+
+    it('leaves its backends to the next one if it is told to', async () => {
+      const library = join(__dirname, '..', '..', 'dist', 'src', 'backend');
+      const module = join(temporary, 'survivor.js');
+      writeFileSync(
+        module,
+        `require(${JSON.stringify(library)}).serveBackend({ onConnection: (socket) => socket.pipe(socket) })`,
+      );
+      const kept = {
+        ...good,
+        services: [{ name: 'echo', version: '1.0.0', module }],
+        stateDirectory: 'state',
+      };
+      const config = write({ ...kept, onStop: 'leave' });
+      for (const adopted of [false, true]) {
+        const command = run('broker', '--config', config);
+        await command.printed('listening');
+        const { socket, reason } = await connect({ socketPath: join(temporary, 'b.sock'), service: 'echo' });
+        expect(reason).toBe(adopted ? 'adoptedBackend' : undefined);
+        socket.destroy();
+        if (adopted) {
+          write({ ...kept, onStop: 'stop' });
+          command.child.kill('SIGHUP');
+          await command.printed('configuration reloaded');
+        }
+        command.child.kill('SIGTERM');
+        expect(await command.ended()).toBe(0);
+      }
+      expect(readdirSync(join(temporary, 'state', 'endpoints'))).toEqual([]);
+    });
+
     it('--check tells whether the configuration is right, and starts nothing', async () => {
       const command = run('broker', '--config', write(good), '--check', '--json');
       expect(await command.ended()).toBe(0);
@@ -142,6 +189,7 @@ describe('the command', () => {
       ['not JSON', '{', /broker\.json is not JSON/],
       ['no services', { socketPath: 'b.sock' }, /services/],
       ['an unknown field', { ...good, polcy: {} }, /polcy/],
+      ['backends left where nobody finds them', { ...good, onStop: 'leave' }, /stateDirectory/],
       ['a bad count', { ...good, maxTransfers: 0 }, /maxTransfers/],
       [
         'a bad version',

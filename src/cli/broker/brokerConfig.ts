@@ -47,18 +47,23 @@ const configSchema = z.strictObject({
       z.strictObject({ socketPath: z.string().min(1) }),
     ])
     .optional(),
+  stateDirectory: z.string().min(1).optional(),
+  onStop: z.enum(['stop', 'leave']).optional(),
 });
-
-/** What a configuration holds. */
-export interface BrokerConfig extends BrokerOptions {
-  /** Where Prometheus finds the broker's metrics. Left out: nowhere. */
-  readonly metrics?: MetricsAddress | undefined;
-}
 
 function describe({ issues }: z.ZodError): string {
   return issues
     .map(({ path, message }) => `  ${path.length > 0 ? path.join('.') : '(the whole file)'}: ${message}`)
     .join('\n');
+}
+
+/** What a configuration says. */
+export interface BrokerConfig {
+  readonly options: BrokerOptions;
+  /** Where Prometheus finds the broker's metrics. Left out: nowhere. */
+  readonly metrics?: MetricsAddress | undefined;
+  /** What becomes of the backends when the broker is told to stop. */
+  readonly onStop: 'stop' | 'leave';
 }
 
 /**
@@ -77,22 +82,32 @@ export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
   }
   const parsed = configSchema.safeParse(value);
   if (!parsed.success) throw new Error(`${file} is not a broker's configuration:\n${describe(parsed.error)}`);
-  const { data } = parsed;
+  const { onStop = 'stop', metrics, ...data } = parsed.data;
+  if (onStop === 'leave' && data.stateDirectory === undefined) {
+    throw new Error(
+      `${file}: onStop 'leave' needs a stateDirectory, or nobody would find the backends again`,
+    );
+  }
   const base = dirname(resolve(file));
   const from = (path: string): string => resolve(base, path);
-  return {
+  const optional = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : from(path);
+  const options: BrokerOptions = {
     ...data,
     socketPath: from(data.socketPath),
     services: data.services.map((service) => ({
       ...service,
       module: from(service.module),
-      cwd: service.cwd === undefined ? undefined : from(service.cwd),
-      logFile: service.logFile === undefined ? undefined : from(service.logFile),
+      cwd: optional(service.cwd),
+      logFile: optional(service.logFile),
     })),
-    endpointDirectory: data.endpointDirectory === undefined ? undefined : from(data.endpointDirectory),
+    endpointDirectory: optional(data.endpointDirectory),
+    stateDirectory: optional(data.stateDirectory),
+  };
+  return {
+    options,
+    onStop,
     metrics:
-      data.metrics !== undefined && 'socketPath' in data.metrics
-        ? { socketPath: from(data.metrics.socketPath) }
-        : data.metrics,
+      metrics !== undefined && 'socketPath' in metrics ? { socketPath: from(metrics.socketPath) } : metrics,
   };
 }

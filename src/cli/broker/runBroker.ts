@@ -23,18 +23,20 @@ export interface RunBrokerOptions {
 }
 
 /**
- * Runs a broker until `signal` aborts, and logs to standard error.
+ * Runs a broker until `signal` aborts, and logs to standard error. SIGHUP reads the configuration again.
  * @throws Error the configuration is wrong, or the broker can't start
  */
 export async function runBroker(options: RunBrokerOptions): Promise<void> {
   const { config, check, json, signal } = options;
-  const { metrics, ...brokerOptions } = await readBrokerConfig(config);
+  const read = await readBrokerConfig(config);
+  const { metrics } = read;
+  let { onStop } = read;
   if (check) {
     process.stdout.write(json ? `${JSON.stringify({ config, valid: true })}\n` : `${config} is valid.\n`);
     return;
   }
   const logger = createLogger({ json: json || !process.stderr.isTTY, level: options.logLevel });
-  const broker = await createBroker(brokerOptions);
+  const broker = await createBroker(read.options);
   const endLog = logBroker(broker, logger);
   const inspection = new InspectionSwitch(broker, {
     port: options.inspectPort,
@@ -42,6 +44,17 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     logger,
   });
   const toggle = (): void => void inspection.toggle();
+  const reload = async (): Promise<void> => {
+    try {
+      const next = await readBrokerConfig(config);
+      const { added, removed } = await broker.reload(next.options);
+      ({ onStop } = next);
+      logger.info({ added, removed }, 'configuration reloaded');
+    } catch (error) {
+      logger.warn(`the configuration stays as it was: ${(error as Error).message}`);
+    }
+  };
+  const onHangUp = (): void => void reload();
   let endpoint: MetricsEndpoint | undefined;
   try {
     if (metrics !== undefined) {
@@ -52,14 +65,16 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     }
     if (options.inspect !== undefined) await inspection.attach();
     if (process.platform !== 'win32') process.on('SIGUSR2', toggle);
+    process.on('SIGHUP', onHangUp);
     const backends = broker.backends().length;
     logger.info({ socketPath: broker.socketPath, backends, pid: process.pid }, 'listening');
     if (!signal.aborted) await once(signal, 'abort');
-    logger.info('stopping');
+    logger.info({ backends: onStop }, 'stopping');
   } finally {
     process.off('SIGUSR2', toggle);
+    process.off('SIGHUP', onHangUp);
     await inspection.detach();
-    await broker.stop();
+    await broker.stop({ backends: onStop });
     // Last, so that what happened until the end can still be asked for and is told.
     await endpoint?.close();
     endLog();

@@ -1,0 +1,297 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import type { AdoptableBackend, Broker, BrokerOptions, BrokerWarning } from '../../src/broker';
+import { connect } from '../../src/client';
+import { BrokerProcess } from './support/BrokerProcess';
+import { eventually } from './support/eventually';
+import { readAll, readBytes } from './support/readAll';
+import { fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
+
+interface Manifest {
+  version: number;
+  backends: AdoptableBackend[];
+}
+
+describe('a broker with a state directory', () => {
+  let brokers: TestBrokers;
+  let stateDirectory: string;
+  let options: BrokerOptions;
+
+  beforeEach(() => {
+    brokers = new TestBrokers();
+    stateDirectory = brokers.path('state');
+    options = { socketPath: brokers.path('broker.sock'), stateDirectory, services: [fixtureService()] };
+  });
+  afterEach(async () => expect(await brokers.stop()).toEqual([]));
+
+  const manifestPath = (): string => join(stateDirectory, 'manifest.json');
+  const readManifest = (): Manifest => JSON.parse(readFileSync(manifestPath(), 'utf8')) as Manifest;
+
+  async function echo(broker: Pick<Broker, 'socketPath'>, text = 'x') {
+    const connection = await connect({
+      socketPath: broker.socketPath,
+      service: 'echo',
+      earlyData: text,
+      allowHalfOpen: true,
+    });
+    connection.socket.end();
+    expect(String(await readAll(connection.socket))).toBe(text);
+    return connection;
+  }
+
+  /** What is left when a broker was killed. */
+  async function killedBroker(changes: Partial<BrokerOptions> = {}): Promise<AdoptableBackend> {
+    const { broker, backends } = await BrokerProcess.start({ ...options, ...changes });
+    for (const backend of backends) brokers.watch(backend);
+    await broker.kill();
+    const [backend] = backends;
+    if (backend === undefined) throw new Error('the broker had no backend');
+    return backend;
+  }
+
+  /** Starts a broker, and collects its warnings. */
+  async function start(
+    changes: Partial<BrokerOptions> = {},
+  ): Promise<{ broker: Broker; warnings: BrokerWarning[] }> {
+    const broker = await brokers.start({ ...options, ...changes });
+    const warnings: BrokerWarning[] = [];
+    broker.on('warning', (warning) => warnings.push(warning));
+    return { broker, warnings };
+  }
+
+  it('that is killed leaves backends that go on, to one that adopts them', async () => {
+    const { broker: killed, backends } = await BrokerProcess.start(options);
+    for (const backend of backends) brokers.watch(backend);
+    const open = await connect({ socketPath: options.socketPath, service: 'echo', allowHalfOpen: true });
+    expect(open.route).toBe('handedOff');
+    await killed.kill();
+    expect(existsSync(options.socketPath)).toBe(true);
+
+    open.socket.write('while no broker is there');
+    expect(String(await readBytes(open.socket, 24))).toBe('while no broker is there');
+
+    const { broker } = await start();
+    expect(broker.adoptableBackends()).toEqual(backends);
+    expect(broker.backends()).toMatchObject([
+      { adopted: true, pid: backends[0]?.pid, state: 'adopted', process: 'ready' },
+    ]);
+    expect(await echo(broker)).toMatchObject({ route: 'reconnected', reason: 'adoptedBackend' });
+    expect(readManifest().backends).toEqual(backends);
+    open.socket.end('and now');
+    open.socket.resume();
+    expect(String(await readAll(open.socket))).toBe('and now');
+  });
+
+  it('hands over again when what it adopted has ended', async () => {
+    const { pid } = await killedBroker();
+    const { broker } = await start();
+    const ready = once(broker, 'backendReady');
+    process.kill(pid, 'SIGKILL');
+    await ready;
+    expect(broker.backends()).toMatchObject([{ adopted: false, state: 'idle' }]);
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    expect(readManifest().backends).toEqual(broker.adoptableBackends());
+  });
+
+  it('goes on with the windows of the one before', async () => {
+    const changes: Partial<BrokerOptions> = {
+      services: [fixtureService('permission')],
+      policy: { maxFailedAttemptsPerWindow: 2, failedAttemptWindowMs: 60_000 },
+    };
+    const { broker: killed, backends } = await BrokerProcess.start({ ...options, ...changes });
+    for (const backend of backends) brokers.watch(backend);
+    for (let failures = 0; failures < 2; failures += 1) {
+      expect(await echo(options)).toMatchObject({ reason: 'permissionDenied' });
+    }
+    const { retryAfterMs = 0 } = await echo(options);
+    const snapshot = join(stateDirectory, 'controller.json');
+    await eventually(() => existsSync(snapshot) && /"failedAttempts":2/.test(readFileSync(snapshot, 'utf8')));
+    await killed.kill();
+
+    const { broker } = await start(changes);
+    expect(await echo(broker)).toMatchObject({ reason: 'adoptedBackend' });
+    await broker.respawnBackend({ instance: 'shared', serviceName: 'echo', serviceVersion: '1.0.0' });
+    const limited = await echo(broker);
+    expect(limited).toMatchObject({ reason: 'failedAttemptRateLimited' });
+    expect(limited.retryAfterMs).toBeGreaterThan(0);
+    expect(limited.retryAfterMs).toBeLessThan(retryAfterMs);
+
+    // The same after an orderly end.
+    await broker.stop();
+    const { broker: third } = await start(changes);
+    expect((await echo(third)).retryAfterMs).toBeLessThan(limited.retryAfterMs ?? 0);
+  });
+
+  it.each<[string, (backend: AdoptableBackend) => Partial<AdoptableBackend>]>([
+    ['of another process that got the same id', () => ({ processStart: 'another boot/1' })],
+    ['with the id of a process of ours', () => ({ pid: process.pid })],
+    ['with the id of a process of ours and its start', () => ownProcess()],
+    ['of a process that is gone', () => ({ pid: goneProcess() })],
+    ['of another backend', () => ({ backend: 'f'.repeat(32) })],
+    ['of another service', () => ({ serviceName: 'other' })],
+    ['with an endpoint where nobody is', () => ({ endpoint: '/nowhere.sock' })],
+  ])('adopts no entry %s, and leaves the processes alone', async (_, change) => {
+    const backend = await killedBroker();
+    writeFileSync(
+      manifestPath(),
+      JSON.stringify({ version: 1, backends: [{ ...backend, ...change(backend) }] }),
+    );
+    const { broker, warnings } = await start();
+    expect(broker.backends()).toMatchObject([{ adopted: false, state: 'idle' }]);
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    await eventually(() => warnings.length > 0);
+    expect(warnings).toMatchObject([{ code: 'adoptionRefused' }]);
+    expect(isAlive(backend.pid)).toBe(true);
+    expect(readManifest().backends).toEqual(broker.adoptableBackends());
+    process.kill(backend.pid, 'SIGKILL');
+    await eventually(() => !isAlive(backend.pid));
+  });
+
+  describe('at whose endpoint a stranger', () => {
+    let stranger: Server;
+    afterEach(() => stranger.close());
+
+    it('is silent: ends nobody that it did not start', async () => {
+      const backend = await killedBroker();
+      const sleeper = spawn('sleep', ['600']);
+      const endpoint = brokers.path('silent');
+      stranger = createServer((socket) => socket.resume());
+      await new Promise<void>((resolve) => stranger.listen(endpoint, resolve));
+      const pid = sleeper.pid ?? 0;
+      const forged = { ...backend, endpoint, pid, ...startOf(pid) };
+      writeFileSync(manifestPath(), JSON.stringify({ version: 1, backends: [forged] }));
+      const { broker, warnings } = await start({ startTimeoutMs: 3000 });
+      expect(broker.backends()).toMatchObject([{ adopted: false }]);
+      await eventually(() => warnings.length > 0);
+      expect(isAlive(pid)).toBe(true);
+      const ended = once(sleeper, 'close');
+      sleeper.kill('SIGKILL');
+      process.kill(backend.pid, 'SIGKILL');
+      await ended;
+    });
+  });
+
+  it('ends a backend of its own that is there and never answers, and starts another', async () => {
+    const backend = await killedBroker();
+    process.kill(backend.pid, 'SIGSTOP');
+    const { broker, warnings } = await start({ startTimeoutMs: 3000 });
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    await eventually(() => warnings.length > 0);
+    expect(warnings).toMatchObject([
+      { code: 'adoptionRefused', message: expect.stringContaining('it was ended') },
+    ]);
+    expect(isAlive(backend.pid)).toBe(false);
+  });
+
+  it('ends the backend of a service that there is no more', async () => {
+    const backend = await killedBroker({ services: [fixtureService('echo', { name: 'old' })] });
+    const { broker, warnings } = await start();
+    await eventually(() => warnings.length > 0);
+    expect(warnings).toMatchObject([
+      { code: 'adoptionRefused', message: expect.stringContaining('no such service') },
+    ]);
+    expect(isAlive(backend.pid)).toBe(false);
+    expect(readManifest().backends).toEqual(broker.adoptableBackends());
+  });
+
+  it('that is killed while a backend starts leaves none', async () => {
+    const { broker: killed, pid } = await BrokerProcess.starting({
+      ...options,
+      services: [fixtureService('echo', { logFile: '/dev/null' })],
+    });
+    await killed.kill();
+    await eventually(() => !isAlive(pid));
+    const { broker } = await start();
+    expect(broker.backends()).toMatchObject([{ adopted: false }]);
+  });
+
+  it.each(['manifest.json', 'controller.json'])('sets a damaged %s aside and goes on', async (name) => {
+    mkdirSync(stateDirectory, { mode: 0o700 });
+    const path = join(stateDirectory, name);
+    writeFileSync(path, '{"version":1,"backends":[{"pid":');
+    writeFileSync(`${path}.123456`, 'of a writer that was killed');
+    const { broker, warnings } = await start();
+    await eventually(() => warnings.length > 0);
+    expect(warnings).toMatchObject([{ code: 'stateDamaged', message: expect.stringContaining(name) }]);
+    expect(readFileSync(`${path}.damaged`, 'utf8')).toContain('"pid":');
+    expect(existsSync(`${path}.123456`)).toBe(false);
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+  });
+
+  it('has it for itself', async () => {
+    const { broker } = await start();
+    for (const socketPath of [options.socketPath, brokers.path('other.sock')]) {
+      await expect(start({ socketPath })).rejects.toMatchObject({
+        code: 'alreadyRunning',
+        message: expect.stringContaining(stateDirectory),
+      });
+    }
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    for (const name of ['', 'endpoints', 'logs']) {
+      expect(statSync(join(stateDirectory, name)).mode & 0o777).toBe(0o700);
+    }
+    for (const name of ['manifest.json', 'lock.sock', 'logs/echo@1.0.0.log']) {
+      expect(statSync(join(stateDirectory, name)).mode & 0o777).toBe(0o600);
+    }
+  });
+
+  it('refuses one that is open to others, or is none', async () => {
+    mkdirSync(stateDirectory);
+    chmodSync(stateDirectory, 0o750);
+    await expect(start()).rejects.toMatchObject({
+      code: 'unsafeDirectory',
+      message: expect.stringContaining('750'),
+    });
+    const file = brokers.path();
+    writeFileSync(file, '');
+    await expect(start({ stateDirectory: file })).rejects.toMatchObject({ code: 'unsafeDirectory' });
+  });
+
+  it('that stops leaves no process and no socket, and one that leaves its backends is followed', async () => {
+    const { broker: first } = await start();
+    const [left] = (await first.stop({ backends: 'leave' })).adopt;
+    const { broker: second } = await start();
+    expect(second.adoptableBackends()).toEqual([left]);
+    await second.stop();
+    expect(isAlive(left?.pid ?? 0)).toBe(false);
+    expect(readManifest().backends).toEqual([]);
+    expect(readdirSync(join(stateDirectory, 'endpoints'))).toEqual([]);
+    expect(existsSync(join(stateDirectory, 'lock.sock'))).toBe(false);
+  });
+
+  it('that cannot start leaves alone what it adopted', async () => {
+    const { pid } = await killedBroker();
+    const broken = fixtureService('exitAtOnce', { name: 'broken', logFile: '/dev/null' });
+    await expect(start({ services: [fixtureService(), broken] })).rejects.toMatchObject({
+      code: 'startFailed',
+    });
+    expect(isAlive(pid)).toBe(true);
+    expect((await start()).broker.backends()).toMatchObject([{ adopted: true, pid }]);
+  });
+});
+
+function startOf(pid: number): Pick<AdoptableBackend, 'processStart'> {
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return {
+    processStart: `${boot}/${readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19]}`,
+  };
+}
+
+function ownProcess(): Partial<AdoptableBackend> {
+  return { pid: process.pid, ...startOf(process.pid) };
+}
+
+function goneProcess(): number {
+  return Number(execFileSync('sh', ['-c', 'echo $$']));
+}
