@@ -13,6 +13,8 @@ export interface ChaosCounts {
   maxRecoveryMs: number;
   /** Requests that a backend had, or may have had, when the run killed it. */
   requestsCutByDeath: number;
+  /** Clients that gave up while no backend of their service was there. */
+  clientsUnserved: number;
 }
 
 const MUST_BE_ZERO = [

@@ -160,6 +160,8 @@ export class ChaosLoad {
       else this.#report('clientErrors', 1, `lost while it was sent, and nobody had died: ${message}`);
     } else if (this.#processes.isReachable(service)) {
       this.#report('clientErrors', 1, `${code}: ${message}`);
+    } else {
+      this.#counts.clientsUnserved += 1;
     }
   }
 

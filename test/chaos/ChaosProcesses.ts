@@ -147,7 +147,7 @@ export class ChaosProcesses {
     if (broker !== undefined && broker.exitCode === null && broker.signalCode === null) {
       const exited = once(broker, 'exit');
       broker.kill('SIGTERM');
-      await Promise.race([exited, sleep(timeoutMs)]);
+      await Promise.race([exited, sleep(timeoutMs, undefined, { ref: false })]);
     }
     const left = [...this.#pids].filter(isAlive);
     const described = left.map((pid) => {

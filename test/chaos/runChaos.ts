@@ -41,6 +41,7 @@ export async function runChaos(seed: number, durationMs: number): Promise<ChaosR
     wrongCharts: 0,
     maxRecoveryMs: 0,
     requestsCutByDeath: 0,
+    clientsUnserved: 0,
   };
   // Apart, so that how fast clients are doesn't change what goes wrong.
   const random = { faults: new Random(seed), load: new Random(seed + 1), restarts: new Random(seed + 2) };
