@@ -147,8 +147,8 @@ export interface BrokerOptions {
    */
   readonly helloTimeoutMs?: number | undefined;
   /**
-   * Most client connections in the broker's hands at a time, from 1. Over it, one that has let 100 ms pass without a
-   * complete `hello`, or without closing after its answer, makes room; if there is none, the new one is told `busy` and
+   * Most client connections in the broker's hands at a time, from 1. Over it, one that has had its answer makes room, or
+   * one that has let 100 ms pass without a complete `hello`; if there is none, the new one is told `busy` and
    * comes again. Where descriptors can be counted (Linux) the bound is lower while fewer are left: a tenth of the soft
    * limit, from 8 to 64 of them, stays in reserve.
    * @default 4096

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** Milliseconds that a client has before it may have to make room for another. */
+/** Milliseconds that a client has to say what it wants before it may have to make room for another. */
 const GRACE_MS = 100;
 
 interface Waiting {
@@ -19,7 +19,7 @@ export interface EvictedClient {
 export class ClientConnections {
   // Each in the order of their coming, so that the oldest is the first.
   readonly #waiting = new Map<Socket, Waiting>();
-  readonly #ending = new Map<Socket, number>();
+  readonly #ending = new Set<Socket>();
   readonly #routed = new Set<Socket>();
   readonly #now: () => number;
 
@@ -44,7 +44,7 @@ export class ClientConnections {
 
   /** It has had its last word from us, and is only waited for to close. */
   end(socket: Socket): void {
-    if (this.#waiting.delete(socket) || this.#routed.delete(socket)) this.#ending.set(socket, this.#now());
+    if (this.#waiting.delete(socket) || this.#routed.delete(socket)) this.#ending.add(socket);
   }
 
   delete(socket: Socket): void {
@@ -55,14 +55,14 @@ export class ClientConnections {
 
   /** Takes out the connection that is the least worth keeping: the caller closes it. Undefined if all are worth it. */
   evict(): EvictedClient | undefined {
-    const latest = this.#now() - GRACE_MS;
+    // What it was told is in the kernel, where a close leaves it to be read.
     const [ending] = this.#ending;
-    if (ending !== undefined && ending[1] <= latest) {
-      this.#ending.delete(ending[0]);
-      return { socket: ending[0], wasWaiting: false };
+    if (ending !== undefined) {
+      this.#ending.delete(ending);
+      return { socket: ending, wasWaiting: false };
     }
     const [waiting] = this.#waiting;
-    if (waiting === undefined || waiting[1].since > latest) return undefined;
+    if (waiting === undefined || waiting[1].since > this.#now() - GRACE_MS) return undefined;
     const [socket, { stopWaiting }] = waiting;
     this.#waiting.delete(socket);
     stopWaiting();
@@ -79,6 +79,6 @@ export class ClientConnections {
 
   /** Closes all of them. */
   destroyAll(): void {
-    for (const socket of [...this.#waiting.keys(), ...this.#ending.keys(), ...this.#routed]) socket.destroy();
+    for (const socket of [...this.#waiting.keys(), ...this.#ending, ...this.#routed]) socket.destroy();
   }
 }
