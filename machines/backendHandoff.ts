@@ -143,12 +143,19 @@ const chartSetup = setup({
           : context.failedAttempts,
     }),
   },
-}).extend({
-  guards: {
-    adoptedBackend: or(['inputSaysAdopted', and(['inputLeavesAdoptionOut', 'isAdopted'])]),
-    failedAttemptRateLimited: and(['isWindowOpen', 'isBudgetUsedUp']),
-  },
-});
+})
+  .extend({
+    guards: {
+      adoptedBackend: or(['inputSaysAdopted', and(['inputLeavesAdoptionOut', 'isAdopted'])]),
+      failedAttemptRateLimited: and(['isWindowOpen', 'isBudgetUsedUp']),
+      hasNoAttemptsInFlight: not('hasAttemptsInFlight'),
+    },
+  })
+  .extend({
+    guards: {
+      hasBudgetLeft: not('failedAttemptRateLimited'),
+    },
+  });
 
 /**
  * What the system may do with one backend. Region `handoff` says how a request is answered, region `window` counts
@@ -262,7 +269,7 @@ export const backendHandoff = chartSetup.createMachine({
               target: 'rateLimited',
             },
             {
-              guard: not('hasAttemptsInFlight'),
+              guard: 'hasNoAttemptsInFlight',
               description: 'The last attempt ended.',
               target: 'idle',
             },
@@ -271,7 +278,7 @@ export const backendHandoff = chartSetup.createMachine({
         rateLimited: {
           description: 'The backend kept failing: clients reconnect until the window ends.',
           always: {
-            guard: not('failedAttemptRateLimited'),
+            guard: 'hasBudgetLeft',
             description: 'The window ended or was cleared by a success.',
             target: 'idle',
           },

@@ -79,16 +79,29 @@ function weightOf({ node, attemptsInFlight }: BackendRecord): number {
   return context.failedAttempts > 0 ? 1 : 0;
 }
 
-function toObserver(observer: InspectionObserver): Partial<Observer<InspectionEvent>> {
-  if (typeof observer === 'function') return { next: observer };
-  return requireObject('observer', observer) as Partial<Observer<InspectionEvent>>;
+/** What tells an observer: an error of its is rethrown where no decision is in its way. */
+function toTeller(observer: InspectionObserver): (event: InspectionEvent) => void {
+  const next =
+    typeof observer === 'function'
+      ? observer
+      : (event: InspectionEvent) => (observer as Partial<Observer<InspectionEvent>>).next?.(event);
+  if (typeof observer !== 'function') requireObject('observer', observer);
+  return (event) => {
+    try {
+      next(event);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  };
 }
 
-function replay(actor: BackendHandoffActor, observer: Partial<Observer<InspectionEvent>>): void {
+function replay(actor: BackendHandoffActor, tell: (event: InspectionEvent) => void): void {
   const base = { actorRef: actor, rootId: actor.sessionId };
-  observer.next?.({ ...base, type: '@xstate.actor' });
+  tell({ ...base, type: '@xstate.actor' });
   const event = { type: 'xstate.init' };
-  observer.next?.({ ...base, type: '@xstate.snapshot', event, snapshot: actor.getSnapshot() });
+  tell({ ...base, type: '@xstate.snapshot', event, snapshot: actor.getSnapshot() });
 }
 
 /**
@@ -114,7 +127,7 @@ export class HandoffController {
   /** Backends by name; and, apart from them so that the two never meet, by the text of their key. */
   readonly #named = new Map<string, BackendRecord>();
   readonly #keyed = new Map<string, BackendRecord>();
-  readonly #observers = new Set<Partial<Observer<InspectionEvent>>>();
+  readonly #observers = new Set<(event: InspectionEvent) => void>();
   /** Records whose actor somebody asked for, so that it outlives the inspection. */
   readonly #askedFor = new Set<BackendRecord>();
   /** Records whose actor is processing an event, and tells its observers. */
@@ -138,6 +151,9 @@ export class HandoffController {
     if (requireCount('maxBackends', maxBackends) === 0)
       throw outOfRange('maxBackends', 'from 1', maxBackends);
     this.#maxBackends = maxBackends;
+    if (clock.wallNow !== undefined && typeof clock.wallNow !== 'function') {
+      throw invalidType('clock.wallNow', 'a function', clock.wallNow);
+    }
     this.#clock = clock;
     this.#windowMs = this.policy.failedAttemptWindowMs;
     this.#table = new HandoffTable(this.policy);
@@ -204,7 +220,12 @@ export class HandoffController {
     const at = this.#at(now);
     if (record === undefined) return this.#decided(this.#stepUnknown(backend, failed, at), record, at);
     const eventClass = record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(failed) : failed;
-    return this.#decided(this.#step(record, record.endingClass(eventClass), at), record, at);
+    const edge = this.#step(record, record.endingClass(eventClass), at);
+    // The caller's time may run apart from the timers': what is left is left from this moment on.
+    if (now !== undefined && !edge.changesWindow) {
+      this.#timers.arm(record, record.windowRemainingMs(at, this.#windowMs));
+    }
+    return this.#decided(edge, record, at);
   }
 
   /** An attempt succeeded: the backend owns the connection. Removes the window, whatever its state. */
@@ -343,7 +364,7 @@ export class HandoffController {
    */
   inspect(observer: InspectionObserver): { unsubscribe(): void } {
     this.#checkLive();
-    const target = toObserver(observer);
+    const target = toTeller(observer);
     const entries = this.#entries();
     for (const [backend, record] of entries)
       replay(record.actor ?? this.#startActor(backend, record), target);
@@ -396,7 +417,7 @@ export class HandoffController {
   }
 
   #wallNow(): number {
-    return this.#clock.wallNow?.() ?? Date.now();
+    return requireMilliseconds('clock.wallNow()', this.#clock.wallNow?.() ?? Date.now());
   }
 
   /** A backend that is found needs no other check; of one that is not, `#check` says whether it is one. */
@@ -452,10 +473,11 @@ export class HandoffController {
   }
 
   #drop(records: Map<string, BackendRecord>, text: string, record: BackendRecord): void {
+    // First of all, since who hears of the actor's end may begin anew with the backend.
+    records.delete(text);
     this.#timers.forget(record);
     this.#askedFor.delete(record);
     record.actor?.stop();
-    records.delete(text);
   }
 
   #mark(backend: BackendId | BackendHandle, eventClass: number, now: number | undefined): void {
@@ -548,7 +570,7 @@ export class HandoffController {
   }
 
   readonly #tellObservers = (event: InspectionEvent): void => {
-    for (const observer of this.#observers) observer.next?.(event);
+    for (const tell of this.#observers) tell(event);
   };
 
   /** An actor in the record's state, which is sent what happens from now on. */
@@ -559,14 +581,21 @@ export class HandoffController {
       snapshot: record.node.snapshot,
       // The controller's timers send what its own delays would.
       clock: INERT_CLOCK,
-      inspect: this.#tellObservers,
     });
+    // All of it before anybody hears of the actor, since who hears may ask at once.
     record.actor = actor;
     this.#backends.set(actor, typeof backend === 'string' ? backend : copyBackendKey(backend));
-    return actor.start();
+    this.#telling.add(record);
+    try {
+      this.#tellObservers({ type: '@xstate.actor', actorRef: actor, rootId: actor.sessionId });
+      actor.system.inspect(this.#tellObservers);
+      return actor.start();
+    } finally {
+      this.#telling.delete(record);
+    }
   }
 
-  #stopInspecting(target: Partial<Observer<InspectionEvent>>): void {
+  #stopInspecting(target: (event: InspectionEvent) => void): void {
     this.#observers.delete(target);
     if (this.#observers.size > 0) return;
     for (const [, record] of this.#entries()) {

@@ -59,7 +59,8 @@ export function checkPersistedSnapshot(snapshot: unknown): PersistedHandoffSnaps
     const checked = {
       version: PERSISTED_SNAPSHOT_VERSION,
       wallTimeMs: requireMilliseconds('snapshot.wallTimeMs', wallTimeMs),
-      backends: backends.map(checkBackend),
+      // `map` would skip the holes of a sparse array.
+      backends: Array.from(backends, checkBackend),
     } as const;
     const seen = new Set(
       checked.backends.map(({ backend }) =>

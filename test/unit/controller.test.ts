@@ -84,9 +84,9 @@ describe('HandoffController', () => {
     fail(controller, 1, 77_000);
     controller.actorOf(KEY).subscribe(({ value }) => seen.push(`${value.handoff}/${value.window}`));
     fail(controller, 1, 77_400);
-    // The window is not extended by a failure, so neither is its timer.
-    expect(clock.pending).toEqual([clock.time + 1_000]);
-    clock.advance(1_000);
+    // By the caller's time 600 are left, whatever the clock says.
+    expect(clock.pending).toEqual([clock.time + 600]);
+    clock.advance(600);
     expect(seen).toEqual(['rateLimited/open', 'idle/elapsed']);
     controller.dispose();
   });
@@ -211,6 +211,46 @@ describe('HandoffController', () => {
 });
 
 describe('inspection', () => {
+  it('is not in the way of a decision when an observer throws or calls back', () => {
+    const thrown: unknown[] = [];
+    const { controller, clock } = start();
+    const onUncaught = jest.spyOn(global, 'queueMicrotask').mockImplementation((task) => {
+      try {
+        task();
+      } catch (error) {
+        thrown.push(error);
+      }
+    });
+    controller.inspect(() => {
+      throw new Error('observer');
+    });
+    const asked: unknown[] = [];
+    controller.inspect((event) => {
+      if (event.type !== '@xstate.actor') return;
+      asked.push(controller.backendOf(event.actorRef), controller.actorOf(KEY) === event.actorRef);
+    });
+    fail(controller, 2);
+    expect(asked).toEqual([KEY, true]);
+    expect(thrown.length).toBeGreaterThan(0);
+    expect(controller.stateOf(KEY)).toBe('rateLimited');
+    expect(controller.actorOf(KEY).getSnapshot().context.failedAttempts).toBe(2);
+    clock.advance(1_000);
+    expect(controller.actorOf(KEY).getSnapshot().value).toEqual({ handoff: 'idle', window: 'elapsed' });
+    controller.dispose();
+    onUncaught.mockRestore();
+  });
+
+  it('ends for one of two that are the same object', () => {
+    const { controller } = start();
+    const observer = { next: jest.fn() };
+    const first = controller.inspect(observer);
+    controller.inspect(observer);
+    first.unsubscribe();
+    fail(controller, 1);
+    expect(observer.next).toHaveBeenCalled();
+    controller.dispose();
+  });
+
   const seenBy = (events: InspectionEvent[]) => events.map(({ type }) => type);
 
   it('tells an observer given at the start of each actor, event and snapshot', () => {
