@@ -20,7 +20,7 @@ export interface BackendConnectionInfo {
 export interface ServeBackendOptions {
   /**
    * Gets each connection, on either route in the same state: nothing read, nothing written by the application, half-close
-   * kept (`allowHalfOpen`), no listener attached. It suits `httpServer.emit('connection', socket)`. Called synchronously;
+   * kept (`allowHalfOpen`). An error of the socket that nobody listens for doesn't end the process. It suits `httpServer.emit('connection', socket)`. Called synchronously;
    * attach listeners before it returns. If it throws, the connection is destroyed and `onError` is told.
    */
   readonly onConnection: (socket: Socket, info: BackendConnectionInfo) => void;

@@ -333,6 +333,8 @@ class BackendService implements ServedBackend {
 
   #give(socket: Socket, info: BackendConnectionInfo, earlyData: Buffer, listener: () => void): void {
     socket.off('error', listener);
+    // A client that leaves in the middle must not end the process of an application that doesn't listen for it.
+    socket.on('error', () => {});
     if (earlyData.length > 0) socket.unshift(earlyData);
     releaseReading(socket);
     try {

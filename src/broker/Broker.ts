@@ -6,6 +6,7 @@ import {
   type BackendHandoffState,
   type BackendKey,
   type FailedAttemptWindow,
+  type HandoffAttemptDecision,
   HandoffAttemptInputs,
   HandoffController,
   type HandoffControllerOptions,
@@ -652,12 +653,23 @@ export class Broker extends EventEmitter<BrokerEvents> {
       this.#sendError(socket, 'backendUnavailable', message, true, UNAVAILABLE_RETRY_MS);
       return;
     }
-    const decision = this.controller.shouldAttempt(backend.key, this.#inputsOf(request, backend));
+    const decision = this.#decide(request, backend);
     if (decision.type === 'attempt') {
       backend.attempts += 1;
       this.#attempt(request, backend, target);
     } else {
       this.#reconnect(request, backend, target, decision.reason, decision.retryAfterMs);
+    }
+  }
+
+  /** An embedder's check that fails is no client's error: the client reconnects. */
+  #decide(request: Request, backend: ManagedBackend): HandoffAttemptDecision {
+    try {
+      return this.controller.shouldAttempt(backend.key, this.#inputsOf(request, backend));
+    } catch (cause) {
+      const message = `a check of the embedder failed: ${cause instanceof Error ? cause.message : String(cause)}`;
+      this.#warn({ code: 'checkFailed', message, backend: backend.key, cause });
+      return this.controller.shouldAttempt(backend.key, HandoffAttemptInputs.of(true, false, false));
     }
   }
 

@@ -60,12 +60,14 @@ export interface BackendExitEvent {
  * - `startFailed`: a restart of a backend failed; it will be tried again.
  * - `unknownAnswer`: a backend answered what nobody waits for: for no transfer, for another's, twice, or nonsense.
  * - `serverError`: the listening socket failed.
+ * - `checkFailed`: `adjustInputs` or `fdPressure` threw or gave what isn't valid; the client reconnects.
  */
 export type BrokerWarningCode =
   | 'adoptionRefused'
   | 'startFailed'
   | 'unknownAnswer'
   | 'serverError'
+  | 'checkFailed'
   | 'stateDamaged'
   | 'stateNotWritten';
 

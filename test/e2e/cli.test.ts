@@ -202,9 +202,11 @@ describe('the command', () => {
         /gone\.js/,
       ],
     ])('with %s fails with status 1 and says why', async (_, config, message) => {
-      const command = run('broker', '--config', write(config));
-      expect(await command.ended()).toBe(1);
-      expect(command.stderr).toMatch(message);
+      for (const more of [[], ['--check']]) {
+        const command = run('broker', '--config', write(config), ...more);
+        expect(await command.ended()).toBe(1);
+        expect(command.stderr).toMatch(message);
+      }
     });
 
     it('says so when the file is not there', async () => {

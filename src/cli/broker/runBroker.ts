@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { access } from 'node:fs/promises';
 import { createBroker } from '../../broker';
+import { checkBrokerOptions } from '../../broker/checkBrokerOptions';
 import { readBrokerConfig } from './brokerConfig';
 import { createLogger, type LogLevel } from './createLogger';
 import { InspectionSwitch } from './InspectionSwitch';
@@ -32,6 +34,8 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
   const { metrics } = read;
   let { onStop } = read;
   if (check) {
+    checkBrokerOptions(read.options);
+    await Promise.all(read.options.services.map(({ module }) => access(module)));
     process.stdout.write(json ? `${JSON.stringify({ config, valid: true })}\n` : `${config} is valid.\n`);
     return;
   }

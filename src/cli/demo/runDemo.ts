@@ -98,7 +98,7 @@ function countWithoutHandoff(clients: number): number {
 /**
  * Runs the demo and prints it: a broker process, backends that behave well and badly, and client processes. Leaves no
  * process and no file behind.
- * @throws Error a process could not be started, or the broker process ended before its time
+ * @throws Error a process could not be started, or ended before its time
  */
 export async function runDemo({
   durationMs,
@@ -159,17 +159,19 @@ export async function runDemo({
       { count: withoutHandoff, handoff: false },
     ].filter(({ count }) => count > 0);
     const startedAt = performance.now();
-    await Promise.all(
-      groups.map(({ count, handoff }) =>
-        launch('client', 'demoClients.js').start({ type: 'start', socketPath, clients: count, handoff }),
-      ),
-    );
+    const clientProcesses = groups.map(({ count, handoff }) => {
+      const child = launch('client', 'demoClients.js');
+      return { child, started: child.start({ type: 'start', socketPath, clients: count, handoff }) };
+    });
+    await Promise.all(clientProcesses.map(({ started }) => started));
     const end = await Promise.race([
       delay(durationMs, 'over' as const, { signal }).catch(() => 'over' as const),
-      broker.hasEnded.then(() => 'brokerEnded' as const),
+      ...[broker, ...clientProcesses.map(({ child }) => child)].map((child) =>
+        child.hasEnded.then(() => child.name),
+      ),
     ]);
     const workedMs = performance.now() - startedAt;
-    if (end === 'brokerEnded') throw new Error('The demo\u2019s broker process ended before its time');
+    if (end !== 'over') throw new Error(`The demo\u2019s ${end} process ended before its time`);
     // Clients first: what they have in flight needs the broker.
     for (const child of [...children].reverse()) await child.stop();
     return summarize(workedMs, { ...policy }, [...clientReports.values()], brokerReport);
