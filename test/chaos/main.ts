@@ -5,7 +5,7 @@ import { runChaos } from './runChaos';
 
 const MAX_SEED = 2 ** 31;
 
-new Command('chaos')
+new Command('npm run chaos --')
   .description('Breaks everything at random while clients are at work, and counts what they lose.')
   .option('-s, --seed <n>', 'what to do wrong, and when', Number, Math.floor(Math.random() * MAX_SEED))
   .addOption(new Option('-d, --duration <time>', 'how long').argParser(parseDuration).default(60_000, '60s'))

@@ -1,30 +1,29 @@
-import { parseArgs } from 'node:util';
+import { Command, InvalidArgumentError } from 'commander';
 import { runFuzz } from './runFuzz';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    runs: { type: 'string', default: '100000' },
-    first: { type: 'string', default: '0' },
-    json: { type: 'boolean', default: false },
-  },
-});
-
-function count(name: string, text: string): number {
+function count(text: string): number {
   const value = Number(text);
-  if (text === '' || !Number.isSafeInteger(value) || value < 0) {
-    throw new Error(`--${name} must be an integer from 0, but is ${text}`);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError(`"${text}" is not an integer from 0.`);
   }
   return value;
 }
 
+const values = new Command('npm run fuzz --')
+  .description('Feeds mutated and random frames and messages to everything that reads them.')
+  .option('--seed <n>', 'which mutations', count, Date.now() % 2 ** 31)
+  .option('--runs <n>', 'how many', count, 100_000)
+  .option('--first <n>', 'the run to begin with, to see one again', count, 0)
+  .option('--json', 'print one JSON object and nothing else', false)
+  .parse()
+  .opts<{ seed: number; runs: number; first: number; json: boolean }>();
+
 async function main(): Promise<void> {
-  const seed = values.seed === undefined ? Date.now() % 2 ** 31 : count('seed', values.seed);
-  const runs = count('runs', values.runs);
+  const { seed, runs, first } = values;
   const summary = await runFuzz({
     seed,
     runs,
-    first: count('first', values.first),
+    first,
     onProgress: (done) => {
       if (done % 50_000 === 0) process.stderr.write(`seed ${seed}: ${done} of ${runs}\n`);
     },
