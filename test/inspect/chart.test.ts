@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type AnyStateNode, createMachine } from 'xstate';
+import { type AnyStateMachine, type AnyStateNode, createMachine, not, setup } from 'xstate';
 import { backendHandoff } from '../../machines';
 import { definitionText } from '../../src/inspect/definitionText';
 import { activeStates } from '../../src/inspect/viewer/chart/activeStates';
@@ -70,9 +70,15 @@ test('targets are found wherever they may be', () => {
 });
 
 test('guards made of guards read as what they are made of', () => {
-  const lines = [...chartOf(backendHandoff).transitions.values()].map(({ guard }) => guard);
-  expect(lines).toContain('not(hasAttemptsInFlight)');
-  expect(lines).toContain('adoptedBackend');
+  const guardsOf = (machine: AnyStateMachine) =>
+    [...chartOf(machine).transitions.values()].map(({ guard }) => guard);
+  const unnamed = setup({ guards: { isReady: () => true } }).createMachine({
+    initial: 'a',
+    states: { a: { always: { guard: not('isReady'), target: 'b' } }, b: {} },
+  });
+  expect(guardsOf(unnamed)).toContain('not(isReady)');
+  expect(guardsOf(backendHandoff)).toContain('hasNoAttemptsInFlight');
+  expect(guardsOf(backendHandoff)).toContain('adoptedBackend');
 });
 
 test('anything at all may come as a definition', () => {
