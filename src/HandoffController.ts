@@ -378,12 +378,9 @@ export class HandoffController {
     const at = this.#at(now);
     const backends: PersistedBackend[] = [];
     for (const [backend, record] of this.#entries()) {
-      const { value, context } = record.node.snapshot;
-      const adopted = value.handoff === 'adopted';
-      if (record.node.hasWindow) {
-        const remainingMs = record.windowRemainingMs(at, this.#windowMs);
-        backends.push({ backend, adopted, window: { failedAttempts: context.failedAttempts, remainingMs } });
-      } else if (adopted) backends.push({ backend, adopted });
+      const adopted = record.node.snapshot.value.handoff === 'adopted';
+      if (record.node.hasWindow) backends.push({ backend, adopted, window: this.#windowAt(record, at) });
+      else if (adopted) backends.push({ backend, adopted });
     }
     return { version: PERSISTED_SNAPSHOT_VERSION, wallTimeMs: this.#wallNow(), backends };
   }
