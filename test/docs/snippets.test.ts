@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import ts from 'typescript';
 import { scripts } from '../../package.json';
+import { plainEnvironment } from '../support/plainEnvironment';
 
 const ROOT = join(__dirname, '..', '..');
 const MAIN = join(ROOT, 'dist', 'src', 'cli', 'main.js');
@@ -71,7 +72,7 @@ describe('every snippet of README and docs', () => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       ['--input-type=module', '--eval', outputText],
-      { cwd: ROOT, encoding: 'utf8', timeout: 30_000 },
+      { cwd: ROOT, encoding: 'utf8', timeout: 30_000, env: plainEnvironment() },
     );
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const said = [...code.matchAll(/console\.log\(.*\); \/\/ (\w+)/g)].map(([, value]) => value);

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { plainEnvironment } from '../../support/plainEnvironment';
 
 const MAIN = join(__dirname, '..', '..', '..', 'dist', 'src', 'cli', 'main.js');
 
@@ -15,6 +16,13 @@ export interface LogLine {
   readonly address?: string;
 }
 
+/** The commands that still run, so that a test that fails leaves none behind, which would keep Jest from ending. */
+const running = new Set<ChildProcess>();
+
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** A run of the command as it was built. */
 export class Command {
   readonly child: ChildProcess;
@@ -25,9 +33,10 @@ export class Command {
   constructor(args: readonly string[], temporary: string) {
     this.child = spawn(process.execPath, [MAIN, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TMPDIR: temporary },
+      env: { ...plainEnvironment(), TMPDIR: temporary },
     });
-    this.#closed = once(this.child, 'close');
+    running.add(this.child);
+    this.#closed = once(this.child, 'close').finally(() => running.delete(this.child));
     this.child.stdout?.on('data', (chunk) => {
       this.stdout += chunk;
     });
