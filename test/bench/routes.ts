@@ -108,7 +108,13 @@ async function measureLoad(processes: RouteProcesses, load: Load, rounds: number
   };
 }
 
-function loadsOf({ clients, sizes, earlyData, connectionsPerRound }: RouteBenchOptions): Load[] {
+/** Every combination of the options, in the order of the rows. */
+export function loadsOf({
+  clients,
+  sizes,
+  earlyData,
+  connectionsPerRound,
+}: Omit<RouteBenchOptions, 'rounds' | 'onProgress'>): Load[] {
   return earlyData.flatMap((early) =>
     sizes.flatMap((bytes) =>
       clients.map((count) => ({
