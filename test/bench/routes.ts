@@ -1,5 +1,5 @@
 import { type MeasuredRound, ROLES, RouteProcesses } from './RouteProcesses';
-import type { RoundOrder } from './routeProcesses/control';
+import type { ProcessRole, RoundOrder } from './routeProcesses/control';
 
 const WARM_UP_ROUNDS = 2;
 /** Until the compilers of all three processes are done with both routes. */
@@ -14,6 +14,8 @@ export interface RouteFigures {
   readonly connectionsPerSecond: number;
   /** User and system time of broker, backend and client process together. */
   readonly cpuMsPerConnection: number;
+  /** The same by process. */
+  readonly cpuMsByProcess: Readonly<Record<ProcessRole, number>>;
 }
 
 /** Both routes under one load; each ratio is handoff's figure to reconnect's. */
@@ -56,12 +58,18 @@ function figuresOf(rounds: readonly MeasuredRound[]): RouteFigures {
   const latencies = rounds.flatMap(({ latenciesMs }) => latenciesMs);
   const sum = (of: (round: MeasuredRound) => number): number =>
     rounds.reduce((total, round) => total + of(round), 0);
+  const cpuMsOf = (role: ProcessRole): number => sum(({ cpuMs }) => cpuMs[role]) / latencies.length;
+  const cpuMsByProcess = {
+    broker: cpuMsOf('broker'),
+    backend: cpuMsOf('backend'),
+    clients: cpuMsOf('clients'),
+  };
   return {
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
     connectionsPerSecond: (latencies.length / sum(({ elapsedMs }) => elapsedMs)) * 1_000,
-    cpuMsPerConnection:
-      sum(({ cpuMs }) => ROLES.reduce((total, role) => total + cpuMs[role], 0)) / latencies.length,
+    cpuMsPerConnection: ROLES.reduce((total, role) => total + cpuMsByProcess[role], 0),
+    cpuMsByProcess,
   };
 }
 

@@ -10,6 +10,7 @@ import {
   profileRoutes,
   type SyscallCounts,
 } from './profileRoutes';
+import { ROLES } from './RouteProcesses';
 import { benchRoutes, loadsOf, type RouteFigures, type RouteRow } from './routes';
 
 // `npx ts-node test/bench/routesMain.ts`: handoff beside reconnect, for whoever makes either faster.
@@ -48,14 +49,31 @@ function progress(text: string): void {
 function tableOf(rows: readonly RouteRow[]): string {
   const table = new Table({
     style: PLAIN,
-    head: ['clients', 'bytes', 'early', '', 'P50 ms', 'P99 ms', 'conn/s', 'CPU ms/conn'],
-    colAligns: ['right', 'right', 'left', 'left', 'right', 'right', 'right', 'right'],
+    head: ['clients', 'bytes', 'early', '', 'P50 ms', 'P99 ms', 'conn/s', 'CPU ms/conn', ...ROLES],
+    colAligns: [
+      'right',
+      'right',
+      'left',
+      'left',
+      'right',
+      'right',
+      'right',
+      'right',
+      ...ROLES.map(() => 'right' as const),
+    ],
   });
-  const cells = ({ p50Ms, p99Ms, connectionsPerSecond, cpuMsPerConnection }: RouteFigures): string[] => [
+  const cells = ({
+    p50Ms,
+    p99Ms,
+    connectionsPerSecond,
+    cpuMsPerConnection,
+    cpuMsByProcess,
+  }: RouteFigures): string[] => [
     p50Ms.toFixed(3),
     p99Ms.toFixed(3),
     connectionsPerSecond.toFixed(0),
     cpuMsPerConnection.toFixed(3),
+    ...ROLES.map((role) => cpuMsByProcess[role].toFixed(3)),
   ];
   for (const { clients, bytes, earlyData, handoff, reconnect, ratios } of rows) {
     const load = [clients, bytes, earlyData ? 'yes' : 'no'];
@@ -63,7 +81,7 @@ function tableOf(rows: readonly RouteRow[]): string {
     table.push(
       [...load, 'handoff', ...cells(handoff)],
       ['', '', '', 'reconnect', ...cells(reconnect)],
-      ['', '', '', 'ratio', ...times.map((value) => `${value.toFixed(2)} ×`)],
+      ['', '', '', 'ratio', ...times.map((value) => `${value.toFixed(2)} ×`), ...ROLES.map(() => '')],
     );
   }
   return table.toString();

@@ -54,4 +54,11 @@ async function onRound(round: RoundOrder): Promise<RoundResult> {
   return { latenciesMs, elapsedMs: performance.now() - began };
 }
 
-const control = takeOrders(directory, 'clients', { onRound, onStop: () => control.destroy() });
+const control = takeOrders(directory, 'clients', {
+  onRound,
+  onStop: (isOrdered) => {
+    control.destroy();
+    // In the middle of a round, whose clients would wait for the broker to come back.
+    if (!isOrdered) process.exit(1);
+  },
+});
