@@ -9,13 +9,7 @@ import {
 import { encodeFrame } from '../wire/encodeFrame';
 import type { FrameOf } from '../wire/frame';
 import { holdReading, releaseReading } from '../wire/holdReading';
-import {
-  type BackendMessage,
-  type HandoffMessage,
-  type RefuseCode,
-  receiveBrokerMessage,
-  tokenOf,
-} from '../wire/ipcMessage';
+import { type HandoffMessage, type RefuseCode, tokenOf } from '../wire/ipcMessage';
 import { lingeringEnd } from '../wire/lingeringEnd';
 import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
 import { monotonicNow } from '../wire/monotonicNow';
@@ -23,6 +17,7 @@ import { WireError } from '../wire/WireError';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
 import { writeThrough } from '../wire/writeThrough';
 import type { BackendConnectionInfo, ServeBackendOptions, ServedBackend } from './BackendOptions';
+import { BrokerChannel, type BrokerMessageListener } from './BrokerChannel';
 import { ClaimTable } from './ClaimTable';
 import { HandoffBackendError } from './HandoffBackendError';
 import { readFirstFrame } from './readFirstFrame';
@@ -54,6 +49,7 @@ class BackendService implements ServedBackend {
   readonly #helloTimeoutMs: number;
   readonly #maxPendingAttaches: number;
   readonly #claims: ClaimTable;
+  readonly #channel = new BrokerChannel((...message) => this.#onMessage(...message));
   readonly #server: Server;
   // Connections to the endpoint that aren't the application's: they may be closed at any time.
   readonly #visitors = new Set<Socket>();
@@ -100,7 +96,7 @@ class BackendService implements ServedBackend {
   }
 
   async listen(): Promise<void> {
-    process.on('message', this.#onMessage);
+    this.#channel.listen();
     process.once('disconnect', this.#onDisconnect);
     try {
       // A broker that died in the meantime was not told of this process, and its successor may already have started another
@@ -116,13 +112,13 @@ class BackendService implements ServedBackend {
         if (process.platform !== 'win32' && this.#server.listening) chmodSync(this.endpoint, 0o600);
       });
     } catch (cause) {
-      process.off('message', this.#onMessage);
+      this.#channel.stop();
       process.off('disconnect', this.#onDisconnect);
       const message = `can't listen on ${this.endpoint}: ${(cause as Error).message}`;
       throw new HandoffBackendError('listenFailed', message, { cause });
     }
     this.#server.on('error', (error) => this.#report(error));
-    this.#tell({ handoffController: PROTOCOL_VERSION, type: 'listening' });
+    this.#channel.tell({ handoffController: PROTOCOL_VERSION, type: 'listening' });
   }
 
   close(): Promise<void> {
@@ -130,7 +126,7 @@ class BackendService implements ServedBackend {
       // The server's own callback waits for the application's connections, which may take for ever.
       this.#server.close();
       for (const socket of this.#visitors) socket.destroy();
-      if (process.connected) process.disconnect();
+      this.#channel.close();
       setImmediate(resolve);
     });
     return this.#closed;
@@ -140,10 +136,7 @@ class BackendService implements ServedBackend {
     if (this.#options.surviveBroker === false) void this.close();
   };
 
-  readonly #onMessage = (value: unknown, handle: unknown): void => {
-    const received = receiveBrokerMessage(value);
-    if (received === 'foreign') return;
-    const socket = isSocket(handle) ? handle : undefined;
+  #onMessage(...[received, socket]: Parameters<BrokerMessageListener>): void {
     if ('invalid' in received) {
       socket?.destroy();
       const token = tokenOf(received.invalid);
@@ -163,7 +156,7 @@ class BackendService implements ServedBackend {
         void this.close();
         return;
     }
-  };
+  }
 
   #onHandoff(message: HandoffMessage, socket: Socket | undefined): void {
     const { token } = message;
@@ -205,7 +198,7 @@ class BackendService implements ServedBackend {
         this.#give(socket, info, toBuffer(message.earlyData), swallow);
         // Behind what the application does with the early data: its client waits for that, and nobody for this.
         setImmediate(() => {
-          this.#tell({ handoffController: PROTOCOL_VERSION, type: 'ack', token });
+          this.#channel.answer({ handoffController: PROTOCOL_VERSION, type: 'ack', token });
           this.#onHandoffAnswered();
         });
         return;
@@ -364,17 +357,12 @@ class BackendService implements ServedBackend {
     if (this.#unansweredHandoffs > 0) return;
     const tokens = this.#unansweredSyncs;
     this.#unansweredSyncs = [];
-    for (const token of tokens) this.#tell({ handoffController: PROTOCOL_VERSION, type: 'synced', token });
+    for (const token of tokens)
+      this.#channel.answer({ handoffController: PROTOCOL_VERSION, type: 'synced', token });
   }
 
   #refuse(token: string, code: RefuseCode): void {
-    this.#tell({ handoffController: PROTOCOL_VERSION, type: 'refuse', token, code });
-  }
-
-  #tell(message: BackendMessage): void {
-    if (!process.connected) return;
-    // A broker that is gone needs no answer, and its end is seen by `disconnect`.
-    process.send?.(message, undefined, undefined, ignore);
+    this.#channel.answer({ handoffController: PROTOCOL_VERSION, type: 'refuse', token, code });
   }
 
   #report(error: unknown): void {
@@ -388,10 +376,6 @@ function traceOf({ traceparent }: { readonly traceparent?: string | undefined })
 
 function toBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function isSocket(handle: unknown): handle is Socket {
-  return typeof handle === 'object' && handle !== null && 'destroy' in handle && 'unshift' in handle;
 }
 
 function atLeastOne(value: number, field: string): number {

@@ -8,6 +8,7 @@ import {
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
 import type { AdoptableBackend } from './BrokerOptions';
 import type { CheckedService } from './checkBrokerOptions';
+import type { HandoffTransport } from './HandoffTransport';
 import { processStart } from './processStart';
 import { TransferQueue, type TransferQueueListener } from './TransferQueue';
 import type { TransferTokens } from './TransferTokens';
@@ -57,6 +58,7 @@ export class BackendProcess {
     service: CheckedService,
     identity: BackendIdentity,
     stopTimeoutMs: number,
+    transport: HandoffTransport,
     tokens: TransferTokens<TransferQueue>,
     listener: BackendProcessListener,
   ) {
@@ -72,7 +74,7 @@ export class BackendProcess {
         env: { ...process.env, ...service.env, [BACKEND_IDENTITY_VARIABLE]: formatBackendIdentity(identity) },
         execArgv: [...service.execArgv],
         serialization: 'advanced',
-        stdio: ['ignore', output, output, 'ipc'],
+        stdio: ['ignore', output, output, 'ipc', ...Array<'pipe'>(transport.pipes ?? 0).fill('pipe')],
         // A process group of its own: a terminal's Ctrl-C is the broker's to handle.
         detached: true,
         ...(service.cwd === undefined ? {} : { cwd: service.cwd }),
@@ -86,7 +88,7 @@ export class BackendProcess {
       pid === undefined
         ? undefined
         : { ...identity, pid, ...(start === undefined ? {} : { processStart: start }) };
-    this.queue = new TransferQueue(this.#child, tokens, listener);
+    this.queue = new TransferQueue(this.#child, transport, tokens, listener);
     this.#child.on('error', this.#onError);
     this.#child.on('exit', this.#onExit);
     this.#child.on('disconnect', this.#onDisconnect);
@@ -122,6 +124,7 @@ export class BackendProcess {
     clearTimeout(this.#killTimer);
     this.queue.close();
     if (this.#child.connected) this.#child.disconnect();
+    for (const pipe of this.#child.stdio) pipe?.destroy();
     this.#child.unref();
     this.#settleStopped();
   }

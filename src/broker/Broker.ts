@@ -519,6 +519,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         this.#counts[`${why}Acks`] += 1;
       },
       onDescriptorShortage: () => this.#fdPressure.declare(),
+      transport: this.#options.transport,
       tokens: this.#tokens,
       onStarted: (backend) => this.#state?.add(backend),
       onGone: (backend) => this.#state?.remove(backend),

@@ -179,7 +179,7 @@ export interface BrokerOptions {
     | undefined;
   /**
    * How handles are passed.
-   * @default Node's IPC channel
+   * @default `createScmRightsTransport()`, which is Node's IPC channel where there is nothing faster
    */
   readonly transport?: HandoffTransport | undefined;
   /**

@@ -10,6 +10,7 @@ import { BrokerError } from './BrokerError';
 import type { BackendExitEvent, BackendReadyEvent, BrokerWarning } from './BrokerEvents';
 import type { AdoptableBackend } from './BrokerOptions';
 import { type CheckedService, checkPathLength } from './checkBrokerOptions';
+import type { HandoffTransport } from './HandoffTransport';
 import { isDescriptorShortage } from './isDescriptorShortage';
 import type { RefusedAnswer, TransferQueue } from './TransferQueue';
 import type { TransferTokens } from './TransferTokens';
@@ -52,6 +53,7 @@ export interface ManagedBackendOptions extends ProcessTimeouts {
   readonly onRefusedAnswer: (why: RefusedAnswer) => void;
   /** There was no descriptor left to start the process with. */
   readonly onDescriptorShortage: () => void;
+  readonly transport: HandoffTransport;
   /** Shared by all backends. */
   readonly tokens: TransferTokens<TransferQueue>;
   /** A process of this broker's runs. */
@@ -164,7 +166,8 @@ export class ManagedBackend {
       let backendProcess: BackendProcess;
       try {
         const { stopTimeoutMs } = this.#timeouts;
-        backendProcess = new BackendProcess(this.service, identity, stopTimeoutMs, this.#options.tokens, {
+        const { transport, tokens } = this.#options;
+        backendProcess = new BackendProcess(this.service, identity, stopTimeoutMs, transport, tokens, {
           onListening: () => {
             if (isReady || this.#state !== 'starting') return;
             isReady = true;

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import { type BackendMessage, type BrokerMessage, receiveBackendMessage } from '../wire/ipcMessage';
+import { type BackendMessage, receiveBackendMessage, type SyncMessage } from '../wire/ipcMessage';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
+import type { HandoffTransport } from './HandoffTransport';
 import type { Transfer } from './Transfer';
 import type { IssuedToken, TransferTokens } from './TransferTokens';
 
@@ -20,23 +21,30 @@ export interface TransferQueueListener {
 }
 
 /**
- * The transfers to one backend process. At most one handle is inside Node's channel, where nobody could take it back
- * from a backend that is stopped or dead; the others wait here. Its turn ends when the backend has answered: only then
- * has the handle surely left the channel.
+ * The transfers to one backend process. Only as many handles as the transport has room for are on their way, where nobody
+ * could take them back from a backend that is stopped or dead; the others wait here. A turn ends when the backend has
+ * answered: only then has the handle surely left the channel.
  */
 export class TransferQueue {
   readonly #child: ChildProcess;
+  readonly #transport: HandoffTransport;
   readonly #listener: TransferQueueListener;
   // In the order of their coming.
   readonly #waiting = new Set<Transfer>();
   readonly #tokens: TransferTokens<TransferQueue>;
-  #current: Transfer | undefined;
-  #currentToken: IssuedToken<TransferQueue> | undefined;
+  // Those whose turn it is, in the order of its coming.
+  readonly #current = new Map<Transfer, IssuedToken<TransferQueue>>();
   #isClosed = false;
 
   /** @param tokens shared by the queues of all backends, so that one can tell what is another's. */
-  constructor(child: ChildProcess, tokens: TransferTokens<TransferQueue>, listener: TransferQueueListener) {
+  constructor(
+    child: ChildProcess,
+    transport: HandoffTransport,
+    tokens: TransferTokens<TransferQueue>,
+    listener: TransferQueueListener,
+  ) {
     this.#child = child;
+    this.#transport = transport;
     this.#tokens = tokens;
     this.#listener = listener;
     child.on('message', this.#onMessage);
@@ -44,7 +52,9 @@ export class TransferQueue {
 
   /** Transfers that have not ended. */
   get size(): number {
-    return this.#waiting.size + (this.#current === undefined || this.#current.isOver ? 0 : 1);
+    let size = this.#waiting.size;
+    for (const transfer of this.#current.keys()) size += transfer.isOver ? 0 : 1;
+    return size;
   }
 
   /** Transfers that wait for their turn. */
@@ -67,43 +77,43 @@ export class TransferQueue {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#child.off('message', this.#onMessage);
-    const transfers = [this.#current, ...this.#waiting];
-    this.#current = undefined;
+    const transfers = [...this.#current.keys(), ...this.#waiting];
+    this.#current.clear();
     this.#waiting.clear();
-    for (const transfer of transfers) transfer?.loseChannel();
+    for (const transfer of transfers) transfer.loseChannel();
   }
 
   #next(): void {
-    if (this.#isClosed || this.#current !== undefined) return;
-    const [transfer] = this.#waiting;
-    if (transfer === undefined) return;
-    this.#waiting.delete(transfer);
-    this.#current = transfer;
-    this.#currentToken = this.#tokens.issue(transfer.token, this);
-    transfer.begin(this.#child, () => this.#free(transfer));
+    for (const transfer of this.#waiting) {
+      if (this.#isClosed || this.#current.size >= (this.#transport.capacity?.(this.#child) ?? 1)) return;
+      this.#waiting.delete(transfer);
+      this.#current.set(transfer, this.#tokens.issue(transfer.token, this));
+      transfer.begin(this.#child, () => this.#free(transfer));
+    }
   }
 
   #free(transfer: Transfer): void {
-    if (this.#current !== transfer) return;
-    this.#current = undefined;
-    this.#next();
+    if (this.#current.delete(transfer)) this.#next();
+  }
+
+  #currentOf(token: string): Transfer | undefined {
+    for (const transfer of this.#current.keys()) {
+      if (transfer.hasToken(token)) return transfer;
+    }
+    return undefined;
   }
 
   #onExpired(transfer: Transfer): void {
-    if (this.#waiting.delete(transfer) || this.#current !== transfer) return;
-    this.#askForSync(transfer);
+    if (!this.#waiting.delete(transfer) && this.#current.has(transfer)) this.#askForSync(transfer);
   }
 
   #askForSync(transfer: Transfer): void {
     // A handle can get lost on its way, when the backend is out of descriptors for instance. Messages keep their order,
     // so an answer to this one says that the handle isn't in the channel, whatever became of it.
     if (!this.#child.connected) return;
-    const message: BrokerMessage = {
-      handoffController: PROTOCOL_VERSION,
-      type: 'sync',
-      token: transfer.token,
-    };
-    this.#child.send(message, () => {});
+    const message: SyncMessage = { handoffController: PROTOCOL_VERSION, type: 'sync', token: transfer.token };
+    if (this.#transport.sync === undefined) this.#child.send(message, () => {});
+    else this.#transport.sync(this.#child, message);
   }
 
   readonly #onMessage = (value: unknown): void => {
@@ -116,6 +126,11 @@ export class TransferQueue {
   #onBackendMessage(message: BackendMessage): void {
     switch (message.type) {
       case 'listening':
+        this.#transport.open?.(this.#child, (answer) => {
+          if (this.#isClosed) return;
+          if (answer === 'malformed') this.#onMalformed();
+          else this.#onBackendMessage(answer);
+        });
         this.#listener.onListening();
         return;
       case 'synced':
@@ -129,8 +144,8 @@ export class TransferQueue {
   }
 
   #onSynced(token: string): void {
-    const transfer = this.#current;
-    if (transfer?.hasToken(token)) {
+    const transfer = this.#currentOf(token);
+    if (transfer !== undefined) {
       if (transfer.isOver) this.#free(transfer);
       return;
     }
@@ -140,12 +155,13 @@ export class TransferQueue {
   }
 
   #onAnswer(answer: Extract<BackendMessage, { type: 'ack' | 'refuse' }>): void {
-    const transfer = this.#current;
-    if (transfer === undefined || !transfer.hasToken(answer.token)) {
+    const transfer = this.#currentOf(answer.token);
+    const issued = transfer === undefined ? undefined : this.#current.get(transfer);
+    if (transfer === undefined || issued === undefined) {
       this.#onOtherAnswer(answer);
       return;
     }
-    if (this.#currentToken !== undefined) this.#currentToken.isAnswered = true;
+    issued.isAnswered = true;
     if (transfer.isOver) {
       if (answer.type === 'ack') this.#listener.onRefusedAnswer('late');
     } else if (answer.type === 'ack') {
@@ -173,8 +189,9 @@ export class TransferQueue {
 
   #onMalformed(): void {
     this.#listener.onRefusedAnswer('malformed');
-    const transfer = this.#current;
-    if (transfer?.state !== 'sent') return;
+    // Answers come in the order of the handles, so it's about the first.
+    const transfer = [...this.#current.keys()].find(({ state }) => state === 'sent');
+    if (transfer === undefined) return;
     transfer.distrust();
     this.#askForSync(transfer);
   }

@@ -12,7 +12,7 @@ import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
 import { MAX_DEADLINE_MS } from '../wire/wireLimits';
 import { BrokerError } from './BrokerError';
 import type { AdoptableBackend, BrokerOptions, BrokerService } from './BrokerOptions';
-import { createNodeIpcTransport } from './createNodeIpcTransport';
+import { createScmRightsTransport } from './createScmRightsTransport';
 import { defaultLogFile } from './defaultLogFile';
 import type { HandoffTransport } from './HandoffTransport';
 
@@ -95,7 +95,7 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
     maxTransfersPerBackend: requireBound('maxTransfersPerBackend', options.maxTransfersPerBackend ?? 256),
     fdPressure: requireFunction('fdPressure', options.fdPressure),
     adjustInputs: requireFunction('adjustInputs', options.adjustInputs),
-    transport: checkTransport(options.transport ?? createNodeIpcTransport()),
+    transport: checkTransport(options.transport ?? createScmRightsTransport()),
     endpointDirectory: optionalText('endpointDirectory', options.endpointDirectory),
     stateDirectory,
   };

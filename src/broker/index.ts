@@ -22,6 +22,7 @@ export type {
 export type { AdoptableBackend, AttemptRequest, BrokerOptions, BrokerService } from './BrokerOptions';
 export { createBroker } from './createBroker';
 export { createNodeIpcTransport } from './createNodeIpcTransport';
+export { createScmRightsTransport } from './createScmRightsTransport';
 export type { HandoffTransport } from './HandoffTransport';
 export type { BackendProcessState } from './ManagedBackend';
 export { type BrokerMetricsOptions, recordBrokerMetrics } from './recordBrokerMetrics';

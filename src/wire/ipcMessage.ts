@@ -21,9 +21,19 @@ const handoffSchema = z.object({
 
 const refuseCodeSchema = z.enum(TRANSFER_REFUSALS);
 
+const syncSchema = z.object({ handoffController: version, type: z.literal('sync'), token });
+
+const descriptor = z.number().int().nonnegative();
+
 const brokerMessageSchema = z.discriminatedUnion('type', [
   handoffSchema,
-  z.object({ handoffController: version, type: z.literal('sync'), token }),
+  syncSchema,
+  z.object({
+    handoffController: version,
+    type: z.literal('openChannel'),
+    records: descriptor,
+    descriptors: descriptor,
+  }),
   z.object({ handoffController: version, type: z.literal('stop') }),
 ]);
 
@@ -36,6 +46,9 @@ const backendMessageSchema = z.discriminatedUnion('type', [
 
 /** The message that goes with a handle from the broker to a backend. */
 export type HandoffMessage = z.infer<typeof handoffSchema>;
+
+/** A question that is answered when every handle in front of it is. */
+export type SyncMessage = z.infer<typeof syncSchema>;
 
 /** Why a backend doesn't take a handle. */
 export type RefuseCode = TransferRefusal;

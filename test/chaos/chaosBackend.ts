@@ -4,14 +4,10 @@ import { createHash } from 'node:crypto';
 import { openSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { serveBackend } from '../../src/backend';
+import { BrokerChannel } from '../../src/backend/BrokerChannel';
 import { ChaosControl } from './ChaosControl';
 import type { ChaosCommand } from './controlMessage';
 import { RequestReader } from './RequestReader';
-
-interface IpcMessage {
-  readonly type?: string;
-}
-type Send = (message: unknown, ...rest: unknown[]) => boolean;
 
 const { CHAOS_RECORD = '', CHAOS_NAME = '' } = process.env;
 // Open all the while: descriptors will run out.
@@ -21,30 +17,39 @@ let death: 'dieOnHandle' | 'dieOnReady' | 'dieOnAck' | undefined;
 
 const die = (): void => void process.kill(process.pid, 'SIGKILL');
 
-const send = process.send?.bind(process) as Send;
-process.send = ((message: IpcMessage, ...rest: unknown[]) => {
-  if (message.type !== 'ack') return send(message, ...rest);
+const { receive, answer } = BrokerChannel.prototype;
+
+BrokerChannel.prototype.answer = function (message) {
+  const sendIt = (): void => answer.call(this, message);
+  if (message.type !== 'ack') {
+    sendIt();
+    return;
+  }
   if (death === 'dieOnAck') die();
   const fault = acks.shift();
   switch (fault?.fault) {
     case 'dropAck':
-      return true;
+      return;
     case 'delayAck':
-      setTimeout(() => process.connected && send(message, ...rest), fault.ms);
-      return true;
+      setTimeout(sendIt, fault.ms);
+      return;
     case 'duplicateAck':
-      return send(message, ...rest) && send(message, ...rest);
+      sendIt();
+      sendIt();
+      return;
     case 'forgeAck':
-      send({ handoffController: 1, type: 'ack', token: '0123456789abcdef'.repeat(2) });
-      return send(message, ...rest);
+      answer.call(this, { ...message, token: '0123456789abcdef'.repeat(2) });
+      sendIt();
+      return;
     default:
-      return send(message, ...rest);
+      sendIt();
   }
-}) as NonNullable<typeof process.send>;
+};
 
-process.on('message', (message: unknown) => {
-  if ((message as IpcMessage).type === 'handoff' && death === 'dieOnHandle') die();
-});
+BrokerChannel.prototype.receive = function (received, socket) {
+  if ('message' in received && received.message.type === 'handoff' && death === 'dieOnHandle') die();
+  receive.call(this, received, socket);
+};
 
 const control = new ChaosControl('backend', CHAOS_NAME, (command) => {
   switch (command.fault) {

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
+import type { HandoffTransport } from '../../src/broker/HandoffTransport';
 import { Transfer } from '../../src/broker/Transfer';
 import { type RefusedAnswer, TransferQueue } from '../../src/broker/TransferQueue';
 import { TransferTokens } from '../../src/broker/TransferTokens';
@@ -75,7 +76,11 @@ export const fuzzMessages: FuzzTarget = (random) => {
 export const fuzzAnswers: FuzzTarget = (random) => {
   const child = Object.assign(new EventEmitter(), { connected: true, send: () => true });
   const refused: RefusedAnswer[] = [];
-  const queue = new TransferQueue(child as unknown as ChildProcess, new TransferTokens(), {
+  const transport: HandoffTransport = {
+    supported: true,
+    send: (_child, _message, _socket, callback) => callback(null),
+  };
+  const queue = new TransferQueue(child as unknown as ChildProcess, transport, new TransferTokens(), {
     onListening: () => {},
     onRefusedAnswer: (why) => refused.push(why),
   });
@@ -95,7 +100,7 @@ export const fuzzAnswers: FuzzTarget = (random) => {
     backend: '0'.repeat(32),
     endpoint: '/e',
     deadlineMs: 60_000,
-    transport: { supported: true, send: (_child, _message, _socket, callback) => callback(null) },
+    transport,
     onState: () => {},
     onOutcome: () => {
       ends += 1;

@@ -1,0 +1,143 @@
+import { closeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { type ChannelAnswer, type ChannelRequest, encodeAnswer, RequestReader } from '../wire/channelRecord';
+import {
+  type BackendMessage,
+  type BrokerMessage,
+  type ReceivedMessage,
+  receiveBrokerMessage,
+} from '../wire/ipcMessage';
+import { type ScmRights, scmRights } from '../wire/scmRights';
+
+/** Who gets a message, and the handle that came with it. */
+export type BrokerMessageListener = (
+  received: Exclude<ReceivedMessage<BrokerMessage>, 'foreign'>,
+  socket: Socket | undefined,
+) => void;
+
+const ignore = (): void => {};
+
+/** The way between a backend and its broker: Node's IPC channel, and once the broker opens it, one for handles. */
+export class BrokerChannel {
+  readonly #listener: BrokerMessageListener;
+  #handles: HandleChannel | undefined;
+
+  constructor(listener: BrokerMessageListener) {
+    this.#listener = listener;
+  }
+
+  listen(): void {
+    process.on('message', this.#onMessage);
+  }
+
+  /** A message has come. */
+  receive(...[received, socket]: Parameters<BrokerMessageListener>): void {
+    this.#listener(received, socket);
+  }
+
+  /** Answers for a handle. A broker that is gone needs no answer. */
+  answer(message: ChannelAnswer): void {
+    if (this.#handles?.isOpen === true) this.#handles.answer(message);
+    else this.tell(message);
+  }
+
+  /** Sends a message over Node's channel. */
+  tell(message: BackendMessage): void {
+    if (process.connected) process.send?.(message, undefined, undefined, ignore);
+  }
+
+  /** Listens no more. */
+  stop(): void {
+    process.off('message', this.#onMessage);
+  }
+
+  /** Takes nothing more from the broker. */
+  close(): void {
+    this.#handles?.close();
+    if (process.connected) process.disconnect();
+  }
+
+  readonly #onMessage = (value: unknown, handle: unknown): void => {
+    const received = receiveBrokerMessage(value);
+    if (received === 'foreign') return;
+    if ('message' in received && received.message.type === 'openChannel') {
+      const system = scmRights();
+      if (system !== undefined) this.#handles ??= new HandleChannel(system, received.message, this);
+      return;
+    }
+    this.receive(received, isSocket(handle) ? handle : undefined);
+  };
+}
+
+/** The backend's end of the channel for handles. */
+class HandleChannel {
+  readonly #system: ScmRights;
+  readonly #records: Socket;
+  readonly #descriptors: number;
+  readonly #reader = new RequestReader();
+  readonly #owner: BrokerChannel;
+
+  constructor(
+    system: ScmRights,
+    { records, descriptors }: Extract<BrokerMessage, { type: 'openChannel' }>,
+    owner: BrokerChannel,
+  ) {
+    this.#system = system;
+    this.#descriptors = descriptors;
+    this.#owner = owner;
+    this.#records = new Socket({ fd: records, readable: true, writable: true });
+    // The application's connections keep the process alive, not this.
+    this.#records.unref();
+    this.#records.on('error', ignore);
+    // What is still on its way is nobody's any more: the clients see the end of their connections.
+    this.#records.once('close', () => closeSync(descriptors));
+    this.#records.on('data', (chunk: Buffer) => this.#onData(chunk));
+    this.#records.write(encodeAnswer());
+  }
+
+  get isOpen(): boolean {
+    return this.#records.writable;
+  }
+
+  answer(message: ChannelAnswer): void {
+    this.#records.write(encodeAnswer(message));
+  }
+
+  close(): void {
+    this.#records.destroy();
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#reader.push(chunk);
+    for (;;) {
+      const message = this.#next();
+      if (message === undefined) return;
+      this.#owner.receive({ message }, message.type === 'handoff' ? this.#takeHandle() : undefined);
+    }
+  }
+
+  #next(): ChannelRequest | undefined {
+    try {
+      return this.#reader.next();
+    } catch {
+      // The end of this channel: what is in flight runs into its deadline, and later handles take Node's.
+      this.#records.destroy();
+      return undefined;
+    }
+  }
+
+  #takeHandle(): Socket | undefined {
+    const descriptor = this.#system.receive(this.#descriptors);
+    if (typeof descriptor !== 'number') return undefined;
+    try {
+      return new Socket({ fd: descriptor, readable: true, writable: true, allowHalfOpen: true });
+    } catch {
+      closeSync(descriptor);
+      return undefined;
+    }
+  }
+}
+
+function isSocket(handle: unknown): handle is Socket {
+  return typeof handle === 'object' && handle !== null && 'destroy' in handle && 'unshift' in handle;
+}

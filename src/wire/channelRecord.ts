@@ -1,0 +1,145 @@
+import { TRANSFER_REFUSALS } from '../../machines';
+import type { BackendMessage, HandoffMessage, SyncMessage } from './ipcMessage';
+import { isTraceparent } from './traceparent';
+import { PROTOCOL_VERSION } from './wireLimits';
+
+// The messages about handles as bytes, for a channel of its own: docs/protocol.md has the layout.
+
+/** What the broker sends over the channel. */
+export type ChannelRequest = HandoffMessage | SyncMessage;
+
+/** What a backend sends over the channel. */
+export type ChannelAnswer = Extract<BackendMessage, { type: 'ack' | 'refuse' | 'synced' }>;
+
+const TOKEN_BYTES = 16;
+const ID_BYTES = 16;
+const REQUEST_HEADER_BYTES = 5;
+const HANDOFF_FIXED_BYTES = TOKEN_BYTES + ID_BYTES + 8 + 1;
+// A read of Node's takes no more at a time than 64 KiB, so early data is no longer.
+const MAX_REQUEST_BYTES = 128 * 1024;
+const HANDOFF = 1;
+const SYNC = 2;
+
+const ANSWER_BYTES = 1 + TOKEN_BYTES + 1;
+const ANSWER_TYPES = ['opened', 'ack', 'refuse', 'synced'] as const;
+const OPENED = Buffer.alloc(ANSWER_BYTES);
+
+/** The bytes of a request. */
+export function encodeRequest(message: ChannelRequest): Buffer {
+  return message.type === 'sync'
+    ? encodeSync(message.token)
+    : encodeHandoff(message, message.traceparent ?? '');
+}
+
+function encodeSync(token: string): Buffer {
+  const bytes = Buffer.allocUnsafe(REQUEST_HEADER_BYTES + TOKEN_BYTES);
+  bytes.writeUInt32BE(1 + TOKEN_BYTES, 0);
+  bytes[4] = SYNC;
+  bytes.write(token, REQUEST_HEADER_BYTES, 'hex');
+  return bytes;
+}
+
+function encodeHandoff({ token, id, stamp, earlyData }: HandoffMessage, traceparent: string): Buffer {
+  const size = HANDOFF_FIXED_BYTES + traceparent.length + earlyData.byteLength;
+  const bytes = Buffer.allocUnsafe(REQUEST_HEADER_BYTES + size);
+  bytes.writeUInt32BE(1 + size, 0);
+  bytes[4] = HANDOFF;
+  let at = REQUEST_HEADER_BYTES;
+  at += bytes.write(token, at, 'hex');
+  at += bytes.write(id, at, 'hex');
+  at = bytes.writeDoubleBE(stamp, at);
+  at = bytes.writeUInt8(traceparent.length, at);
+  at += bytes.write(traceparent, at, 'latin1');
+  bytes.set(earlyData, at);
+  return bytes;
+}
+
+/** The bytes of an answer; of `opened`, if there is none: the backend listens at its end of the channel. */
+export function encodeAnswer(answer?: ChannelAnswer): Buffer {
+  if (answer === undefined) return OPENED;
+  const bytes = Buffer.allocUnsafe(ANSWER_BYTES);
+  bytes[0] = ANSWER_TYPES.indexOf(answer.type);
+  bytes.write(answer.token, 1, 'hex');
+  bytes[ANSWER_BYTES - 1] = answer.type === 'refuse' ? TRANSFER_REFUSALS.indexOf(answer.code) : 0;
+  return bytes;
+}
+
+/** Takes records off the front of a stream. */
+abstract class RecordReader<Message> {
+  #bytes: Buffer = Buffer.alloc(0);
+
+  /** Adds bytes as they came, which the caller must not change. */
+  push(chunk: Buffer): void {
+    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+  }
+
+  /**
+   * The next message, or undefined while it isn't complete.
+   *
+   * @throws {RangeError} if nothing that follows can be read.
+   */
+  next(): Message | undefined {
+    const size = this.sizeOf(this.#bytes);
+    if (size === undefined || this.#bytes.length < size) return undefined;
+    const record = this.#bytes.subarray(0, size);
+    this.#bytes = this.#bytes.subarray(size);
+    return this.decode(record);
+  }
+
+  /** Bytes of the record that begins here, or undefined while that can't be said. */
+  protected abstract sizeOf(bytes: Buffer): number | undefined;
+  protected abstract decode(record: Buffer): Message;
+}
+
+/** Reads what a backend received. */
+export class RequestReader extends RecordReader<ChannelRequest> {
+  protected override sizeOf(bytes: Buffer): number | undefined {
+    if (bytes.length < 4) return undefined;
+    const length = bytes.readUInt32BE(0);
+    if (length < 1 + TOKEN_BYTES || length > MAX_REQUEST_BYTES) throw unreadable(`length ${length}`);
+    return 4 + length;
+  }
+
+  protected override decode(record: Buffer): ChannelRequest {
+    const payload = record.subarray(REQUEST_HEADER_BYTES);
+    const token = payload.toString('hex', 0, TOKEN_BYTES);
+    const handoffController = PROTOCOL_VERSION;
+    if (record[4] === SYNC) return { handoffController, type: 'sync', token };
+    if (record[4] !== HANDOFF) throw unreadable(`type ${record[4]}`);
+    const earlyDataAt = HANDOFF_FIXED_BYTES + (payload[HANDOFF_FIXED_BYTES - 1] ?? MAX_REQUEST_BYTES);
+    if (payload.length < earlyDataAt) throw unreadable(`handoff of ${payload.length} bytes`);
+    const stamp = payload.readDoubleBE(TOKEN_BYTES + ID_BYTES);
+    if (!(stamp >= 0)) throw unreadable(`stamp ${stamp}`);
+    const traceparent = payload.toString('latin1', HANDOFF_FIXED_BYTES, earlyDataAt);
+    return {
+      handoffController,
+      type: 'handoff',
+      token,
+      id: payload.toString('hex', TOKEN_BYTES, TOKEN_BYTES + ID_BYTES),
+      stamp,
+      earlyData: payload.subarray(earlyDataAt),
+      traceparent: isTraceparent(traceparent) ? traceparent : undefined,
+    };
+  }
+}
+
+/** Reads what the broker received. A record that can't be is told as `malformed`. */
+export class AnswerReader extends RecordReader<ChannelAnswer | 'opened' | 'malformed'> {
+  protected override sizeOf(): number {
+    return ANSWER_BYTES;
+  }
+
+  protected override decode(record: Buffer): ChannelAnswer | 'opened' | 'malformed' {
+    const type = ANSWER_TYPES[record.readUInt8(0)];
+    const token = record.toString('hex', 1, 1 + TOKEN_BYTES);
+    const handoffController = PROTOCOL_VERSION;
+    if (type === 'opened') return 'opened';
+    if (type === 'ack' || type === 'synced') return { handoffController, type, token };
+    const code = TRANSFER_REFUSALS[record.readUInt8(ANSWER_BYTES - 1)];
+    return type === undefined || code === undefined ? 'malformed' : { handoffController, type, token, code };
+  }
+}
+
+function unreadable(what: string): RangeError {
+  return new RangeError(`not a request of a broker: ${what}`);
+}
