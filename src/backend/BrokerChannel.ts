@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { BatchedWriter } from '../wire/BatchedWriter';
 import { type ChannelAnswer, type ChannelRequest, encodeAnswer, RequestReader } from '../wire/channelRecord';
 import {
   type BackendMessage,
@@ -73,6 +74,7 @@ export class BrokerChannel {
 class HandleChannel {
   readonly #system: ScmRights;
   readonly #records: Socket;
+  readonly #writer: BatchedWriter;
   readonly #descriptors: number;
   readonly #reader = new RequestReader();
   readonly #owner: BrokerChannel;
@@ -86,6 +88,7 @@ class HandleChannel {
     this.#descriptors = descriptors;
     this.#owner = owner;
     this.#records = new Socket({ fd: records, readable: true, writable: true });
+    this.#writer = new BatchedWriter(this.#records);
     // The application's connections keep the process alive, not this.
     this.#records.unref();
     this.#records.on('error', ignore);
@@ -100,7 +103,7 @@ class HandleChannel {
   }
 
   answer(message: ChannelAnswer): void {
-    this.#records.write(encodeAnswer(message));
+    this.#writer.write(encodeAnswer(message));
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type ActorRefFrom, createActor } from 'xstate';
 import { handoffTransfer, type TransferOutcome, type TransferRefusal } from '../../machines';
@@ -7,6 +7,7 @@ import type { HandoffFailure, InspectionObserver } from '../index';
 import { INERT_CLOCK } from '../inertClock';
 import { encodeFrame } from '../wire/encodeFrame';
 import type { HandoffMessage } from '../wire/ipcMessage';
+import { randomKey } from '../wire/randomId';
 import { MAX_DEADLINE_MS, PROTOCOL_VERSION } from '../wire/wireLimits';
 import { writeThrough } from '../wire/writeThrough';
 import type { HandoffTransport } from './HandoffTransport';
@@ -63,7 +64,7 @@ export interface TransferOptions {
 export class Transfer {
   readonly #options: TransferOptions;
   // A one-time secret: it goes to the backend and nowhere else.
-  readonly #token = randomBytes(16);
+  readonly #token = randomKey();
   readonly #expiresAt: number;
   readonly #timer: NodeJS.Timeout;
   readonly #bytesRead: number;

@@ -22,16 +22,17 @@ export interface TransferTokensOptions {
 
 /**
  * The tokens that went to backends lately, so that an answer which isn't the awaited one can be told apart. Bounded in
- * number and age. It holds keyed digests instead of tokens: how long a search takes says nothing about a token, and there
- * is nothing here to leak.
+ * number and age. They are searched by keyed digests: how long a search takes says nothing about a token. A digest is made
+ * when there is something to search for, which is seldom.
  */
 export class TransferTokens<Owner> {
   readonly #key = randomBytes(32);
   readonly #now: () => number;
   readonly #maxAgeMs: number;
   readonly #maxTokens: number;
-  // In the order of their issue.
-  readonly #tokens = new Map<string, IssuedToken<Owner>>();
+  // Each in the order of their issue; the second ones are all younger.
+  readonly #byDigest = new Map<string, IssuedToken<Owner>>();
+  readonly #undigested = new Map<string, IssuedToken<Owner>>();
 
   constructor({
     now = () => performance.now(),
@@ -45,19 +46,21 @@ export class TransferTokens<Owner> {
 
   /** How many tokens it remembers. */
   get size(): number {
-    return this.#tokens.size;
+    return this.#byDigest.size + this.#undigested.size;
   }
 
   issue(token: string, owner: Owner): IssuedToken<Owner> {
     this.#forgetOld();
     const issued: IssuedToken<Owner> = { owner, issuedAt: this.#now(), isAnswered: false };
-    this.#tokens.set(this.#digest(token), issued);
+    this.#undigested.set(token, issued);
     return issued;
   }
 
   /** What is known of a token, or undefined if it was never issued, or too long ago. */
   find(token: string): IssuedToken<Owner> | undefined {
-    const issued = this.#tokens.get(this.#digest(token));
+    for (const [fresh, issued] of this.#undigested) this.#byDigest.set(this.#digest(fresh), issued);
+    this.#undigested.clear();
+    const issued = this.#byDigest.get(this.#digest(token));
     return issued !== undefined && this.#isYoung(issued) ? issued : undefined;
   }
 
@@ -70,9 +73,11 @@ export class TransferTokens<Owner> {
   }
 
   #forgetOld(): void {
-    for (const [digest, issued] of this.#tokens) {
-      if (this.#tokens.size < this.#maxTokens && this.#isYoung(issued)) return;
-      this.#tokens.delete(digest);
+    for (const tokens of [this.#byDigest, this.#undigested]) {
+      for (const [key, issued] of tokens) {
+        if (this.size < this.#maxTokens && this.#isYoung(issued)) return;
+        tokens.delete(key);
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
+import { BatchedWriter } from '../wire/BatchedWriter';
 import { AnswerReader, type ChannelAnswer, encodeRequest } from '../wire/channelRecord';
 import { descriptorOf } from '../wire/descriptorOf';
 import type { HandoffMessage, SyncMessage } from '../wire/ipcMessage';
@@ -57,6 +58,7 @@ export function createScmRightsTransport(): HandoffTransport {
 class Channel {
   readonly #system: ScmRights;
   readonly #records: Socket;
+  readonly #writer: BatchedWriter;
   readonly #descriptors: Socket;
   readonly #reader = new AnswerReader();
   readonly #onAnswer: (answer: ChannelAnswer | 'malformed') => void;
@@ -70,6 +72,7 @@ class Channel {
   ) {
     this.#system = system;
     this.#records = records;
+    this.#writer = new BatchedWriter(records);
     this.#descriptors = descriptors;
     this.#onAnswer = onAnswer;
     // Their ends are the backend's, which the IPC channel tells too.
@@ -93,12 +96,12 @@ class Channel {
       return;
     }
     // Behind its descriptor, so that the backend finds one for each record.
-    this.#records.write(encodeRequest(message));
+    this.#writer.write(encodeRequest(message));
     callback(null);
   }
 
   sync(message: SyncMessage): void {
-    this.#records.write(encodeRequest(message));
+    this.#writer.write(encodeRequest(message));
   }
 
   #onData(chunk: Buffer): void {
