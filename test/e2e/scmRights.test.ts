@@ -1,0 +1,152 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectTo, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createScmRightsTransport, type HandoffTransport, type TransferEvent } from '../../src/broker';
+import { connect } from '../../src/client';
+import { descriptorOf } from '../../src/wire/descriptorOf';
+import { scmRights } from '../../src/wire/scmRights';
+import { eventually } from './support/eventually';
+import { openFds } from './support/openFds';
+import { readAll } from './support/readAll';
+import { fixtureService, TestBrokers } from './support/TestBrokers';
+
+/** The transport, with the processes that it leads to. */
+function watchedTransport(): HandoffTransport & { readonly children: ChildProcess[]; isOpen(): boolean } {
+  const transport = createScmRightsTransport();
+  const children: ChildProcess[] = [];
+  return {
+    ...transport,
+    children,
+    isOpen: () => children.length > 0 && children.every((child) => (transport.capacity?.(child) ?? 1) > 1),
+    open(child, onAnswer) {
+      children.push(child);
+      transport.open?.(child, onAnswer);
+    },
+  };
+}
+
+describe('a descriptor', () => {
+  it('goes over a socket, and nothing is there before', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'hc-test-'));
+    const path = join(directory, 'socket');
+    const file = join(directory, 'file');
+    writeFileSync(file, 'as it was');
+    const server = createServer({ pauseOnConnect: true }).listen(path);
+    const client = connectTo(path);
+    const [accepted] = (await once(server, 'connection')) as [Socket];
+    const [from, to] = [descriptorOf(client), descriptorOf(accepted)];
+    const system = scmRights();
+    if (system === undefined || from === undefined || to === undefined) throw new Error('not on this system');
+    expect(system.receive(to)).toBe('none');
+    const sent = openSync(file, 'r');
+    system.send(from, sent);
+    closeSync(sent);
+    const received = system.receive(to);
+    expect(readFileSync(received as number, 'utf8')).toBe('as it was');
+    closeSync(received as number);
+    expect(system.receive(to)).toBe('none');
+    expect(() => system.send(from, 1 << 30)).toThrow(
+      expect.objectContaining({ code: 'EBADF', syscall: 'sendmsg' }),
+    );
+    client.destroy();
+    accepted.destroy();
+    server.close();
+    expect(descriptorOf(client)).toBeUndefined();
+    rmSync(directory, { recursive: true });
+  });
+});
+
+describe('the channel for handles', () => {
+  let brokers: TestBrokers;
+  let fdsBefore: number;
+
+  beforeEach(() => {
+    fdsBefore = openFds();
+    brokers = new TestBrokers();
+  });
+  afterEach(async () => {
+    expect(await brokers.stop()).toEqual([]);
+    await eventually(() => openFds() <= fdsBefore);
+  });
+
+  async function echo(socketPath: string, text: string) {
+    const connection = await connect({
+      socketPath,
+      service: 'echo',
+      earlyData: text,
+      allowHalfOpen: true,
+      connectTimeoutMs: 60_000,
+    });
+    connection.socket.end();
+    expect(String(await readAll(connection.socket))).toBe(text);
+    return connection;
+  }
+
+  it('takes many handles at a time, and none gets the other\u2019s bytes', async () => {
+    const transport = watchedTransport();
+    const broker = await brokers.start({
+      services: [fixtureService('puppet')],
+      transport,
+      ackDeadlineMs: 60_000,
+    });
+    await eventually(() => transport.isOpen());
+    const sent: TransferEvent[] = [];
+    broker.on('transfer', (event) => event.state === 'sent' && sent.push(event));
+    const clients = Array.from({ length: 40 }, (_, index) =>
+      echo(broker.socketPath, `client ${index}`.repeat(index + 1)),
+    );
+    await eventually(() => broker.backends()[0]?.inFlight === 40);
+    expect(sent).toHaveLength(32);
+    expect(broker.backends()[0]).toMatchObject({ queued: 8 });
+    transport.children[0]?.send({ goOn: true });
+    expect((await Promise.all(clients)).map(({ route }) => route)).toEqual(clients.map(() => 'handedOff'));
+    await eventually(() => broker.stats().handedOff === 40);
+    expect(broker.stats()).toMatchObject({ lateAcks: 0, unknownAcks: 0, malformedAcks: 0 });
+  });
+
+  it('is told of a handle for which the backend had no descriptor: its client reconnects, the next is handed over', async () => {
+    const transport = watchedTransport();
+    const broker = await brokers.start({
+      services: [fixtureService('full')],
+      transport,
+      ackDeadlineMs: 60_000,
+    });
+    await eventually(() => transport.isOpen());
+    const [child] = transport.children;
+    if (child === undefined) throw new Error('no process');
+    child.kill('SIGUSR2');
+    for (
+      let [message] = await once(child, 'message');
+      message.full !== true;
+      [message] = await once(child, 'message')
+    );
+    expect(await echo(broker.socketPath, 'a')).toMatchObject({
+      route: 'reconnected',
+      reason: 'integrityMismatch',
+    });
+    expect(await echo(broker.socketPath, 'b')).toMatchObject({ route: 'handedOff' });
+  });
+
+  it('takes the handles that were in it along when the backend dies: the clients begin again', async () => {
+    const transport = watchedTransport();
+    const broker = await brokers.start({
+      services: [fixtureService('puppet')],
+      transport,
+      ackDeadlineMs: 60_000,
+    });
+    await eventually(() => transport.isOpen());
+    const clients = Array.from({ length: 10 }, (_, index) => echo(broker.socketPath, `client ${index}`));
+    await eventually(() => broker.backends()[0]?.inFlight === 10);
+    const [first] = transport.children;
+    first?.kill('SIGKILL');
+    await eventually(() => transport.children.length === 2);
+    transport.children[1]?.send({ goOn: true });
+    await Promise.all(clients);
+    expect(
+      broker.stats().handedOff + Object.values(broker.stats().reconnected).reduce((a, b) => a + b, 0),
+    ).toBe(20);
+  });
+});
