@@ -3,6 +3,8 @@ import { createHmac, randomBytes } from 'node:crypto';
 /** Milliseconds for which a token is remembered; the longest deadline is a half of it. */
 const MAX_AGE_MS = 120_000;
 const MAX_TOKENS = 4_096;
+// Times that old ones are looked for while one grows old, so that not every issue has to.
+const AGE_CHECKS = 16;
 
 /** What is known of a token that went to a backend. */
 export interface IssuedToken<Owner> {
@@ -33,6 +35,7 @@ export class TransferTokens<Owner> {
   // Each in the order of their issue; the second ones are all younger.
   readonly #byDigest = new Map<string, IssuedToken<Owner>>();
   readonly #undigested = new Map<string, IssuedToken<Owner>>();
+  #forgetAt = Number.NEGATIVE_INFINITY;
 
   constructor({
     now = () => performance.now(),
@@ -50,8 +53,9 @@ export class TransferTokens<Owner> {
   }
 
   issue(token: string, owner: Owner): IssuedToken<Owner> {
-    this.#forgetOld();
-    const issued: IssuedToken<Owner> = { owner, issuedAt: this.#now(), isAnswered: false };
+    const now = this.#now();
+    if (this.size >= this.#maxTokens || now >= this.#forgetAt) this.#forgetOld(now);
+    const issued: IssuedToken<Owner> = { owner, issuedAt: now, isAnswered: false };
     this.#undigested.set(token, issued);
     return issued;
   }
@@ -72,7 +76,8 @@ export class TransferTokens<Owner> {
     return this.#now() - issuedAt < this.#maxAgeMs;
   }
 
-  #forgetOld(): void {
+  #forgetOld(now: number): void {
+    this.#forgetAt = now + this.#maxAgeMs / AGE_CHECKS;
     for (const tokens of [this.#byDigest, this.#undigested]) {
       for (const [key, issued] of tokens) {
         if (this.size < this.#maxTokens && this.#isYoung(issued)) return;
