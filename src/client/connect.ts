@@ -3,10 +3,13 @@ import { MAX_EARLY_DATA_BYTES } from '../wire/wireLimits';
 import type { ConnectOptions, HandoffConnection } from './ConnectOptions';
 import { ConnectRound, type RoundOptions, type RoundResult } from './ConnectRound';
 import { HandoffClientError } from './HandoffClientError';
+import { KnownBackends } from './KnownBackends';
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const knownBackends = new KnownBackends();
 
 interface CheckedOptions extends RoundOptions {
   readonly connectTimeoutMs: number;
@@ -59,7 +62,9 @@ class Connecting {
 
   #begin(): void {
     this.#rounds += 1;
-    this.#round = new ConnectRound(this.#options, (result) => this.#onResult(result));
+    // What is known is good for a first try: where that doesn't lead at once, the broker is asked anew.
+    const mayKnow = this.#rounds === 1;
+    this.#round = new ConnectRound(this.#options, knownBackends, mayKnow, (result) => this.#onResult(result));
     this.#round.start();
   }
 
@@ -83,6 +88,10 @@ class Connecting {
           return;
         }
         if (!result.isBrokerMissing) this.#missingSince = undefined;
+        if (result.isAtOnce) {
+          this.#begin();
+          return;
+        }
         this.#pause = setTimeout(() => this.#begin(), this.#nextPauseMs(result.retryAfterMs));
         return;
     }
