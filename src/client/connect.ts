@@ -21,6 +21,9 @@ interface CheckedOptions extends RoundOptions {
  * Connects to a service through its broker. Whatever becomes of the handoff, the caller gets a working connection, or
  * one error if no backend can be reached in time.
  *
+ * This process remembers which backends its last connections were handed to, 256 at the most, so that the next ones are
+ * handed over without the broker's announcement.
+ *
  * @throws {HandoffClientError} any of its codes (the promise rejects). No socket and no timer is left then.
  */
 export async function connect(options: ConnectOptions): Promise<HandoffConnection> {
