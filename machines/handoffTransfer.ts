@@ -35,7 +35,12 @@ export type TransferOutcome =
 /** The events that the outside may send. */
 export type HandoffTransferEvent =
   /** No other handle is in the channel. */
-  | { readonly type: 'turn.came' }
+  | { readonly type: 'turn.came'; readonly clientKnows: false }
+  /**
+   * The same, for a client that needs no announcement: it knows the backend's endpoint and uses it in time.
+   * `hasReadTooFar` as with the announcement.
+   */
+  | { readonly type: 'turn.came'; readonly clientKnows: true; readonly hasReadTooFar: boolean }
   /**
    * The client's announcement is in the kernel. `hasReadTooFar`: this process has bytes of the client's that can't reach
    * the backend in their place any more.
@@ -79,13 +84,17 @@ const chartSetup = setup({
     ackDeadline: ({ context }) => context.ackDeadlineMs,
   },
   guards: {
-    hasReadTooFar: ({ event }) => event.type === 'announcement.written' && event.hasReadTooFar,
+    clientKnows: ({ event }) => event.type === 'turn.came' && event.clientKnows,
+    hasReadTooFar: ({ event }) =>
+      (event.type === 'announcement.written' || (event.type === 'turn.came' && event.clientKnows)) &&
+      event.hasReadTooFar,
     isDenied: ({ event }) => event.type === 'send.failed' && event.cause === 'denied',
     isOutOfDescriptors: ({ event }) => event.type === 'send.failed' && event.cause === 'outOfDescriptors',
     isPermission: ({ event }) => event.type === 'answer.refused' && event.code === 'permission',
     isIntegrity: ({ event }) => event.type === 'answer.refused' && event.code === 'integrity',
     isBusy: ({ event }) => event.type === 'answer.refused' && event.code === 'busy',
     isClientLeft: ({ event }) => event.type === 'answer.refused' && event.code === 'clientLeft',
+    isIssued: stateIn({ attempt: { pending: 'issued' } }),
     isAnnounced: stateIn({ attempt: { pending: 'announced' } }),
     isSent: stateIn({ attempt: { pending: 'sent' } }),
     isPending: stateIn({ attempt: 'pending' }),
@@ -99,6 +108,7 @@ const chartSetup = setup({
 }).extend({
   guards: {
     mayBeSent: and(['isAnnounced', not('hasReadTooFar')]),
+    mayBeSentUnannounced: and(['isIssued', 'clientKnows', not('hasReadTooFar')]),
   },
 });
 
@@ -155,11 +165,28 @@ export const handoffTransfer = chartSetup.createMachine({
             issued: {
               description: 'A one-time token is made; the try waits for its turn.',
               on: {
-                'turn.came': {
-                  description: 'No other handle is in the channel: tell the client.',
-                  target: 'announced',
-                  actions: 'announce',
-                },
+                'turn.came': [
+                  {
+                    guard: 'hasReadTooFar',
+                    description: 'The client knows, but bytes of its are here that would be missing there.',
+                    target: '#handoffTransfer.attempt.abandoned',
+                    actions: {
+                      type: 'tellEnd',
+                      params: { type: 'abandoned', cause: 'readTooFar', mayWrite: true },
+                    },
+                  },
+                  {
+                    guard: 'clientKnows',
+                    description: 'There is nothing to tell the client: the handle goes into the channel.',
+                    target: 'sent',
+                    actions: 'send',
+                  },
+                  {
+                    description: 'No other handle is in the channel: tell the client.',
+                    target: 'announced',
+                    actions: 'announce',
+                  },
+                ],
               },
             },
             announced: {
@@ -315,6 +342,11 @@ export const handoffTransfer = chartSetup.createMachine({
             'announcement.written': {
               guard: 'mayBeSent',
               description: 'The channel needs the copy until it has sent it.',
+              target: 'inChannel',
+            },
+            'turn.came': {
+              guard: 'mayBeSentUnannounced',
+              description: 'The same, for a client that knows.',
               target: 'inChannel',
             },
           },

@@ -17,7 +17,7 @@ import { encodeFrame } from '../wire/encodeFrame';
 import type { FrameOf, ReconnectReason } from '../wire/frame';
 import { lingeringEnd } from '../wire/lingeringEnd';
 import { monotonicNow } from '../wire/monotonicNow';
-import { MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
+import { KNOWING_SLACK_MS, MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
 import { AdoptedProcess } from './AdoptedProcess';
 import { BrokerError } from './BrokerError';
 import type { BrokerEvents, TransferEvent } from './BrokerEvents';
@@ -43,6 +43,11 @@ const UNAVAILABLE_RETRY_MS = 100;
 const BUSY_RETRY_MS = 100;
 // A client that was told an endpoint may not have connected to it yet.
 const RECONNECT_GRACE_MS = 1000;
+// How long a client's stamp may be on its way before the wait for its hello begins.
+const ACCEPT_GRACE_MS = 1000;
+// An older stamp could be too old for the backend when the handle arrives, which would count against it: half of the
+// claims' default life.
+const MAX_CLIENT_STAMP_AGE_MS = 30_000;
 
 /** What a client is told whose transfer ended as nobody's failure. */
 const ABANDONED_REASONS = {
@@ -61,6 +66,7 @@ export type BrokerClientErrorCode =
   | 'unknownService'
   | 'noMatchingVersion'
   | 'backendUnavailable'
+  | 'staleBackend'
   | 'busy'
   | 'stopping';
 
@@ -147,6 +153,8 @@ interface Request {
   readonly canHandOff: boolean;
   /** One for all of the connection's routes, or its claim could outlive one and not the other. */
   readonly stamp: number;
+  /** How old the stamp was when the `hello` was complete, in milliseconds: 0 if it's the broker's own. */
+  readonly stampAgeMs: number;
   /** When the `hello` was complete: milliseconds, as `performance.now` has them. */
   readonly arrivedAt: number;
 }
@@ -611,9 +619,13 @@ export class Broker extends EventEmitter<BrokerEvents> {
   #onHello(socket: Socket, result: HelloResult): void {
     this.#connections.settle(socket);
     switch (result.type) {
-      case 'hello':
-        this.#route({ socket, ...result, stamp: monotonicNow(), arrivedAt: performance.now() });
+      case 'hello': {
+        const now = monotonicNow();
+        const stamp = result.hello.knows?.stamp ?? now;
+        const stampAgeMs = now - stamp;
+        this.#route({ socket, ...result, stamp, stampAgeMs, arrivedAt: performance.now() });
         return;
+      }
       case 'status':
         lingeringEnd(socket, statusFrames(this));
         return;
@@ -654,6 +666,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
       this.#sendError(socket, 'backendUnavailable', message, true, UNAVAILABLE_RETRY_MS);
       return;
     }
+    if (!this.#isAsKnown(request, target)) {
+      // Before the controller is asked: nothing of this is the backend's doing.
+      const message = `${hello.service}@${version} is another process, or the stamp is not of now`;
+      this.#sendError(socket, 'staleBackend', message, true);
+      return;
+    }
     const decision = this.#decide(request, backend);
     if (decision.type === 'attempt') {
       backend.attempts += 1;
@@ -661,6 +679,13 @@ export class Broker extends EventEmitter<BrokerEvents> {
     } else {
       this.#reconnect(request, backend, target, decision.reason, decision.retryAfterMs);
     }
+  }
+
+  /** A client that knows a process may be at its endpoint already, so its connection leads there or nowhere. */
+  #isAsKnown({ hello: { knows }, stampAgeMs }: Request, { identity }: BackendTarget): boolean {
+    if (knows === undefined) return true;
+    const maxAgeMs = Math.min(this.#options.helloTimeoutMs + ACCEPT_GRACE_MS, MAX_CLIENT_STAMP_AGE_MS);
+    return knows.backend === identity.backend && stampAgeMs >= 0 && stampAgeMs <= maxAgeMs;
   }
 
   /** An embedder's check that fails is no client's error: the client reconnects. */
@@ -693,7 +718,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
   #attempt(request: Request, backend: ManagedBackend, target: BackendTarget): void {
     const { queue, identity } = target;
-    const { socket, hello, earlyData, stamp } = request;
+    const { socket, hello, earlyData, stamp, stampAgeMs } = request;
     const { maxTransfers, maxTransfersPerBackend, transport } = this.#options;
     if (
       queue === undefined ||
@@ -714,6 +739,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         socket,
         connectionId: hello.id,
         stamp,
+        clientKnows: hello.knows !== undefined && stampAgeMs <= KNOWING_SLACK_MS,
         earlyData,
         traceparent: hello.traceparent,
         backend: identity.backend,

@@ -27,6 +27,8 @@ import {
   SEND_FAILED,
   SEND_OUT_OF_DESCRIPTORS,
   TURN_CAME,
+  TURN_CAME_READ_TOO_FAR,
+  TURN_CAME_TO_KNOWING,
   transferEventOf,
 } from './transferEventClass';
 
@@ -38,6 +40,8 @@ export interface TransferOptions {
   readonly socket: Socket;
   readonly connectionId: string;
   readonly stamp: number;
+  /** Whether the client needs no announcement, since it knows the backend and uses its endpoint in time. */
+  readonly clientKnows: boolean;
   readonly earlyData: Buffer;
   /** The client's trace context. */
   readonly traceparent?: string | undefined;
@@ -109,14 +113,16 @@ export class Transfer {
   }
 
   /**
-   * Announces the handle to the client and sends it to the child.
+   * Announces the handle to the client, if it doesn't know, and sends it to the child.
    *
    * @param onUnsent called if the transfer ends before the handle is in the channel, so that the next may have its turn.
    */
   begin(child: ChildProcess, onUnsent: () => void): void {
     this.#child = child;
     this.#onUnsent = onUnsent;
-    this.#take(TURN_CAME);
+    if (!this.#options.clientKnows) this.#take(TURN_CAME);
+    else this.#take(this.#hasReadTooFar ? TURN_CAME_READ_TOO_FAR : TURN_CAME_TO_KNOWING);
+    if (this.isOver) onUnsent();
   }
 
   acknowledge(): void {
@@ -156,14 +162,23 @@ export class Transfer {
     }
   }
 
+  /** Whether this process has bytes of the client's that are not in the early data. */
+  get #hasReadTooFar(): boolean {
+    return this.#options.socket.bytesRead !== this.#bytesRead;
+  }
+
   #announce(): void {
     const { socket, backend, endpoint, stamp } = this.#options;
     const deadlineMs = Math.min(MAX_DEADLINE_MS, Math.max(1, Math.ceil(this.#expiresAt - performance.now())));
-    writeThrough(socket, encodeFrame({ type: 'handoff', backend, endpoint, stamp, deadlineMs }), (error) => {
-      if (error !== undefined) this.#take(ANNOUNCEMENT_FAILED);
-      else this.#take(socket.bytesRead === this.#bytesRead ? ANNOUNCED : READ_TOO_FAR);
-      if (this.state !== 'sent') this.#onUnsent();
-    });
+    writeThrough(
+      socket,
+      encodeFrame({ type: 'handoff', backend, endpoint, stamp, deadlineMs, knows: true }),
+      (error) => {
+        if (error !== undefined) this.#take(ANNOUNCEMENT_FAILED);
+        else this.#take(this.#hasReadTooFar ? READ_TOO_FAR : ANNOUNCED);
+        if (this.state !== 'sent') this.#onUnsent();
+      },
+    );
   }
 
   #send(): void {

@@ -7,7 +7,9 @@ function add(event: HandoffTransferEvent): number {
 }
 
 // All of the chart's events, numbered, so that a table finds an edge by index.
-export const TURN_CAME = add({ type: 'turn.came' });
+export const TURN_CAME = add({ type: 'turn.came', clientKnows: false });
+export const TURN_CAME_TO_KNOWING = add({ type: 'turn.came', clientKnows: true, hasReadTooFar: false });
+export const TURN_CAME_READ_TOO_FAR = add({ type: 'turn.came', clientKnows: true, hasReadTooFar: true });
 export const ANNOUNCED = add({ type: 'announcement.written', hasReadTooFar: false });
 export const READ_TOO_FAR = add({ type: 'announcement.written', hasReadTooFar: true });
 export const ANNOUNCEMENT_FAILED = add({ type: 'announcement.failed' });

@@ -1,9 +1,12 @@
 import { encodeFrame } from '../wire/encodeFrame';
 import type { Frame, FrameOf, ReconnectReason } from '../wire/frame';
+import { monotonicNow } from '../wire/monotonicNow';
 import { randomId } from '../wire/randomId';
+import { KNOWING_SLACK_MS, MAX_DEADLINE_MS } from '../wire/wireLimits';
 import type { HandoffConnection } from './ConnectOptions';
 import { HandoffClientError } from './HandoffClientError';
 import { HandoffSocket } from './HandoffSocket';
+import type { KnownBackend, KnownBackends } from './KnownBackends';
 
 /** How one round of connecting ended. */
 export type RoundResult =
@@ -15,6 +18,8 @@ export type RoundResult =
       readonly retryAfterMs?: number;
       /** Whether nobody listened at the broker's path. */
       readonly isBrokerMissing: boolean;
+      /** Whether there is nothing to wait for: all that was wrong is what this client knew. */
+      readonly isAtOnce: boolean;
     };
 
 /** Options of {@link ConnectRound}. */
@@ -46,6 +51,7 @@ type Target = Pick<FrameOf<'handoff'>, 'backend' | 'endpoint' | 'stamp'>;
  */
 export class ConnectRound {
   readonly #options: RoundOptions;
+  readonly #knownBackends: KnownBackends;
   readonly #connectionId = randomId();
   readonly #finish: (result: RoundResult) => void;
   #isOver = false;
@@ -54,20 +60,43 @@ export class ConnectRound {
   // The second connection is tried once a round: a route that was refused stays refused.
   #target: Target | undefined;
   #hasAttached = false;
+  // The backend that the hello named: this round's id leads there and nowhere else.
+  readonly #known: KnownBackend | undefined;
+  // When the hello was sent, on the clock of the machine.
+  #stamp = 0;
+  #hasAnnouncement = false;
+  // What to remember if the announced handle arrives.
+  #announced: KnownBackend | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #reason: ReconnectReason | undefined;
   #retryAfterMs: number | undefined;
   #lastError = new Error('the connection to the broker ended');
 
-  constructor(options: RoundOptions, finish: (result: RoundResult) => void) {
+  /** @param mayKnow whether the broker may be asked for the backend that the last connection was handed to. */
+  constructor(
+    options: RoundOptions,
+    knownBackends: KnownBackends,
+    mayKnow: boolean,
+    finish: (result: RoundResult) => void,
+  ) {
     this.#options = options;
+    this.#knownBackends = knownBackends;
+    if (mayKnow && options.handoff) this.#known = knownBackends.find(options);
     this.#finish = finish;
   }
 
   start(): void {
     const { service, version, handoff, earlyData, socketPath, traceparent } = this.#options;
     const id = this.#connectionId;
-    const hello = encodeFrame({ type: 'hello', id, service, version, handoff, traceparent });
+    const known = this.#known;
+    const stamp = monotonicNow();
+    this.#stamp = stamp;
+    if (known !== undefined) {
+      this.#target = { backend: known.backend, endpoint: known.endpoint, stamp };
+      this.#deadline = setTimeout(() => this.#attach(), known.deadlineMs + KNOWING_SLACK_MS);
+    }
+    const knows = known && { backend: known.backend, stamp };
+    const hello = encodeFrame({ type: 'hello', id, service, version, handoff, knows, traceparent });
     const first = this.#createSocket({
       onFrame: (frame) => this.#onFirstFrame(frame, first),
       onLost: (error) => this.#onFirstLost(error),
@@ -93,16 +122,16 @@ export class ConnectRound {
   #onFirstFrame(frame: Frame, socket: HandoffSocket): boolean {
     switch (frame.type) {
       case 'handoff':
-        if (this.#target !== undefined) break;
-        this.#target = frame;
-        this.#deadline = setTimeout(() => this.#attach(), frame.deadlineMs);
+        if (this.#hasAnnouncement || !this.#follow(frame)) break;
+        this.#onAnnouncement(frame);
         return false;
       case 'ready':
         if (this.#target === undefined) break;
+        if (this.#announced !== undefined) this.#knownBackends.remember(this.#options, this.#announced);
         this.#win(socket, 'handedOff');
         return true;
       case 'reconnect':
-        this.#target ??= frame;
+        if (!this.#follow(frame)) break;
         this.#reason = frame.reason;
         this.#retryAfterMs = frame.retryAfterMs;
         socket.abandon();
@@ -111,17 +140,50 @@ export class ConnectRound {
         else this.#attach();
         return false;
       case 'error':
-        this.#onErrorFrame(frame);
+        this.#onErrorFrame(frame, socket);
         return false;
     }
     this.#fail('protocolError', `the broker sent a ${frame.type} frame out of turn`);
     return false;
   }
 
-  #onErrorFrame(frame: FrameOf<'error'>): void {
+  /** Goes where the broker says; false if this round has gone to another process already. */
+  #follow({ backend, endpoint, stamp }: Target): boolean {
+    if (this.#hasAttached) return this.#target?.backend === backend;
+    if (this.#target !== undefined && this.#target.backend !== backend) this.#forget();
+    this.#target = { backend, endpoint, stamp };
+    return true;
+  }
+
+  #onAnnouncement({ backend, endpoint, stamp, deadlineMs, knows }: FrameOf<'handoff'>): void {
+    this.#hasAnnouncement = true;
+    const now = monotonicNow();
+    // A stamp from before the hello, or from the future, is of another clock than ours: that broker could do nothing
+    // with one of ours.
+    if (knows === true && stamp >= this.#stamp && stamp <= now) {
+      // The broker's time began at its stamp; a part of it may have gone by in the backend's queue.
+      const wholeMs = Math.min(MAX_DEADLINE_MS, deadlineMs + now - stamp);
+      this.#announced = { backend, endpoint, deadlineMs: wholeMs };
+    }
+    if (this.#hasAttached) return;
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.#attach(), deadlineMs);
+  }
+
+  #onErrorFrame(frame: FrameOf<'error'>, socket: HandoffSocket): void {
     const text = `the broker answered ${frame.code}: ${frame.message}`;
+    const isStale = frame.code === 'staleBackend' && this.#known !== undefined;
+    if (isStale) this.#forget();
+    if (this.#hasAttached) {
+      // The backend may have let the second connection in: beginning again could run the request twice.
+      this.#lastError = new Error(text);
+      socket.abandon();
+      this.#first = undefined;
+      this.#giveUpIfNoRouteIsOpen();
+      return;
+    }
     if (frame.retryable) {
-      this.#again(new Error(text), frame.retryAfterMs);
+      this.#again(new Error(text), { retryAfterMs: frame.retryAfterMs, isAtOnce: isStale });
       return;
     }
     const code =
@@ -133,8 +195,9 @@ export class ConnectRound {
     this.#first = undefined;
     if (this.#isOver || this.#failIfNotOurs(error)) return;
     if (error !== undefined) this.#lastError = error;
-    if (this.#target === undefined) {
-      this.#again(this.#lastError, undefined, isNobodyThere(error));
+    if (this.#target === undefined || (!this.#hasAnnouncement && !this.#hasAttached && isUnsent(error))) {
+      // Without a hello there is no handle on its way to the known backend, and the broker still has to be asked.
+      this.#again(this.#lastError, { isBrokerMissing: isNobodyThere(error) });
     } else if (this.#hasAttached) {
       this.#giveUpIfNoRouteIsOpen();
     } else {
@@ -147,6 +210,8 @@ export class ConnectRound {
     const target = this.#target;
     if (target === undefined) return;
     this.#hasAttached = true;
+    // Nobody has said so, it took too long: let the next round be told anew, the deadline as well.
+    if (this.#reason === undefined) this.#forget();
     const { backend, stamp } = target;
     const second = this.#createSocket({
       onFrame: (frame) => this.#onSecondFrame(frame, second),
@@ -168,6 +233,7 @@ export class ConnectRound {
         this.#lastError = new Error('the backend had this connection already, and lost it');
         break;
       case 'error':
+        this.#forget();
         this.#lastError = new Error(`the backend answered ${frame.code}: ${frame.message}`);
         break;
       default:
@@ -183,8 +249,13 @@ export class ConnectRound {
   #onSecondLost(error: Error | undefined): void {
     this.#second = undefined;
     if (this.#isOver || this.#failIfNotOurs(error)) return;
+    this.#forget();
     this.#lastError = error ?? new Error('the connection to the backend ended');
     this.#giveUpIfNoRouteIsOpen();
+  }
+
+  #forget(): void {
+    if (this.#target !== undefined) this.#knownBackends.forget(this.#options, this.#target.backend);
   }
 
   #giveUpIfNoRouteIsOpen(): void {
@@ -229,11 +300,23 @@ export class ConnectRound {
     });
   }
 
-  #again(cause: Error, retryAfterMs?: number, isBrokerMissing = false): void {
+  #again(
+    cause: Error,
+    {
+      retryAfterMs,
+      isBrokerMissing = false,
+      isAtOnce = false,
+    }: {
+      readonly retryAfterMs?: number | undefined;
+      readonly isBrokerMissing?: boolean;
+      readonly isAtOnce?: boolean;
+    } = {},
+  ): void {
     this.#end({
       type: 'again',
       cause,
       isBrokerMissing,
+      isAtOnce,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
   }
@@ -256,6 +339,12 @@ export class ConnectRound {
 
 function isWriteError(error: Error): boolean {
   return (error as NodeJS.ErrnoException).syscall === 'write';
+}
+
+/** Whether the hello has not arrived: there was no connection, or it took none of the only write. */
+function isUnsent(error: Error | undefined): boolean {
+  const syscall = (error as NodeJS.ErrnoException | undefined)?.syscall;
+  return syscall === 'connect' || syscall === 'write';
 }
 
 function isNobodyThere(error: Error | undefined): boolean {

@@ -3,10 +3,13 @@ import { MAX_EARLY_DATA_BYTES } from '../wire/wireLimits';
 import type { ConnectOptions, HandoffConnection } from './ConnectOptions';
 import { ConnectRound, type RoundOptions, type RoundResult } from './ConnectRound';
 import { HandoffClientError } from './HandoffClientError';
+import { KnownBackends } from './KnownBackends';
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const knownBackends = new KnownBackends();
 
 interface CheckedOptions extends RoundOptions {
   readonly connectTimeoutMs: number;
@@ -17,6 +20,9 @@ interface CheckedOptions extends RoundOptions {
 /**
  * Connects to a service through its broker. Whatever becomes of the handoff, the caller gets a working connection, or
  * one error if no backend can be reached in time.
+ *
+ * This process remembers which backends its last connections were handed to, 256 at the most, so that the next ones are
+ * handed over without the broker's announcement.
  *
  * @throws {HandoffClientError} any of its codes (the promise rejects). No socket and no timer is left then.
  */
@@ -59,7 +65,9 @@ class Connecting {
 
   #begin(): void {
     this.#rounds += 1;
-    this.#round = new ConnectRound(this.#options, (result) => this.#onResult(result));
+    // What is known is good for a first try: where that doesn't lead at once, the broker is asked anew.
+    const mayKnow = this.#rounds === 1;
+    this.#round = new ConnectRound(this.#options, knownBackends, mayKnow, (result) => this.#onResult(result));
     this.#round.start();
   }
 
@@ -83,6 +91,10 @@ class Connecting {
           return;
         }
         if (!result.isBrokerMissing) this.#missingSince = undefined;
+        if (result.isAtOnce) {
+          this.#begin();
+          return;
+        }
         this.#pause = setTimeout(() => this.#begin(), this.#nextPauseMs(result.retryAfterMs));
         return;
     }

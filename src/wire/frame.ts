@@ -30,6 +30,8 @@ const frameSchemas = {
     service: z.string().min(1).max(256),
     version: z.string().min(1).max(128),
     handoff: z.boolean(),
+    /** The process that a former `handoff` frame named, and the client's own stamp. */
+    knows: z.object({ backend: id, stamp: milliseconds }).optional(),
     traceparent: traceparentField,
   }),
   handoff: z.object({
@@ -37,6 +39,8 @@ const frameSchemas = {
     endpoint: z.string().min(1),
     stamp: milliseconds,
     deadlineMs: z.number().min(1).max(MAX_DEADLINE_MS),
+    /** Whether this broker reads `knows` in a `hello`. */
+    knows: z.boolean().optional(),
   }),
   reconnect: z.object({
     reason: z.enum(RECONNECT_REASONS),

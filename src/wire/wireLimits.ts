@@ -10,5 +10,13 @@ export const MAX_EARLY_DATA_BYTES = 16_384;
 /** Longest time in milliseconds that a `handoff` frame may ask a client to wait. */
 export const MAX_DEADLINE_MS = 60_000;
 
+/**
+ * By how many milliseconds a client that knows its backend waits longer than the broker gives the backend, and how old
+ * its stamp may be for the broker to hand over without an announcement. Being the same, they make the broker's deadline
+ * pass first: otherwise a client could be at the endpoint while its backend was still in time, and the handle, refused as
+ * claimed, would count against the backend. Far longer than a `hello` takes to a broker that isn't overwhelmed.
+ */
+export const KNOWING_SLACK_MS = 50;
+
 /** Most characters that an `error` frame's message keeps; the rest is cut. */
 export const MAX_ERROR_MESSAGE_CHARACTERS = 512;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeFrame } from '../../src/wire/encodeFrame';
 import { FrameReader } from '../../src/wire/FrameReader';
 import type { FrameOf } from '../../src/wire/frame';
+import { monotonicNow } from '../../src/wire/monotonicNow';
 import { randomId } from '../../src/wire/randomId';
 
 /** Where in the protocol a client breaks off. */
@@ -13,6 +14,8 @@ export const ROGUE_STEPS = [
   'leaveAfterAnswer',
   'leaveInAttach',
   'leaveAfterAttach',
+  'leaveAfterKnowing',
+  'useBothRoutes',
   'garbage',
 ] as const;
 
@@ -24,12 +27,13 @@ const LONGEST_MS = 3000;
 export async function rogueClient(socketPath: string, service: string, step: RogueStep): Promise<void> {
   const first = open(socketPath);
   const id = randomId();
+  const isKnowing = step === 'leaveAfterKnowing' || step === 'useBothRoutes';
   const hello = encodeFrame({
     type: 'hello',
     id,
     service,
     version: '*',
-    handoff: step !== 'leaveAfterAttach',
+    handoff: step !== 'leaveAfterAttach' && !isKnowing,
   });
   try {
     if (step === 'garbage') first.write(Buffer.alloc(64, 0xff));
@@ -41,6 +45,10 @@ export async function rogueClient(socketPath: string, service: string, step: Rog
     }
     const target = await Promise.race([answer(first), sleep(LONGEST_MS, undefined, { ref: false })]);
     if (target === undefined || step === 'leaveAfterAnswer' || step === 'garbage') return;
+    if (isKnowing) {
+      await know(socketPath, service, target, step === 'useBothRoutes');
+      return;
+    }
     const second = open(target.endpoint);
     const { backend, stamp } = target;
     const attach = encodeFrame({ type: 'attach', id, backend, stamp });
@@ -50,6 +58,27 @@ export async function rogueClient(socketPath: string, service: string, step: Rog
   } finally {
     first.destroy();
   }
+}
+
+/** Names the backend in a hello, and doesn't wait; or doesn't even wait to be at the endpoint too. */
+async function know(
+  socketPath: string,
+  service: string,
+  { backend, endpoint }: Pick<FrameOf<'handoff'>, 'backend' | 'endpoint'>,
+  usesBothRoutes: boolean,
+): Promise<void> {
+  const id = randomId();
+  const stamp = monotonicNow();
+  const sockets = [open(socketPath)];
+  const knows = { backend, stamp };
+  sockets[0]?.write(encodeFrame({ type: 'hello', id, service, version: '*', handoff: true, knows }));
+  if (usesBothRoutes) {
+    const second = open(endpoint);
+    sockets.push(second);
+    second.write(encodeFrame({ type: 'attach', id, backend, stamp }));
+  }
+  await new Promise(setImmediate);
+  for (const socket of sockets) socket.destroy();
 }
 
 function open(path: string): Socket {

@@ -7,6 +7,9 @@ import { openFds } from './support/openFds';
 import { readAll } from './support/readAll';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
 
+const ID = 'b'.repeat(32);
+const HELLO_WITH_INFINITE_STAMP = `{"id":"${ID}","service":"echo","version":"*","handoff":true,"knows":{"backend":"${ID}","stamp":1e999}}`;
+
 describe('what a broker answers to', () => {
   let brokers: TestBrokers;
   let broker: Broker;
@@ -48,6 +51,15 @@ describe('what a broker answers to', () => {
     ['an id of another form', rawHello({ id: 'A'.repeat(32) }), 'badFrame'],
     ['an empty service', rawHello({ service: '' }), 'badFrame'],
     ['a service too long', rawHello({ service: 'x'.repeat(257) }), 'badFrame'],
+    ['a known backend that is nothing', rawHello({ knows: null }), 'badFrame'],
+    ['a known backend that is no object', rawHello({ knows: ID }), 'badFrame'],
+    ['a known backend in a list', rawHello({ knows: [{ backend: ID, stamp: 1 }] }), 'badFrame'],
+    ['a known backend without a stamp', rawHello({ knows: { backend: ID } }), 'badFrame'],
+    ['a known backend without a name', rawHello({ knows: { stamp: 1 } }), 'badFrame'],
+    ['a known backend of another form', rawHello({ knows: { backend: 'B', stamp: 1 } }), 'badFrame'],
+    ['a stamp in words', rawHello({ knows: { backend: ID, stamp: '1' } }), 'badFrame'],
+    ['a stamp before all time', rawHello({ knows: { backend: ID, stamp: -1 } }), 'badFrame'],
+    ['a stamp without end', rawFrame(1, HELLO_WITH_INFINITE_STAMP), 'badFrame'],
     ['half a hello', rawHello().subarray(0, 30), 'helloTimeout'],
     ['nothing', Buffer.alloc(0), 'helloTimeout'],
     ['a version that is no range', rawHello({ version: 'newest' }), 'badVersion'],

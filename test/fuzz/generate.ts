@@ -6,8 +6,15 @@ const ID = '0123456789abcdef0123456789abcdef';
 
 /** One valid frame of each type: what mutants begin as. */
 const FRAMES: readonly [Frame, ...Frame[]] = [
-  { type: 'hello', id: ID, service: 'echo', version: '^1.0.0', handoff: true },
-  { type: 'handoff', backend: ID, endpoint: '/run/b.sock', stamp: 12, deadlineMs: 1000 },
+  {
+    type: 'hello',
+    id: ID,
+    service: 'echo',
+    version: '^1.0.0',
+    handoff: true,
+    knows: { backend: ID, stamp: 12 },
+  },
+  { type: 'handoff', backend: ID, endpoint: '/run/b.sock', stamp: 12, deadlineMs: 1000, knows: true },
   { type: 'reconnect', reason: 'transferLimit', backend: ID, endpoint: '/run/b.sock', stamp: 12 },
   { type: 'error', code: 'busy', message: 'too many', retryable: true, retryAfterMs: 100 },
   { type: 'attach', id: ID, backend: ID, stamp: 12 },

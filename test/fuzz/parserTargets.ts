@@ -96,6 +96,7 @@ export const fuzzAnswers: FuzzTarget = (random) => {
     socket: socket as unknown as Socket,
     connectionId: '0'.repeat(32),
     stamp: 1,
+    clientKnows: random.once(2),
     earlyData: Buffer.alloc(0),
     backend: '0'.repeat(32),
     endpoint: '/e',

@@ -31,25 +31,31 @@ export class TransferModel {
       failure: 'permissionDenied' | 'integrityMismatch' | 'backendAckTimeout',
       mayWrite: boolean,
     ): void => end({ type: 'failed', failure, mayWrite });
+    const send = (hasReadTooFar: boolean): void => {
+      if (hasReadTooFar) {
+        end({ type: 'abandoned', cause: 'readTooFar', mayWrite: true });
+      } else {
+        this.state = 'sent';
+        this.isInChannel = true;
+        told.push({ type: 'send' });
+      }
+    };
     const wasSent = this.state === 'sent';
     switch (event.type) {
       case 'turn.came':
         if (this.state !== 'issued') break;
-        this.state = 'announced';
-        told.push({ type: 'announce' });
+        if (!event.clientKnows) {
+          this.state = 'announced';
+          told.push({ type: 'announce' });
+        } else {
+          send(event.hasReadTooFar);
+        }
         break;
       case 'announcement.failed':
         if (this.state === 'announced') end({ type: 'abandoned', cause: 'clientLeft', mayWrite: false });
         break;
       case 'announcement.written':
-        if (this.state !== 'announced') break;
-        if (event.hasReadTooFar) {
-          end({ type: 'abandoned', cause: 'readTooFar', mayWrite: true });
-        } else {
-          this.state = 'sent';
-          this.isInChannel = true;
-          told.push({ type: 'send' });
-        }
+        if (this.state === 'announced') send(event.hasReadTooFar);
         break;
       case 'send.done':
         this.isInChannel = false;

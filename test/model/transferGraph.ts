@@ -22,6 +22,12 @@ const INITIAL: TransferWorld = {
   isChannelClosed: false,
 };
 
+const TURNS: readonly TransferHappening[] = [
+  { type: 'turn.came', clientKnows: false },
+  { type: 'turn.came', clientKnows: true, hasReadTooFar: false },
+  { type: 'turn.came', clientKnows: true, hasReadTooFar: true },
+];
+
 const ANNOUNCEMENT_ENDS: readonly TransferHappening[] = [
   { type: 'announcement.written', hasReadTooFar: false },
   { type: 'announcement.written', hasReadTooFar: true },
@@ -42,7 +48,7 @@ const ANSWERS: readonly TransferHappening[] = [
 ];
 
 export const ALL_HAPPENINGS: readonly TransferHappening[] = [
-  { type: 'turn.came' },
+  ...TURNS,
   ...ANNOUNCEMENT_ENDS,
   ...SEND_ENDS,
   ...ANSWERS,
@@ -75,7 +81,7 @@ export const realTransferGraph = new ChartGraph<TransferWorld>({
     const isOver = typeof (chart.value as { attempt: unknown }).attempt === 'string';
     const isSent = JSON.stringify(chart.value).includes('"sent"');
     return [
-      ...(world.hasTurn || isOver || world.isChannelClosed ? [] : [{ type: 'turn.came' }]),
+      ...(world.hasTurn || isOver || world.isChannelClosed ? [] : TURNS),
       ...(world.isAnnouncing ? ANNOUNCEMENT_ENDS : []),
       ...(world.isSending ? SEND_ENDS : []),
       ...(isSent && !world.isChannelClosed ? ANSWERS : []),

@@ -63,10 +63,12 @@ function runTransfer(path: ChartPath<TransferWorld>): void {
       onWritten = callback;
     },
   };
+  const turn = path.map(({ event }) => event as TransferHappening).find(({ type }) => type === 'turn.came');
   const transfer = new Transfer({
     socket: socket as unknown as Socket,
     connectionId: 'a'.repeat(32),
     stamp: 1,
+    clientKnows: turn?.type === 'turn.came' && turn.clientKnows,
     earlyData: Buffer.alloc(0),
     backend: 'b'.repeat(32),
     endpoint: '/endpoint',
@@ -87,6 +89,7 @@ function runTransfer(path: ChartPath<TransferWorld>): void {
   const drive = (event: TransferHappening): void => {
     switch (event.type) {
       case 'turn.came':
+        if (event.clientKnows && event.hasReadTooFar) socket.bytesRead += 1;
         transfer.begin({} as ChildProcess, () => {});
         return;
       case 'announcement.written':

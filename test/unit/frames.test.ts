@@ -9,20 +9,28 @@ const milliseconds = fc.double({ min: 0, max: 1e12, noNaN: true }).map((value) =
 const endpoint = fc.string({ minLength: 1, maxLength: 107, unit: 'binary' });
 
 const frames: fc.Arbitrary<Frame> = fc.oneof(
-  fc.record({
-    type: fc.constant('hello' as const),
-    id,
-    service: fc.string({ minLength: 1, maxLength: 256 }),
-    version: fc.string({ minLength: 1, maxLength: 128 }),
-    handoff: fc.boolean(),
-  }),
-  fc.record({
-    type: fc.constant('handoff' as const),
-    backend: id,
-    endpoint,
-    stamp: milliseconds,
-    deadlineMs: fc.integer({ min: 1, max: 60_000 }),
-  }),
+  fc.record(
+    {
+      type: fc.constant('hello' as const),
+      id,
+      service: fc.string({ minLength: 1, maxLength: 256 }),
+      version: fc.string({ minLength: 1, maxLength: 128 }),
+      handoff: fc.boolean(),
+      knows: fc.record({ backend: id, stamp: milliseconds }),
+    },
+    { requiredKeys: ['type', 'id', 'service', 'version', 'handoff'] },
+  ),
+  fc.record(
+    {
+      type: fc.constant('handoff' as const),
+      backend: id,
+      endpoint,
+      stamp: milliseconds,
+      deadlineMs: fc.integer({ min: 1, max: 60_000 }),
+      knows: fc.constant(true),
+    },
+    { requiredKeys: ['type', 'backend', 'endpoint', 'stamp', 'deadlineMs'] },
+  ),
   fc.record(
     {
       type: fc.constant('reconnect' as const),
