@@ -290,12 +290,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   #statusOf(backend: ManagedBackend): BackendStatus {
-    const window = this.controller.windowOf(backend.key);
+    const window = backend.handle.windowOf();
     return {
       backend: backend.key,
       pid: backend.pid,
       process: backend.state,
-      state: this.controller.stateOf(backend.key),
+      state: backend.handle.stateOf(),
       endpoint: backend.endpoint,
       adopted: backend.isAdopted,
       ...(window && { window }),
@@ -446,7 +446,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#backends.delete(backend);
     if (this.#stopped !== undefined) return;
     const { serviceName, serviceVersion } = backend.key;
-    if (this.#services.get(serviceName)?.has(serviceVersion) !== true) this.controller.forget(backend.key);
+    if (this.#services.get(serviceName)?.has(serviceVersion) !== true) backend.handle.forget();
   }
 
   #checkNotStopped(): void {
@@ -511,9 +511,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
       serviceVersion: service.version,
     });
     // Who watches the charts sees it before its first client, or though its policy never lets a request reach the chart's end.
-    this.controller.hold(key);
+    const handle = this.controller.backend(key);
+    handle.hold();
     return new ManagedBackend({
       key,
+      handle,
       service,
       endpointDirectory: this.#endpointDirectory,
       startTimeoutMs: options.startTimeoutMs,
@@ -521,8 +523,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       onReady: (event) => this.#emit('backendReady', event),
       onExit: (event) => this.#emit('backendExit', event),
       onWarning: (warning) => this.#warn(warning),
-      onSpawned: () => this.controller.markSpawned(key),
-      onAdopted: () => this.controller.markAdopted(key),
+      onSpawned: () => handle.markSpawned(),
+      onAdopted: () => handle.markAdopted(),
       onRefusedAnswer: (why) => {
         this.#counts[`${why}Acks`] += 1;
       },
@@ -691,11 +693,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
   /** An embedder's check that fails is no client's error: the client reconnects. */
   #decide(request: Request, backend: ManagedBackend): HandoffAttemptDecision {
     try {
-      return this.controller.shouldAttempt(backend.key, this.#inputsOf(request, backend));
+      return backend.handle.shouldAttempt(this.#inputsOf(request, backend));
     } catch (cause) {
       const message = `a check of the embedder failed: ${cause instanceof Error ? cause.message : String(cause)}`;
       this.#warn({ code: 'checkFailed', message, backend: backend.key, cause });
-      return this.controller.shouldAttempt(backend.key, HandoffAttemptInputs.of(true, false, false));
+      return backend.handle.shouldAttempt(HandoffAttemptInputs.of(true, false, false));
     }
   }
 
@@ -726,7 +728,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       queue.size >= maxTransfersPerBackend ||
       this.#stopped !== undefined
     ) {
-      this.controller.recordAbandonedAttempt(backend.key);
+      backend.handle.recordAbandonedAttempt();
       this.#counts.abandoned += 1;
       this.#reconnect(request, backend, target, 'transferLimit');
       return;
@@ -783,11 +785,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
   #record(request: Request, backend: ManagedBackend, target: BackendTarget, outcome: TransferOutcome): void {
     switch (outcome.type) {
       case 'acknowledged':
-        this.controller.recordSuccess(backend.key);
+        backend.handle.recordSuccess();
         this.#countRoute(request, backend, 'handedOff');
         return;
       case 'failed': {
-        const { reason } = this.controller.recordFailedAttempt(backend.key, outcome.failure) as {
+        const { reason } = backend.handle.recordFailedAttempt(outcome.failure) as {
           reason: ReconnectReason;
         };
         if (outcome.mayWrite) this.#reconnect(request, backend, target, reason);
@@ -795,7 +797,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         return;
       }
       case 'abandoned':
-        this.controller.recordAbandonedAttempt(backend.key);
+        backend.handle.recordAbandonedAttempt();
         this.#counts.abandoned += 1;
         if (outcome.cause === 'outOfDescriptors') this.#fdPressure.declare();
         if (!outcome.mayWrite) this.#counts.clientsLeft += 1;

@@ -45,6 +45,8 @@ export class FdPressure {
   readonly #now: () => number;
   readonly #limit: number | undefined;
   readonly #actor;
+  // What the chart says, at hand: it's asked for each connection.
+  #isDeclared = false;
   #maxConnections = Number.POSITIVE_INFINITY;
   #countedAt = Number.NEGATIVE_INFINITY;
   #calls = 0;
@@ -67,7 +69,11 @@ export class FdPressure {
         clearTimeout(id: unknown): void;
       },
       ...(options.inspect === undefined ? {} : { inspect: options.inspect }),
-    }).start();
+    });
+    this.#actor.subscribe((snapshot) => {
+      this.#isDeclared = snapshot.matches('pressured');
+    });
+    this.#actor.start();
   }
 
   /** Whether handoff is off. */
@@ -94,10 +100,6 @@ export class FdPressure {
 
   stop(): void {
     this.#actor.stop();
-  }
-
-  get #isDeclared(): boolean {
-    return this.#actor.getSnapshot().matches('pressured');
   }
 
   #count(): void {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BackendKey } from '../index';
+import type { BackendHandle, BackendKey } from '../index';
 import type { BackendIdentity } from '../wire/backendIdentity';
 import type { ReconnectReason } from '../wire/frame';
 import { randomId } from '../wire/randomId';
@@ -42,6 +42,7 @@ export interface ProcessTimeouts {
 /** Options of {@link ManagedBackend}. */
 export interface ManagedBackendOptions extends ProcessTimeouts {
   readonly key: BackendKey;
+  readonly handle: BackendHandle;
   readonly service: CheckedService;
   readonly endpointDirectory: string;
   readonly onReady: (event: BackendReadyEvent) => void;
@@ -77,6 +78,8 @@ type Running =
 /** A service's backend: its present process, and the next one when that is gone. */
 export class ManagedBackend {
   readonly key: BackendKey;
+  /** Of the controller's, at hand: no text has to be made of the key for each connection. */
+  readonly handle: BackendHandle;
   service: CheckedService;
   /** Whether the service's policy allows handoff. */
   handoffEnabled: boolean;
@@ -98,6 +101,7 @@ export class ManagedBackend {
     this.#options = options;
     this.#timeouts = options;
     this.key = options.key;
+    this.handle = options.handle;
     this.service = options.service;
     this.handoffEnabled = options.service.handoff;
   }

@@ -96,12 +96,12 @@ class Channel {
       return;
     }
     // Behind its descriptor, so that the backend finds one for each record.
-    this.#writer.write(encodeRequest(message));
+    this.#writer.write(...encodeRequest(message));
     callback(null);
   }
 
   sync(message: SyncMessage): void {
-    this.#writer.write(encodeRequest(message));
+    this.#writer.write(...encodeRequest(message));
   }
 
   #onData(chunk: Buffer): void {

@@ -70,7 +70,8 @@ export class ConnectRound {
   #deadline: NodeJS.Timeout | undefined;
   #reason: ReconnectReason | undefined;
   #retryAfterMs: number | undefined;
-  #lastError = new Error('the connection to the broker ended');
+  // Made when it's needed: its stack costs more than all else here.
+  #lastError: Error | undefined;
 
   /** @param mayKnow whether the broker may be asked for the backend that the last connection was handed to. */
   constructor(
@@ -194,7 +195,7 @@ export class ConnectRound {
   #onFirstLost(error: Error | undefined): void {
     this.#first = undefined;
     if (this.#isOver || this.#failIfNotOurs(error)) return;
-    if (error !== undefined) this.#lastError = error;
+    this.#lastError = error ?? this.#lastError ?? new Error('the connection to the broker ended');
     if (this.#target === undefined || (!this.#hasAnnouncement && !this.#hasAttached && isUnsent(error))) {
       // Without a hello there is no handle on its way to the known backend, and the broker still has to be asked.
       this.#again(this.#lastError, { isBrokerMissing: isNobodyThere(error) });
@@ -259,7 +260,8 @@ export class ConnectRound {
   }
 
   #giveUpIfNoRouteIsOpen(): void {
-    if (this.#first === undefined && this.#second === undefined) this.#again(this.#lastError);
+    if (this.#first !== undefined || this.#second !== undefined) return;
+    this.#again(this.#lastError ?? new Error('the connection to the broker ended'));
   }
 
   /** An error that another round can't be the answer to. */

@@ -58,5 +58,6 @@ export class KnownBackends {
 }
 
 function keyOf({ socketPath, service, version }: Destination): string {
-  return JSON.stringify([socketPath, service, version]);
+  // No path has a NUL. Should two destinations meet all the same, the broker doesn't agree, and no more is lost than a round.
+  return `${socketPath}\0${service}\0${version}`;
 }

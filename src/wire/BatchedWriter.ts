@@ -1,24 +1,47 @@
 import type { Socket } from 'node:net';
 
+// Up to here many pieces to write cost more than their copy.
+const MAX_COPIED_BYTES = 16 * 1024;
+
 /**
- * Writes what is put in during one turn of the event loop at its end, at once: a system call and the waking of the other
- * side are most of what a small message costs.
+ * Writes the first of what is put in during one turn of the event loop at once, and the rest together at its end: a
+ * system call and the waking of the other side are most of what a small message costs.
  */
 export class BatchedWriter {
   readonly #socket: Socket;
-  #batch: Buffer[] = [];
+  #batch: Uint8Array[] = [];
+  #isFirst = true;
 
   constructor(socket: Socket) {
     this.#socket = socket;
   }
 
-  write(bytes: Buffer): void {
-    if (this.#batch.push(bytes) === 1) setImmediate(this.#flush);
+  write(...pieces: readonly Uint8Array[]): void {
+    if (!this.#isFirst) {
+      this.#batch.push(...pieces);
+      return;
+    }
+    this.#isFirst = false;
+    this.#writeAll(pieces);
+    setImmediate(this.#flush);
   }
 
   readonly #flush = (): void => {
-    const [first, ...rest] = this.#batch;
+    const batch = this.#batch;
     this.#batch = [];
-    if (first !== undefined) this.#socket.write(rest.length === 0 ? first : Buffer.concat([first, ...rest]));
+    this.#isFirst = true;
+    this.#writeAll(batch);
   };
+
+  #writeAll(pieces: readonly Uint8Array[]): void {
+    if (pieces.length === 0) return;
+    const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (bytes <= MAX_COPIED_BYTES) {
+      this.#socket.write(Buffer.concat(pieces));
+      return;
+    }
+    this.#socket.cork();
+    for (const piece of pieces) this.#socket.write(piece);
+    this.#socket.uncork();
+  }
 }

@@ -17,6 +17,8 @@ const REQUEST_HEADER_BYTES = 5;
 const HANDOFF_FIXED_BYTES = TOKEN_BYTES + ID_BYTES + 8 + 1;
 // A read of Node's takes no more at a time than 64 KiB, so early data is no longer.
 const MAX_REQUEST_BYTES = 128 * 1024;
+// Up to here one more piece to write costs more than its copy.
+const MAX_COPIED_BYTES = 2048;
 const HANDOFF = 1;
 const SYNC = 2;
 
@@ -24,11 +26,12 @@ const ANSWER_BYTES = 1 + TOKEN_BYTES + 1;
 const ANSWER_TYPES = ['opened', 'ack', 'refuse', 'synced'] as const;
 const OPENED = Buffer.alloc(ANSWER_BYTES);
 
-/** The bytes of a request. */
-export function encodeRequest(message: ChannelRequest): Buffer {
-  return message.type === 'sync'
-    ? encodeSync(message.token)
-    : encodeHandoff(message, message.traceparent ?? '');
+/** The bytes of a request, one behind the other. */
+export function encodeRequest(message: ChannelRequest): readonly Uint8Array[] {
+  if (message.type === 'sync') return [encodeSync(message.token)];
+  const { earlyData } = message;
+  const header = encodeHandoff(message, message.traceparent ?? '');
+  return earlyData.byteLength > MAX_COPIED_BYTES ? [header, earlyData] : [Buffer.concat([header, earlyData])];
 }
 
 function encodeSync(token: string): Buffer {
@@ -40,17 +43,16 @@ function encodeSync(token: string): Buffer {
 }
 
 function encodeHandoff({ token, id, stamp, earlyData }: HandoffMessage, traceparent: string): Buffer {
-  const size = HANDOFF_FIXED_BYTES + traceparent.length + earlyData.byteLength;
+  const size = HANDOFF_FIXED_BYTES + traceparent.length;
   const bytes = Buffer.allocUnsafe(REQUEST_HEADER_BYTES + size);
-  bytes.writeUInt32BE(1 + size, 0);
+  bytes.writeUInt32BE(1 + size + earlyData.byteLength, 0);
   bytes[4] = HANDOFF;
   let at = REQUEST_HEADER_BYTES;
   at += bytes.write(token, at, 'hex');
   at += bytes.write(id, at, 'hex');
   at = bytes.writeDoubleBE(stamp, at);
   at = bytes.writeUInt8(traceparent.length, at);
-  at += bytes.write(traceparent, at, 'latin1');
-  bytes.set(earlyData, at);
+  bytes.write(traceparent, at, 'latin1');
   return bytes;
 }
 
@@ -66,11 +68,23 @@ export function encodeAnswer(answer?: ChannelAnswer): Buffer {
 
 /** Takes records off the front of a stream. */
 abstract class RecordReader<Message> {
+  // A record that came in pieces, whole now.
+  #joined: Buffer | undefined;
   #bytes: Buffer = Buffer.alloc(0);
 
-  /** Adds bytes as they came, which the caller must not change. */
+  /** Adds bytes as they came, which the caller must not change, when there is no next message any more. */
   push(chunk: Buffer): void {
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    const size = this.sizeOf(this.#bytes);
+    if (this.#bytes.length === 0) {
+      this.#bytes = chunk;
+    } else if (size === undefined || size > this.#bytes.length + chunk.length) {
+      this.#bytes = Buffer.concat([this.#bytes, chunk]);
+    } else {
+      // Not the whole chunk, of which most may belong to records that came in one piece.
+      const rest = size - this.#bytes.length;
+      this.#joined = Buffer.concat([this.#bytes, chunk.subarray(0, rest)]);
+      this.#bytes = chunk.subarray(rest);
+    }
   }
 
   /**
@@ -79,6 +93,11 @@ abstract class RecordReader<Message> {
    * @throws {RangeError} if nothing that follows can be read.
    */
   next(): Message | undefined {
+    if (this.#joined !== undefined) {
+      const record = this.#joined;
+      this.#joined = undefined;
+      return this.decode(record);
+    }
     const size = this.sizeOf(this.#bytes);
     if (size === undefined || this.#bytes.length < size) return undefined;
     const record = this.#bytes.subarray(0, size);

@@ -59,7 +59,7 @@ describe('the records of the channel for handles', () => {
   it('are read as they were written, however they are cut', () => {
     fc.assert(
       fc.property(fc.array(requests, { maxLength: 5 }), pieces, (written, lengths) => {
-        const bytes = Buffer.concat(written.map(encodeRequest));
+        const bytes = Buffer.concat(written.flatMap(encodeRequest));
         expect(readPieces(new RequestReader(), bytes, lengths)).toEqual(written);
       }),
     );
