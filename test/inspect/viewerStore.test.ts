@@ -1,5 +1,6 @@
 import type { ActorMessage, SnapshotMessage } from '../../src/inspect/InspectionMessage';
 import { viewActor } from '../../src/inspect/viewer/store/ActorView';
+import { fromOpener } from '../../src/inspect/viewer/store/fromOpener';
 import { InspectionStore } from '../../src/inspect/viewer/store/InspectionStore';
 import { ViewerState } from '../../src/inspect/viewer/store/ViewerState';
 
@@ -99,4 +100,65 @@ test('decisions are counted by answer and second', () => {
     ['attempt', [2, 0, 0]],
     ['adoptedBackend', [0, 0, 1]],
   ]);
+});
+
+describe('what a page tells that opened the viewer', () => {
+  const posted = (message: object): void => {
+    const received = fromOpener(message);
+    if (received) store.receive(received);
+  };
+  let store: InspectionStore;
+
+  beforeEach(() => {
+    store = new InspectionStore();
+  });
+
+  test('stays apart from the relay\u2019s actors, and outlives the relay', () => {
+    posted(actor('x:0', 'in a page'));
+    store.receive({ type: '@handoff.welcome', relayId: 'one', now: Date.now() });
+    store.receive(actor('x:0', 'behind the relay'));
+    posted(at('there', 'x:0'));
+    const names = () => [...store.actors.values()].map(({ name, gone }) => [name, gone]);
+    expect(names()).toEqual([
+      ['in a page', false],
+      ['behind the relay', false],
+    ]);
+    store.receive({ type: '@handoff.welcome', relayId: 'two', now: Date.now() });
+    expect(names()).toEqual([['in a page', false]]);
+  });
+
+  test('is shown without secrets', () => {
+    posted({
+      ...actor('x:0', 'form'),
+      definition: JSON.stringify({ id: 'form', context: { password: 'hush' } }),
+    });
+    posted({
+      ...at('there', 'x:0'),
+      event: { type: 'SUBMIT', token: 'hush' },
+      snapshot: { status: 'active', value: 'there', context: { cookie: 'hush' } },
+    });
+    const [shown] = store.actors.values();
+    expect(shown?.latest?.event).toEqual({ type: 'SUBMIT', token: '[redacted]' });
+    expect(JSON.stringify([shown?.definition, shown?.steps.toArray()])).not.toContain('hush');
+  });
+
+  test.each([
+    undefined,
+    'text',
+    {},
+    { type: '@xstate.actor' },
+    { type: '@xstate.event', sessionId: 'x:0' },
+    { type: '@xstate.snapshot', sessionId: 'x:0', event: null },
+    { type: '@handoff.welcome', sessionId: 'x:0', relayId: 'evil' },
+  ])('is left out if it makes no sense: %p', (message) => {
+    expect(fromOpener(message)).toBeUndefined();
+  });
+
+  test('may lack what another version leaves out', () => {
+    posted({ type: '@xstate.snapshot', sessionId: 'x:0', event: { type: 'GO' }, snapshot: null });
+    posted({ type: '@xstate.actor', sessionId: 'x:0', definition: 'no JSON' });
+    expect([...store.actors.values()].map(({ name, definition }) => [name, definition])).toEqual([
+      ['x:0', undefined],
+    ]);
+  });
 });

@@ -6,6 +6,7 @@ import type {
   SnapshotMessage,
 } from '../../InspectionMessage';
 import { DecisionLog } from './DecisionLog';
+import { isOpenersActor } from './fromOpener';
 import { InspectedActor, type Step } from './InspectedActor';
 import { Ring } from './Ring';
 
@@ -44,7 +45,7 @@ export class InspectionStore {
       case '@handoff.welcome':
         this.clockOffsetMs = message.now - Date.now();
         // Every newcomer is told of all that lives, so what isn't told of again has gone.
-        for (const actor of this.actors.values()) actor.gone = true;
+        for (const actor of this.actors.values()) if (!isOpenersActor(actor.sessionId)) actor.gone = true;
         if (this.#relayId !== message.relayId) this.#clear();
         this.#relayId = message.relayId;
         return;
@@ -72,9 +73,12 @@ export class InspectionStore {
     }
   }
 
+  /** What the opener told stays: it tells once. */
   #clear(): void {
-    this.actors.clear();
-    this.#gone = [];
+    for (const sessionId of this.actors.keys()) {
+      if (!isOpenersActor(sessionId)) this.actors.delete(sessionId);
+    }
+    this.#gone = this.#gone.filter(({ sessionId }) => isOpenersActor(sessionId));
     this.decisions.clear();
     this.routes.clear();
     this.#definitions.clear();
