@@ -140,12 +140,22 @@ describe('the viewer', () => {
     traffic.exhaust(FAILING);
     await page.getByText(/newer$/).waitFor();
     await active('handoff.attempting');
+    // What is looked at stays in view, and known, whatever comes in the meantime.
+    for (let n = 0; n < 600; n++) traffic.controller.shouldAttempt(FAILING, ENABLED);
+    await page.getByText(/6\d\d newer$/).waitFor();
+    await active('handoff.attempting');
+    await page.locator('.steps .row[aria-selected="true"]', { hasText: 'attempt' }).waitFor();
     await page.keyboard.press('ArrowLeft');
     await active('handoff.idle');
     await page.keyboard.press('ArrowRight');
     await active('handoff.attempting');
     await page.getByLabel('Search events').fill('rateLimited');
-    await page.locator('.steps').getByRole('option').filter({ hasText: 'failedAttemptRateLimited' }).click();
+    await page
+      .locator('.steps')
+      .getByRole('option')
+      .filter({ hasText: 'failedAttemptRateLimited' })
+      .first()
+      .click();
     await active('handoff.rateLimited');
     await page.getByRole('button', { name: 'Go live' }).click();
     await page.getByRole('button', { name: 'Pause' }).waitFor();

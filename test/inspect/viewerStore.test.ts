@@ -52,13 +52,35 @@ test('steps that are kept are bounded', () => {
   const { store, state } = start();
   store.receive(actor('a', 'first'));
   for (let n = 0; n < 2_000; n++) store.receive(at(`s${n}`));
-  expect(store.actors.get('a')?.steps.length).toBe(400);
+  expect(store.actors.get('a')?.steps()).toHaveLength(400);
   expect(shownState(state)).toBe('s1999');
   for (let n = 0; n < 1_000; n++) {
     store.receive(actor(`job${n}`, 'job'));
     store.receive(at('end', `job${n}`, { snapshot: { status: 'done', value: 'end' } }));
   }
   expect(store.actors.size).toBeLessThan(310);
+});
+
+test('what is paused stays, however much comes, until it goes on', () => {
+  const { store, state } = start();
+  store.receive(actor('a', 'first'));
+  store.receive(actor('b', 'second'));
+  store.receive(at('idle', 'b'));
+  for (let n = 0; n < 1_000; n++) store.receive(at(`s${n}`));
+  state.pause();
+  for (let n = 0; n < 2_000; n++) store.receive(at(`t${n}`));
+  for (let n = 0; n < 2_000; n++) store.receive(at(`u${n}`, 'b'));
+  expect(shownState(state)).toBe('s999');
+  const second = store.actors.get('b');
+  expect(second && viewActor(second, state.seq)?.state).toBe('idle');
+  for (let n = 0; n < 300; n++) state.stepBy(-1);
+  expect(shownState(state)).toBe('s699');
+  for (let n = 0; n < 301; n++) state.stepBy(1);
+  expect(shownState(state)).toBe('t0');
+  expect(store.actors.get('a')?.steps().length).toBeLessThanOrEqual(801);
+  state.resume();
+  expect(shownState(state)).toBe('t1999');
+  expect(store.actors.get('a')?.steps()).toHaveLength(400);
 });
 
 test('another relay replaces everything, and the chosen actor is found again by its name', () => {
@@ -139,7 +161,7 @@ describe('what a page tells that opened the viewer', () => {
     });
     const [shown] = store.actors.values();
     expect(shown?.latest?.event).toEqual({ type: 'SUBMIT', token: '[redacted]' });
-    expect(JSON.stringify([shown?.definition, shown?.steps.toArray()])).not.toContain('hush');
+    expect(JSON.stringify([shown?.definition, shown?.steps()])).not.toContain('hush');
   });
 
   test.each([

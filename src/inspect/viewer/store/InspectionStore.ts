@@ -28,6 +28,7 @@ export class InspectionStore {
   missed = 0;
   /** What to add to this machine's clock to get the relay's, in milliseconds. */
   clockOffsetMs = 0;
+  #holding = false;
   #relayId: string | undefined;
   #gone: InspectedActor[] = [];
   readonly #definitions = new Map<number, string>();
@@ -71,6 +72,12 @@ export class InspectionStore {
         this.#receiveSnapshot(message);
         return;
     }
+  }
+
+  /** Keeps what there is now until it's told otherwise, however much comes: somebody looks at it. */
+  hold(holding: boolean): void {
+    this.#holding = holding;
+    if (!holding) for (const actor of this.actors.values()) actor.release();
   }
 
   /** What the opener told stays: it tells once. */
@@ -125,8 +132,8 @@ export class InspectionStore {
     const added = { ...step, seq: ++this.seq, sessionId: actor.sessionId };
     // An actor's arrival and its first snapshot are one thing.
     if (step.event.type === 'xstate.init' && actor.latest?.event.type === 'xstate.init') {
-      actor.steps.replaceLast(added);
-    } else actor.steps.push(added);
+      actor.replaceLatest(added);
+    } else actor.add(added, this.#holding);
   }
 
   #end(sessionId: string): void {
