@@ -202,6 +202,35 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
+  test.each(['light', 'dark'] as const)(
+    'has no fault that axe finds while it waits, or is paused, %s',
+    async (theme) => {
+      await start();
+      const empty = await createInspectionRelay();
+      try {
+        await open();
+        await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+        const faultsNow = async () => {
+          const { violations } = await new AxeBuilder({ page }).analyze();
+          return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
+        };
+        await choose('files@2.1.0');
+        await page.getByRole('button', { name: 'Pause' }).click();
+        traffic.exhaust(FAILING);
+        await page.getByText(/newer$/).waitFor();
+        await page.getByRole('button', { name: 'clientUnsupported' }).focus();
+        await page.getByRole('tooltip').waitFor();
+        expect(await faultsNow()).toEqual([]);
+        await page.goto(empty.url);
+        await page.getByText('Waiting for an actor.').waitFor();
+        expect(await faultsNow()).toEqual([]);
+        expect(faults).toEqual([]);
+      } finally {
+        await empty.close();
+      }
+    },
+  );
+
   test('comes back, with the same backend chosen, when the relay is started anew', async () => {
     await start();
     await open();
