@@ -120,11 +120,13 @@ function hasRoutes({ type, handedOff }: Inspected): boolean {
 describe('handoff-controller demo', () => {
   let onTestEnd: () => Promise<number | null> = () => Promise.resolve(0);
 
+  const temporary = mkdtempSync(join(tmpdir(), 'hc-demo-'));
+
   // A run of an hour would outlive a test that fails.
   afterEach(() => onTestEnd());
+  afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
   it('shows every backend\u2019s chart, and how long clients waited, to who opens the address that it prints', async () => {
-    const temporary = mkdtempSync(join(tmpdir(), 'hc-demo-'));
     const command = new Command(['demo', '--duration', '1h'], temporary);
     onTestEnd = () => {
       command.child.kill('SIGINT');
@@ -139,7 +141,6 @@ describe('handoff-controller demo', () => {
     }
     expect(messages.find(hasRoutes)?.handedOff?.latencyMs?.p50).toBeGreaterThan(0);
     expect(await onTestEnd()).toBe(0);
-    rmSync(temporary, { recursive: true, force: true });
   });
 });
 
