@@ -17,6 +17,10 @@ export interface Clock {
 export const systemClock: Clock = Object.freeze({
   now: () => performance.now(),
   wallNow: () => Date.now(),
-  setTimeout: (fn: () => void, ms: number) => setTimeout(fn, ms).unref(),
+  setTimeout: (fn: () => void, ms: number) => {
+    // In a page, where the client of an inspector may want it, a timer is a number.
+    const timer: NodeJS.Timeout | number = setTimeout(fn, ms);
+    return typeof timer === 'number' ? timer : timer.unref();
+  },
   clearTimeout: (id: unknown) => clearTimeout(id as NodeJS.Timeout),
 });

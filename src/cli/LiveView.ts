@@ -40,13 +40,29 @@ export class LiveView {
       cursorTo(this.stream, 0);
     }
     clearScreenDown(this.stream);
-    // A line that wraps would count twice.
-    const lines = text.split('\n');
-    this.#lines = lines.reduce(
-      (sum, line) => sum + Math.max(1, Math.ceil(stripVTControlCharacters(line).length / this.#width)),
-      0,
-    );
-    this.stream.write(`${text}\n`);
+    const { shown, height } = this.#fitting(text.split('\n'));
+    this.#lines = height;
+    this.stream.write(`${shown.join('\n')}\n`);
+  }
+
+  /** As many lines as the screen holds: what has scrolled off can't be drawn anew. */
+  #fitting(lines: readonly string[]): { readonly shown: readonly string[]; readonly height: number } {
+    // The cursor stands on a line of its own.
+    const room = (this.stream.rows || Number.POSITIVE_INFINITY) - 1;
+    const shown: string[] = [];
+    let height = 0;
+    for (const [index, line] of lines.entries()) {
+      const left = lines.length - index;
+      // A line that wraps counts twice.
+      const rows = Math.max(1, Math.ceil(stripVTControlCharacters(line).length / this.#width));
+      // Room for the line that says how many are missing, unless none is.
+      if (height + rows > room - (left > 1 ? 1 : 0)) {
+        return { shown: [...shown, `… ${left} more`], height: height + 1 };
+      }
+      shown.push(line);
+      height += rows;
+    }
+    return { shown, height };
   }
 
   #print(text: string): void {

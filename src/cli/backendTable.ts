@@ -1,10 +1,7 @@
 import Table from 'cli-table3';
-import type pc from 'picocolors';
 import { backendDisplayName } from '../BackendKey';
 import type { BackendStatus } from '../broker';
-
-/** Colors for a stream, or none. */
-export type Colors = ReturnType<typeof pc.createColors>;
+import type { Colors } from './colorsFor';
 
 /** What a row shows. */
 export interface BackendRow {

@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
-import pc from 'picocolors';
+import { checkPathLength } from '../broker/checkBrokerOptions';
 import { readBrokerConfig } from './broker/brokerConfig';
 import { LOG_LEVELS } from './broker/createLogger';
 import { runBroker } from './broker/runBroker';
+import { colorsFor } from './colorsFor';
 import { printSummary, runDemo } from './demo/runDemo';
 import { parseCount, parseDuration, parsePolicy, parsePort } from './optionParsers';
 import { shutdownSignal } from './shutdownSignal';
@@ -97,7 +98,12 @@ interface AddressOptions {
 
 /** Where the broker listens that is meant. */
 async function socketPathOf(command: Command, { socket, config }: AddressOptions): Promise<string> {
-  if (socket !== undefined) return socket;
+  if (socket === '') return command.error('error: --socket is empty');
+  if (socket !== undefined) {
+    // A longer one would be cut, and may then be somebody else's.
+    checkPathLength('--socket', socket);
+    return socket;
+  }
   if (config !== undefined) return (await readBrokerConfig(config)).options.socketPath;
   return command.error('error: say which broker: --socket or --config');
 }
@@ -117,7 +123,9 @@ withAddress(program.command('status'))
   .action(async (options, command: Command) => {
     const socketPath = await socketPathOf(command, options);
     const { json, watch: watchMs } = options;
-    await runStatus({ socketPath, json, watchMs, signal: shutdownSignal() });
+    // A single look leaves nothing behind: a signal may end it as it ends any process.
+    const signal = watchMs === undefined ? undefined : shutdownSignal();
+    await runStatus({ socketPath, json, watchMs, signal });
   });
 
 withAddress(program.command('why'))
@@ -128,10 +136,17 @@ withAddress(program.command('why'))
     await runWhy({ socketPath: await socketPathOf(command, options), backend, json: options.json });
   });
 
+function printError(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${colorsFor(process.stderr).red('error:')} ${message}\n`);
+}
+
 async function main(): Promise<void> {
-  // A reader that has seen enough, as `head` has, is no reason to end in the middle of something.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    // A reader that has seen enough, as `head` has, is no reason to end in the middle of something.
+    if (error.code === 'EPIPE') return;
+    printError(error);
+    process.exit(EXIT_FAILED);
   });
   try {
     await program.parseAsync();
@@ -141,8 +156,7 @@ async function main(): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
       return;
     }
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`${pc.createColors(process.stderr.isTTY).red('error:')} ${message}\n`);
+    printError(error);
     process.exitCode = EXIT_FAILED;
   }
 }

@@ -140,12 +140,22 @@ describe('the viewer', () => {
     traffic.exhaust(FAILING);
     await page.getByText(/newer$/).waitFor();
     await active('handoff.attempting');
+    // What is looked at stays in view, and known, whatever comes in the meantime.
+    for (let n = 0; n < 600; n++) traffic.controller.shouldAttempt(FAILING, ENABLED);
+    await page.getByText(/6\d\d newer$/).waitFor();
+    await active('handoff.attempting');
+    await page.locator('.steps .row[aria-selected="true"]', { hasText: 'attempt' }).waitFor();
     await page.keyboard.press('ArrowLeft');
     await active('handoff.idle');
     await page.keyboard.press('ArrowRight');
     await active('handoff.attempting');
     await page.getByLabel('Search events').fill('rateLimited');
-    await page.locator('.steps').getByRole('option').filter({ hasText: 'failedAttemptRateLimited' }).click();
+    await page
+      .locator('.steps')
+      .getByRole('option')
+      .filter({ hasText: 'failedAttemptRateLimited' })
+      .first()
+      .click();
     await active('handoff.rateLimited');
     await page.getByRole('button', { name: 'Go live' }).click();
     await page.getByRole('button', { name: 'Pause' }).waitFor();
@@ -191,6 +201,35 @@ describe('the viewer', () => {
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
     expect(faults).toEqual([]);
   });
+
+  test.each(['light', 'dark'] as const)(
+    'has no fault that axe finds while it waits, or is paused, %s',
+    async (theme) => {
+      await start();
+      const empty = await createInspectionRelay();
+      try {
+        await open();
+        await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+        const faultsNow = async () => {
+          const { violations } = await new AxeBuilder({ page }).analyze();
+          return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
+        };
+        await choose('files@2.1.0');
+        await page.getByRole('button', { name: 'Pause' }).click();
+        traffic.exhaust(FAILING);
+        await page.getByText(/newer$/).waitFor();
+        await page.getByRole('button', { name: 'clientUnsupported' }).focus();
+        await page.getByRole('tooltip').waitFor();
+        expect(await faultsNow()).toEqual([]);
+        await page.goto(empty.url);
+        await page.getByText('Waiting for an actor.').waitFor();
+        expect(await faultsNow()).toEqual([]);
+        expect(faults).toEqual([]);
+      } finally {
+        await empty.close();
+      }
+    },
+  );
 
   test('comes back, with the same backend chosen, when the relay is started anew', async () => {
     await start();

@@ -1,4 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
@@ -108,11 +120,13 @@ function hasRoutes({ type, handedOff }: Inspected): boolean {
 describe('handoff-controller demo', () => {
   let onTestEnd: () => Promise<number | null> = () => Promise.resolve(0);
 
+  const temporary = mkdtempSync(join(tmpdir(), 'hc-demo-'));
+
   // A run of an hour would outlive a test that fails.
   afterEach(() => onTestEnd());
+  afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
   it('shows every backend\u2019s chart, and how long clients waited, to who opens the address that it prints', async () => {
-    const temporary = mkdtempSync(join(tmpdir(), 'hc-demo-'));
     const command = new Command(['demo', '--duration', '1h'], temporary);
     onTestEnd = () => {
       command.child.kill('SIGINT');
@@ -127,7 +141,6 @@ describe('handoff-controller demo', () => {
     }
     expect(messages.find(hasRoutes)?.handedOff?.latencyMs?.p50).toBeGreaterThan(0);
     expect(await onTestEnd()).toBe(0);
-    rmSync(temporary, { recursive: true, force: true });
   });
 });
 
@@ -137,7 +150,9 @@ describe('handoff-controller broker', () => {
   const config = join(temporary, 'broker.json');
   let command: Command;
 
-  const start = async (settings: object = {}, ...args: string[]): Promise<Command> => {
+  const start = (settings: object = {}, ...args: string[]): Promise<Command> =>
+    startIn({}, settings, ...args);
+  const startIn = async (env: NodeJS.ProcessEnv, settings: object, ...args: string[]): Promise<Command> => {
     const services = [
       { name: 'echo', version: '1.0.0', module: DEMO_BACKEND },
       { name: 'echo', version: '2.0.0', module: DEMO_BACKEND },
@@ -147,7 +162,7 @@ describe('handoff-controller broker', () => {
     const policy = { maxFailedAttemptsPerWindow: 2 };
     writeFileSync(config, JSON.stringify({ socketPath, services, policy, ...settings }));
     await endStarted();
-    command = new Command(['broker', '--config', config, ...args], temporary);
+    command = new Command(['broker', '--config', config, ...args], temporary, env);
     started.push(command);
     await command.printed('"listening"');
     return command;
@@ -326,13 +341,12 @@ describe('handoff-controller broker', () => {
   });
 
   describe('asked by status and why', () => {
-    const run = async (
-      ...args: string[]
-    ): Promise<{ status: number | null; stdout: string; stderr: string }> => {
-      const asking = new Command(args, temporary);
+    const runIn = async (env: NodeJS.ProcessEnv, ...args: string[]) => {
+      const asking = new Command(args, temporary, env);
       const status = await asking.ended();
       return { status, stdout: asking.stdout, stderr: asking.stderr };
     };
+    const run = (...args: string[]) => runIn({}, ...args);
     const at = ['--socket', socketPath];
 
     beforeAll(async () => {
@@ -364,6 +378,40 @@ describe('handoff-controller broker', () => {
         process: 'ready',
         next: { answer: 'failedAttemptRateLimited' },
       });
+    });
+
+    it.each([
+      [{}, false],
+      [{ CI: 'true' }, false],
+      [{ FORCE_COLOR: '1' }, true],
+      [{ FORCE_COLOR: '1', NO_COLOR: '1' }, true],
+      [{ FORCE_COLOR: '0' }, false],
+    ])('is not coloured elsewhere than on a terminal, unless asked for: %p', async (env, coloured) => {
+      for (const args of [
+        ['status', ...at],
+        ['why', 'echo', ...at],
+        ['why', 'nobody', ...at],
+      ]) {
+        const { stdout, stderr } = await runIn(env, ...args);
+        expect({ args, coloured: `${stdout}${stderr}`.includes('\u001b[') }).toEqual({ args, coloured });
+      }
+    });
+
+    it('goes on for a reader that has seen enough, and says so where nothing can be written', async () => {
+      const watching = new Command(['status', ...at, '--watch', '10ms'], temporary);
+      await watching.printed('rateLimited');
+      watching.child.stdout?.destroy();
+      expect(await watching.ended()).toBe(0);
+      expect(watching.stderr).toBe('');
+      if (process.platform !== 'linux') return;
+      const full = openSync('/dev/full', 'w');
+      try {
+        const asking = new Command(['status', ...at], temporary, {}, full);
+        expect(await asking.ended()).toBe(1);
+        expect(asking.stderr).toMatch(/^error: ENOSPC[^\n]*\n$/);
+      } finally {
+        closeSync(full);
+      }
     });
 
     it('--watch goes on until it is told to stop', async () => {
@@ -412,7 +460,11 @@ describe('handoff-controller broker', () => {
       [1, ['why', 'echo@9', ...at], /no backend echo@9/],
       [1, ['why', 'echo@?', ...at], /no semantic version or range/],
       [1, ['status', '--socket', join(temporary, 'none.sock')], /No broker listens at/],
+      [1, ['status', '--socket', temporary], /No broker listens at/],
+      [1, ['status', '--socket', join(temporary, 'x'.repeat(120))], /at most 10\d bytes/],
       [1, ['status', '--config', join(temporary, 'none.json')], /configuration/],
+      [2, ['status', '--socket', ''], /--socket is empty/],
+      [1, ['why', '', ...at], /no backend ""/],
       [2, ['status'], /--socket or --config/],
       [2, ['status', ...at, '--config', config], /cannot be used with/],
       [2, ['status', ...at, '--watch', 'soon'], /not a duration/],
@@ -432,6 +484,45 @@ describe('handoff-controller broker', () => {
     });
   });
 
+  it('status --watch waits for a broker that restarts', async () => {
+    await start();
+    const at = ['--socket', socketPath];
+    const watching = new Command(['status', ...at, '--watch', '10ms', '--json'], temporary);
+    started.push(watching);
+    await watching.printed('"broker"');
+    await stop();
+    await watching.printed('No broker listens at');
+    const seen = watching.stdout.split('"broker"').length - 1;
+    command = new Command(['broker', '--config', config], temporary);
+    started.push(command);
+    await watching.printed('"broker"', seen + 1);
+    watching.child.kill('SIGINT');
+    expect(await watching.ended()).toBe(0);
+    expect(watching.stderr).toBe('');
+    await stop();
+  });
+
+  it.each([
+    ['status --watch', ['status', '--watch'], 0],
+    ['status', ['status'], null],
+    ['why', ['why', 'echo'], null],
+  ])('%s ends at once when it is told to while a broker does not answer', async (_, args, status) => {
+    const silent = createServer();
+    const path = join(temporary, 'silent.sock');
+    silent.listen(path);
+    const asking = new Command([...args, '--socket', path], temporary);
+    started.push(asking);
+    try {
+      const [socket] = await once(silent, 'connection');
+      asking.child.kill('SIGINT');
+      expect(await asking.ended()).toBe(status);
+      expect(`${asking.stdout}${asking.stderr}`).toBe('');
+      socket.destroy();
+    } finally {
+      silent.close();
+    }
+  });
+
   it('--inspect serves the viewer from the start; SIGUSR2 detaches it and attaches it again', async () => {
     await start({}, '--inspect');
     const first = String(logged('inspection attached')[0]?.url);
@@ -447,9 +538,42 @@ describe('handoff-controller broker', () => {
     expect(await ask('echo')).toBe('handedOff');
     command.child.kill('SIGUSR2');
     await command.printed('inspection attached', 2);
-    const second = String(logged('inspection attached')[1]?.url);
-    expect((await get(second, '/')).status).toBe(200);
+    // At the same address, so that a page that is open comes back.
+    expect(logged('inspection attached')[1]?.url).toBe(first);
+    expect((await get(first, '/')).status).toBe(200);
     await stop();
+  });
+
+  describe('--inspect=stately', () => {
+    // What the launcher of browsers on Linux goes by before it heeds BROWSER.
+    const noDesktop = Object.fromEntries(
+      ['DISPLAY', 'WAYLAND_DISPLAY', 'XDG_CURRENT_DESKTOP', 'DESKTOP_SESSION'].map((name) => [
+        name,
+        undefined,
+      ]),
+    );
+    const onLinux = process.platform === 'linux' ? it : it.skip;
+
+    onLinux('opens the address that it logs in the browser', async () => {
+      const opened = join(temporary, 'opened');
+      const browser = join(temporary, 'browser');
+      writeFileSync(
+        browser,
+        `#!/bin/sh\nprintf %s "$1" > '${opened}.new' && mv '${opened}.new' '${opened}'\n`,
+      );
+      chmodSync(browser, 0o700);
+      await startIn({ ...noDesktop, BROWSER: browser }, {}, '--inspect=stately');
+      await eventually(() => existsSync(opened));
+      expect(readFileSync(opened, 'utf8')).toBe(logged('inspection attached')[0]?.url);
+      await stop();
+    });
+
+    onLinux('goes on where there is no browser', async () => {
+      await startIn({ ...noDesktop, BROWSER: join(temporary, 'nothing') }, {}, '--inspect=stately');
+      await command.printed('no browser could be opened: open the address yourself');
+      expect((await get(String(logged('inspection attached')[0]?.url), '/stately')).status).toBe(200);
+      await stop();
+    });
   });
 
   it('attaches the viewer to a broker that was started without, and frames the hosted one if asked', async () => {
@@ -459,6 +583,8 @@ describe('handoff-controller broker', () => {
       'https://stately.ai/inspect',
     );
     await stop();
+    // For the tests there is none to open.
+    expect(logged('no browser could be opened: open the address yourself')).toEqual([]);
     await start();
     expect(logged('inspection attached')).toEqual([]);
     command.child.kill('SIGUSR2');

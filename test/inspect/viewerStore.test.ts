@@ -1,5 +1,6 @@
 import type { ActorMessage, SnapshotMessage } from '../../src/inspect/InspectionMessage';
 import { viewActor } from '../../src/inspect/viewer/store/ActorView';
+import { fromOpener } from '../../src/inspect/viewer/store/fromOpener';
 import { InspectionStore } from '../../src/inspect/viewer/store/InspectionStore';
 import { ViewerState } from '../../src/inspect/viewer/store/ViewerState';
 
@@ -51,13 +52,35 @@ test('steps that are kept are bounded', () => {
   const { store, state } = start();
   store.receive(actor('a', 'first'));
   for (let n = 0; n < 2_000; n++) store.receive(at(`s${n}`));
-  expect(store.actors.get('a')?.steps.length).toBe(400);
+  expect(store.actors.get('a')?.steps()).toHaveLength(400);
   expect(shownState(state)).toBe('s1999');
   for (let n = 0; n < 1_000; n++) {
     store.receive(actor(`job${n}`, 'job'));
     store.receive(at('end', `job${n}`, { snapshot: { status: 'done', value: 'end' } }));
   }
   expect(store.actors.size).toBeLessThan(310);
+});
+
+test('what is paused stays, however much comes, until it goes on', () => {
+  const { store, state } = start();
+  store.receive(actor('a', 'first'));
+  store.receive(actor('b', 'second'));
+  store.receive(at('idle', 'b'));
+  for (let n = 0; n < 1_000; n++) store.receive(at(`s${n}`));
+  state.pause();
+  for (let n = 0; n < 2_000; n++) store.receive(at(`t${n}`));
+  for (let n = 0; n < 2_000; n++) store.receive(at(`u${n}`, 'b'));
+  expect(shownState(state)).toBe('s999');
+  const second = store.actors.get('b');
+  expect(second && viewActor(second, state.seq)?.state).toBe('idle');
+  for (let n = 0; n < 300; n++) state.stepBy(-1);
+  expect(shownState(state)).toBe('s699');
+  for (let n = 0; n < 301; n++) state.stepBy(1);
+  expect(shownState(state)).toBe('t0');
+  expect(store.actors.get('a')?.steps().length).toBeLessThanOrEqual(801);
+  state.resume();
+  expect(shownState(state)).toBe('t1999');
+  expect(store.actors.get('a')?.steps()).toHaveLength(400);
 });
 
 test('another relay replaces everything, and the chosen actor is found again by its name', () => {
@@ -99,4 +122,65 @@ test('decisions are counted by answer and second', () => {
     ['attempt', [2, 0, 0]],
     ['adoptedBackend', [0, 0, 1]],
   ]);
+});
+
+describe('what a page tells that opened the viewer', () => {
+  const posted = (message: object): void => {
+    const received = fromOpener(message);
+    if (received) store.receive(received);
+  };
+  let store: InspectionStore;
+
+  beforeEach(() => {
+    store = new InspectionStore();
+  });
+
+  test('stays apart from the relay\u2019s actors, and outlives the relay', () => {
+    posted(actor('x:0', 'in a page'));
+    store.receive({ type: '@handoff.welcome', relayId: 'one', now: Date.now() });
+    store.receive(actor('x:0', 'behind the relay'));
+    posted(at('there', 'x:0'));
+    const names = () => [...store.actors.values()].map(({ name, gone }) => [name, gone]);
+    expect(names()).toEqual([
+      ['in a page', false],
+      ['behind the relay', false],
+    ]);
+    store.receive({ type: '@handoff.welcome', relayId: 'two', now: Date.now() });
+    expect(names()).toEqual([['in a page', false]]);
+  });
+
+  test('is shown without secrets', () => {
+    posted({
+      ...actor('x:0', 'form'),
+      definition: JSON.stringify({ id: 'form', context: { password: 'hush' } }),
+    });
+    posted({
+      ...at('there', 'x:0'),
+      event: { type: 'SUBMIT', token: 'hush' },
+      snapshot: { status: 'active', value: 'there', context: { cookie: 'hush' } },
+    });
+    const [shown] = store.actors.values();
+    expect(shown?.latest?.event).toEqual({ type: 'SUBMIT', token: '[redacted]' });
+    expect(JSON.stringify([shown?.definition, shown?.steps()])).not.toContain('hush');
+  });
+
+  test.each([
+    undefined,
+    'text',
+    {},
+    { type: '@xstate.actor' },
+    { type: '@xstate.event', sessionId: 'x:0' },
+    { type: '@xstate.snapshot', sessionId: 'x:0', event: null },
+    { type: '@handoff.welcome', sessionId: 'x:0', relayId: 'evil' },
+  ])('is left out if it makes no sense: %p', (message) => {
+    expect(fromOpener(message)).toBeUndefined();
+  });
+
+  test('may lack what another version leaves out', () => {
+    posted({ type: '@xstate.snapshot', sessionId: 'x:0', event: { type: 'GO' }, snapshot: null });
+    posted({ type: '@xstate.actor', sessionId: 'x:0', definition: 'no JSON' });
+    expect([...store.actors.values()].map(({ name, definition }) => [name, definition])).toEqual([
+      ['x:0', undefined],
+    ]);
+  });
 });

@@ -1,13 +1,14 @@
 import type { Logger } from 'pino';
 import type { Broker } from '../../broker';
 import { createInspectionRelay, type InspectionRelay } from '../../inspect';
+import { openInBrowser } from './openInBrowser';
 import { RouteReports } from './RouteReports';
 
 /** Options of {@link InspectionSwitch}. */
 export interface InspectionSwitchOptions {
   /** TCP port on 127.0.0.1; 0: any free one. */
   readonly port: number;
-  /** Show Stately's hosted inspector instead of the viewer that comes with the package. */
+  /** Open Stately's hosted inspector instead of serving the viewer that comes with the package. */
   readonly stately: boolean;
   readonly logger: Logger;
 }
@@ -16,6 +17,8 @@ export interface InspectionSwitchOptions {
 export class InspectionSwitch {
   readonly #broker: Broker;
   readonly #options: InspectionSwitchOptions;
+  // Kept from one time to the next, so that pages that were open come back by themselves.
+  #port: number;
   #running: { readonly relay: InspectionRelay; readonly reports: RouteReports } | undefined;
   // One change at a time, in the order in which they were asked for.
   #changes: Promise<void> = Promise.resolve();
@@ -23,6 +26,7 @@ export class InspectionSwitch {
   constructor(broker: Broker, options: InspectionSwitchOptions) {
     this.#broker = broker;
     this.#options = options;
+    this.#port = options.port;
   }
 
   /**
@@ -53,10 +57,24 @@ export class InspectionSwitch {
 
   async #attach(): Promise<void> {
     if (this.#running !== undefined) return;
-    const { port, stately, logger } = this.#options;
-    const relay = await createInspectionRelay({ controller: this.#broker.controller, port, stately });
+    const { logger } = this.#options;
+    const relay = await this.#createRelay();
+    this.#port = Number(new URL(relay.url).port);
     this.#running = { relay, reports: new RouteReports(this.#broker, relay) };
     logger.info({ url: relay.statelyInspectorUrl ?? relay.url }, 'inspection attached');
+    if (relay.statelyInspectorUrl !== undefined) void openInBrowser(relay.statelyInspectorUrl, logger);
+  }
+
+  async #createRelay(): Promise<InspectionRelay> {
+    const { port, stately } = this.#options;
+    const options = { controller: this.#broker.controller, stately };
+    try {
+      return await createInspectionRelay({ ...options, port: this.#port });
+    } catch (error) {
+      if (this.#port === port) throw error;
+      // Any free one was asked for, and somebody has taken the one that it was.
+      return createInspectionRelay({ ...options, port });
+    }
   }
 
   async #detach(): Promise<void> {

@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { hasColors } from '../colorsFor';
 
 /** Standard output is for what a command was asked for. */
 const STANDARD_ERROR = 2;
@@ -35,7 +36,7 @@ export function createLogger({ json, level, destination }: LoggerOptions): Logge
   if (json) return pino(options, out);
   // Not its stream, which writes later.
   const format = prettyFactory({
-    colorize: destination === undefined && (process.stderr.hasColors?.() ?? false),
+    colorize: destination === undefined && hasColors(process.stderr),
     messageKey: 'message',
     singleLine: true,
     translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',

@@ -1,4 +1,5 @@
-import { type Colors, plainTable, textOf } from '../backendTable';
+import { plainTable, textOf } from '../backendTable';
+import type { Colors } from '../colorsFor';
 import type { DemoSummary } from './DemoSummary';
 
 function bytes(count: number): string {

@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import pc from 'picocolors';
 import type { HandoffFallbackPolicy } from '../../index';
 import { backendTable, toRows } from '../backendTable';
+import { colorsFor } from '../colorsFor';
 import { LiveView } from '../LiveView';
 import { type DemoSummary, summarize } from './DemoSummary';
 import type {
@@ -115,6 +115,7 @@ export async function runDemo({
   let brokerReport: DemoBrokerReport | undefined;
   const handedOff: number[] = [];
   const reconnected: number[] = [];
+  const colors = colorsFor(process.stdout);
   const view = json ? undefined : new LiveView(process.stdout);
   const launch = (name: string, module: string): DemoChild => {
     const child = new DemoChild(name, module, (report) => {
@@ -126,7 +127,7 @@ export async function runDemo({
       if (report.type !== 'broker') return;
       brokerReport = report;
       view?.show((width) =>
-        backendTable(toRows(report.backends), policy.maxFailedAttemptsPerWindow, width, pc),
+        backendTable(toRows(report.backends), policy.maxFailedAttemptsPerWindow, width, colors),
       );
     });
     children.push(child);
@@ -144,7 +145,7 @@ export async function runDemo({
       viewerPort,
     });
     if (ready.viewerUrl !== undefined) {
-      if (!json) process.stdout.write(`Watch the charts live at ${pc.bold(ready.viewerUrl)}\n\n`);
+      if (!json) process.stdout.write(`Watch the charts live at ${colors.bold(ready.viewerUrl)}\n\n`);
       timer = setInterval(() => {
         broker.tell({
           type: 'latencies',
@@ -185,5 +186,9 @@ export async function runDemo({
 
 /** Prints the summary as the options say. */
 export function printSummary(summary: DemoSummary, json: boolean): void {
-  process.stdout.write(json ? `${JSON.stringify(summary, null, 2)}\n` : `\n${renderSummary(summary, pc)}\n`);
+  process.stdout.write(
+    json
+      ? `${JSON.stringify(summary, null, 2)}\n`
+      : `\n${renderSummary(summary, colorsFor(process.stdout))}\n`,
+  );
 }

@@ -16,8 +16,9 @@ export interface BrokerReport {
  * Asks the broker that listens at a path how it is.
  * @throws Error there is none, it doesn't answer within 5 seconds, or it's of a version that doesn't know the question (the
  *   promise rejects; the message says which)
+ * @param signal gives up at once
  */
-export function askStatus(socketPath: string): Promise<BrokerReport> {
+export function askStatus(socketPath: string, signal?: AbortSignal): Promise<BrokerReport> {
   return new Promise((resolve, reject) => {
     const reader = new FrameReader();
     const backends: BackendSummary[] = [];
@@ -25,6 +26,7 @@ export function askStatus(socketPath: string): Promise<BrokerReport> {
     const socket = connect({ path: socketPath });
     const finish = (result: BrokerReport | Error): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
       socket.destroy();
       if (result instanceof Error) reject(result);
       else resolve(result);
@@ -33,6 +35,9 @@ export function askStatus(socketPath: string): Promise<BrokerReport> {
       () => finish(new Error(`The broker at ${socketPath} doesn't answer`)),
       TIMEOUT_MS,
     );
+    const onAbort = (): void => finish(new Error(`The broker at ${socketPath} was not waited for`));
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener('abort', onAbort);
     const take = (frame: Frame): void => {
       if (frame.type === 'error') {
         finish(new Error(`The broker at ${socketPath} answered ${frame.code}: ${frame.message}`));

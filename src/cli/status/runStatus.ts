@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import ms from 'ms';
-import pc from 'picocolors';
 import type { BackendSummary } from '../../wire/brokerStatus';
 import { type BackendRow, backendTable } from '../backendTable';
+import { colorsFor } from '../colorsFor';
 import { LiveView } from '../LiveView';
 import { askStatus, type BrokerReport } from './askStatus';
 
@@ -16,7 +16,7 @@ export interface StatusOptions {
   /** Milliseconds between two looks; undefined for one look. */
   readonly watchMs: number | undefined;
   /** Ends the watch. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -24,7 +24,10 @@ export interface StatusOptions {
  * @throws Error the broker can't be asked (the promise rejects)
  */
 export async function runStatus({ socketPath, json, watchMs, signal }: StatusOptions): Promise<void> {
-  const first = await askStatus(socketPath);
+  const first = await askStatus(socketPath, signal).catch((error: unknown) => {
+    if (!signal?.aborted) throw error;
+  });
+  if (first === undefined) return;
   if (watchMs === undefined) {
     const width = process.stdout.columns ?? PLAIN_WIDTH;
     process.stdout.write(`${json ? JSON.stringify(first) : renderStatus(first, width)}\n`);
@@ -42,8 +45,8 @@ export async function runStatus({ socketPath, json, watchMs, signal }: StatusOpt
     } else if (json) process.stdout.write(`${JSON.stringify(latest)}\n`);
     else view.show((width) => renderStatus(latest, width));
     await delay(watchMs, undefined, { signal }).catch(() => {});
-    if (signal.aborted) return;
-    report = await askStatus(socketPath).catch((error: Error) => error);
+    report = await askStatus(socketPath, signal).catch((error: Error) => error);
+    if (signal?.aborted) return;
   }
 }
 
@@ -78,6 +81,6 @@ function renderStatus({ broker, backends }: BrokerReport, width: number): string
     facts.join('; '),
     `${stats.connections} connections: ${stats.handedOff} handed off, ${listOf('reconnected', stats.reconnected)}, ${listOf('errors', stats.errors)}`,
     '',
-    backendTable(backends.map(toRow), policy.maxFailedAttemptsPerWindow, width, pc),
+    backendTable(backends.map(toRow), policy.maxFailedAttemptsPerWindow, width, colorsFor(process.stdout)),
   ].join('\n');
 }

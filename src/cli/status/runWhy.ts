@@ -1,7 +1,10 @@
-import pc from 'picocolors';
 import { pickVersion } from '../../broker/pickVersion';
 import type { BackendSummary, BrokerSummary } from '../../wire/brokerStatus';
+import { colorsFor } from '../colorsFor';
 import { askStatus } from './askStatus';
+
+/** A broker may have thousands. */
+const NAMED_BACKENDS = 20;
 
 export interface WhyOptions {
   readonly socketPath: string;
@@ -33,8 +36,10 @@ function find(wanted: string, backends: readonly BackendSummary[]): BackendSumma
   if (picked === 'badVersion') throw new Error(`${range} is no semantic version or range`);
   const found = candidates.find(({ version }) => version === picked);
   if (found !== undefined) return found;
-  const known = backends.map((each) => `${each.service}@${each.version}`).join(', ');
-  throw new Error(`The broker has no backend ${wanted}; it has ${known || 'none'}`);
+  const known = backends.slice(0, NAMED_BACKENDS).map((each) => `${each.service}@${each.version}`);
+  const more = backends.length - known.length;
+  const all = known.join(', ') + (more > 0 ? ` and ${more} more` : '');
+  throw new Error(`The broker has no backend ${wanted || '""'}; it has ${all || 'none'}`);
 }
 
 function seconds(milliseconds: number): string {
@@ -44,17 +49,18 @@ function seconds(milliseconds: number): string {
 function inWords(backend: BackendSummary, { policy }: BrokerSummary): string {
   const name = `${backend.service}@${backend.version}`;
   const { next, window } = backend;
+  const colors = colorsFor(process.stdout);
   const { answer } = next;
   const lines =
     backend.process === 'ready'
       ? [
           answer === 'attempt'
-            ? pc.green(`${name}: the next request would be handed over.`)
-            : pc.yellow(`${name}: the next request would reconnect, for reason ${answer}.`),
+            ? colors.green(`${name}: the next request would be handed over.`)
+            : colors.yellow(`${name}: the next request would reconnect, for reason ${answer}.`),
           next.because,
         ]
       : [
-          pc.red(`${name}: the next request would be told to come again.`),
+          colors.red(`${name}: the next request would be told to come again.`),
           `The backend takes no connections: its process is ${backend.process}. Otherwise: ${next.because}`,
         ];
   if (next.retryAfterMs !== undefined) lines.push(`Handoff is tried again in ${seconds(next.retryAfterMs)}.`);

@@ -30,10 +30,16 @@ export class Command {
   stderr = '';
   readonly #closed: Promise<unknown>;
 
-  constructor(args: readonly string[], temporary: string) {
+  constructor(
+    args: readonly string[],
+    temporary: string,
+    env: NodeJS.ProcessEnv = {},
+    stdout: number | 'pipe' = 'pipe',
+  ) {
     this.child = spawn(process.execPath, [MAIN, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...plainEnvironment(), TMPDIR: temporary },
+      stdio: ['ignore', stdout, 'pipe'],
+      // A test opens no browser unless it says so.
+      env: { ...plainEnvironment(), BROWSER: 'none', ...env, TMPDIR: temporary },
     });
     running.add(this.child);
     this.#closed = once(this.child, 'close').finally(() => running.delete(this.child));
@@ -48,13 +54,19 @@ export class Command {
   /** Resolves when the output holds the text, `times` times. */
   async printed(text: string, times = 1): Promise<void> {
     while (`${this.stdout}${this.stderr}`.split(text).length <= times) {
-      await Promise.race([
-        once(this.child.stdout as NodeJS.ReadableStream, 'data'),
-        once(this.child.stderr as NodeJS.ReadableStream, 'data'),
-        this.#closed.then(() => {
-          throw new Error(`The command ended before it printed ${text}:\n${this.stdout}${this.stderr}`);
-        }),
-      ]);
+      const more = new AbortController();
+      const { signal } = more;
+      try {
+        await Promise.race([
+          once(this.child.stdout as NodeJS.ReadableStream, 'data', { signal }),
+          once(this.child.stderr as NodeJS.ReadableStream, 'data', { signal }),
+          this.#closed.then(() => {
+            throw new Error(`The command ended before it printed ${text}:\n${this.stdout}${this.stderr}`);
+          }),
+        ]);
+      } finally {
+        more.abort();
+      }
     }
   }
 

@@ -15,7 +15,7 @@ export function StepPanel({ state }: { readonly state: ViewerState }) {
   // Steps are only ever added.
   const steps = useMemo(() => {
     const text = search.trim().toLowerCase();
-    const all = actor?.steps.toArray().reverse() ?? [];
+    const all = actor?.steps().toReversed() ?? [];
     return text === '' ? all : all.filter((step) => searchText(step).includes(text));
   }, [actor, latest, search]);
   const shown = actor?.stepAt(seq);

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { useVirtualRows } from '../hooks/useVirtualRows';
 
 interface VirtualListboxProps<T> {
@@ -14,7 +14,7 @@ interface VirtualListboxProps<T> {
   readonly render: (item: T) => ComponentChildren;
   /** Shown instead of no items. */
   readonly empty: ComponentChildren;
-  /** Keeps the chosen item in view when it changes by itself. */
+  /** Keeps the chosen item in view when it changes by itself, and where it is when others come in front of it. */
   readonly follow?: boolean;
 }
 
@@ -29,6 +29,14 @@ export function VirtualListbox<T>(props: VirtualListboxProps<T>) {
   useEffect(() => {
     if (follow && selected >= 0) scrollTo(selected);
   }, [selectedKey, follow]);
+  // What comes in front of the chosen item must not push it, and what is read beside it, out of view.
+  const placed = useRef<{ readonly key: string | number | undefined; readonly index: number }>(undefined);
+  useLayoutEffect(() => {
+    const before = placed.current;
+    placed.current = { key: selectedKey, index: selected };
+    if (!follow || selectedKey === undefined || before?.key !== selectedKey) return;
+    if (selected !== before.index) ref.current?.scrollBy(0, (selected - before.index) * rowHeight);
+  });
 
   const choose = (index: number) => {
     const at = Math.max(0, Math.min(items.length - 1, index));

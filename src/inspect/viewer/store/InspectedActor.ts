@@ -29,7 +29,9 @@ export interface Step {
 
 /** An actor, with what was received about it. */
 export class InspectedActor {
-  readonly steps = new Ring<Step>(MAX_STEPS);
+  readonly #steps = new Ring<Step>(MAX_STEPS);
+  /** What was kept when newer steps began to take its place while the page was paused. */
+  #held: readonly Step[] | undefined;
   name: string;
   parentId: string | undefined;
   definition: string | undefined;
@@ -48,18 +50,49 @@ export class InspectedActor {
   }
 
   get latest(): Step | undefined {
-    return this.steps.last();
+    return this.#steps.last();
+  }
+
+  /** All that are kept, the oldest first. */
+  steps(): readonly Step[] {
+    const steps = this.#steps.toArray();
+    if (!this.#held) return steps;
+    const until = this.#heldUntil;
+    return [...this.#held, ...steps.filter(({ seq }) => seq > until)];
+  }
+
+  /** @param holding keep what there is, beside as many newer steps */
+  add(step: Step, holding: boolean): void {
+    if (holding && this.#steps.length === MAX_STEPS) this.#held ??= [...this.#steps.toArray(), step];
+    this.#steps.push(step);
+  }
+
+  replaceLatest(step: Step): void {
+    this.#steps.replaceLast(step);
+  }
+
+  /** Nobody looks at what was held any more. */
+  release(): void {
+    this.#held = undefined;
   }
 
   /** The last step up to `seq`; undefined if it's not known (any more). */
   stepAt(seq: number): Step | undefined {
-    let low = 0;
-    let high = this.steps.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.steps.at(middle)?.seq ?? 0) <= seq) low = middle + 1;
-      else high = middle;
-    }
-    return this.steps.at(low - 1);
+    return this.#held && seq <= this.#heldUntil ? lastUpTo(this.#held, seq) : lastUpTo(this.#steps, seq);
   }
+
+  get #heldUntil(): number {
+    return this.#held?.at(-1)?.seq ?? 0;
+  }
+}
+
+function lastUpTo(steps: Ring<Step> | readonly Step[], seq: number): Step | undefined {
+  let low = 0;
+  let high = steps.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((steps.at(middle)?.seq ?? 0) <= seq) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 ? undefined : steps.at(low - 1);
 }

@@ -6,6 +6,7 @@ import type {
   SnapshotMessage,
 } from '../../InspectionMessage';
 import { DecisionLog } from './DecisionLog';
+import { isOpenersActor } from './fromOpener';
 import { InspectedActor, type Step } from './InspectedActor';
 import { Ring } from './Ring';
 
@@ -27,6 +28,7 @@ export class InspectionStore {
   missed = 0;
   /** What to add to this machine's clock to get the relay's, in milliseconds. */
   clockOffsetMs = 0;
+  #holding = false;
   #relayId: string | undefined;
   #gone: InspectedActor[] = [];
   readonly #definitions = new Map<number, string>();
@@ -44,7 +46,7 @@ export class InspectionStore {
       case '@handoff.welcome':
         this.clockOffsetMs = message.now - Date.now();
         // Every newcomer is told of all that lives, so what isn't told of again has gone.
-        for (const actor of this.actors.values()) actor.gone = true;
+        for (const actor of this.actors.values()) if (!isOpenersActor(actor.sessionId)) actor.gone = true;
         if (this.#relayId !== message.relayId) this.#clear();
         this.#relayId = message.relayId;
         return;
@@ -72,9 +74,18 @@ export class InspectionStore {
     }
   }
 
+  /** Keeps what there is now until it's told otherwise, however much comes: somebody looks at it. */
+  hold(holding: boolean): void {
+    this.#holding = holding;
+    if (!holding) for (const actor of this.actors.values()) actor.release();
+  }
+
+  /** What the opener told stays: it tells once. */
   #clear(): void {
-    this.actors.clear();
-    this.#gone = [];
+    for (const sessionId of this.actors.keys()) {
+      if (!isOpenersActor(sessionId)) this.actors.delete(sessionId);
+    }
+    this.#gone = this.#gone.filter(({ sessionId }) => isOpenersActor(sessionId));
     this.decisions.clear();
     this.routes.clear();
     this.#definitions.clear();
@@ -121,8 +132,8 @@ export class InspectionStore {
     const added = { ...step, seq: ++this.seq, sessionId: actor.sessionId };
     // An actor's arrival and its first snapshot are one thing.
     if (step.event.type === 'xstate.init' && actor.latest?.event.type === 'xstate.init') {
-      actor.steps.replaceLast(added);
-    } else actor.steps.push(added);
+      actor.replaceLatest(added);
+    } else actor.add(added, this.#holding);
   }
 
   #end(sessionId: string): void {

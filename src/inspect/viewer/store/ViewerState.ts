@@ -4,11 +4,11 @@ import type { InspectionStore } from './InspectionStore';
 
 /** What the page shows of what was received: which actor, and up to which step. */
 export class ViewerState {
-  /** Undefined: live. */
-  cursor: number | undefined;
   connection: { readonly status: ConnectionStatus } | undefined;
   /** Grows with each choice. */
   version = 0;
+  /** Undefined: live. */
+  #cursor: number | undefined;
   #selectedId: string | undefined;
   /** An actor of the same name takes the place of the chosen one after a restart. */
   #selectedName: string | undefined;
@@ -17,11 +17,11 @@ export class ViewerState {
 
   /** The last step that is shown. */
   get seq(): number {
-    return this.cursor ?? this.store.seq;
+    return this.#cursor ?? this.store.seq;
   }
 
   get paused(): boolean {
-    return this.cursor !== undefined;
+    return this.#cursor !== undefined;
   }
 
   /** Now; or when what is shown happened. */
@@ -44,19 +44,16 @@ export class ViewerState {
   }
 
   pause(): void {
-    this.cursor ??= this.store.seq;
-    this.version++;
+    this.#showAt(this.#cursor ?? this.store.seq);
   }
 
   resume(): void {
-    this.cursor = undefined;
-    this.version++;
+    this.#showAt(undefined);
   }
 
   /** Shows everything as it was right after a step. */
   goTo({ seq }: Step): void {
-    this.cursor = seq;
-    this.version++;
+    this.#showAt(seq);
   }
 
   /** Shows the chosen actor's step before or after the one that is shown. */
@@ -64,14 +61,20 @@ export class ViewerState {
     const actor = this.selected;
     const shown = actor?.stepAt(this.seq);
     if (!actor || !shown) return;
-    const steps = actor.steps.toArray();
+    const steps = actor.steps();
     const target = steps[steps.indexOf(shown) + by];
     if (target) this.goTo(target);
     else this.pause();
   }
 
+  #showAt(cursor: number | undefined): void {
+    this.#cursor = cursor;
+    this.store.hold(cursor !== undefined);
+    this.version++;
+  }
+
   #shownStep(): Step | undefined {
-    return this.cursor === undefined ? undefined : this.selected?.stepAt(this.cursor);
+    return this.#cursor === undefined ? undefined : this.selected?.stepAt(this.#cursor);
   }
 
   #successor(): InspectedActor | undefined {

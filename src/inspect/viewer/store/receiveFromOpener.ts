@@ -1,6 +1,5 @@
 import type { StatelyInspectionMessage } from '../../InspectionMessage';
-
-const TYPES: readonly string[] = ['@xstate.actor', '@xstate.event', '@xstate.snapshot'];
+import { fromOpener } from './fromOpener';
 
 /**
  * Also takes the messages of a page on this host that opened or framed this one: `createBrowserInspector({ url })` and
@@ -10,10 +9,14 @@ export function receiveFromOpener(receive: (messages: readonly StatelyInspection
   const opener: Window | null = window.parent === window ? window.opener : window.parent;
   if (!opener) return;
   addEventListener('message', ({ source, origin, data }) => {
-    if (source !== opener || !isLocal(origin) || !TYPES.includes(data?.type)) return;
-    if (typeof data.sessionId === 'string') receive([data]);
+    if (source !== opener || !isLocal(origin)) return;
+    const message = fromOpener(data);
+    if (message) receive([message]);
   });
-  opener.postMessage({ type: '@statelyai.connected' }, '*');
+  // A page that frames this one sends nothing before its frame has loaded, and then only if it's asked.
+  const ask = () => opener.postMessage({ type: '@statelyai.connected' }, '*');
+  if (document.readyState === 'complete') ask();
+  else addEventListener('load', ask);
 }
 
 function isLocal(origin: string): boolean {

@@ -1,0 +1,85 @@
+import { definitionText } from '../../definitionText';
+import {
+  INSPECTION_FORMAT_VERSION,
+  type InspectedEvent,
+  type StatelyInspectionMessage,
+} from '../../InspectionMessage';
+import { plainSnapshot } from '../../plainSnapshot';
+import { redact } from '../../redact';
+
+/** In front of the session ids of the page that opened this one, since the relay's process counts from the same number. */
+const PREFIX = 'opener:';
+
+/** Whether an actor lives in the page that opened or framed this one, and not behind the relay. */
+export function isOpenersActor(sessionId: string): boolean {
+  return sessionId.startsWith(PREFIX);
+}
+
+/** What a page may have posted. */
+interface Posted {
+  readonly type?: unknown;
+  readonly sessionId?: unknown;
+  readonly rootId?: unknown;
+  readonly createdAt?: unknown;
+  readonly name?: unknown;
+  readonly parentId?: unknown;
+  readonly definition?: unknown;
+  readonly snapshot?: unknown;
+  readonly sourceId?: unknown;
+  readonly event?: unknown;
+}
+
+/** What a page posted, as a message like the relay's: checked, without secrets. Undefined: it's none. */
+export function fromOpener(data: unknown): StatelyInspectionMessage | undefined {
+  if (!isObject(data) || typeof data.sessionId !== 'string') return undefined;
+  const base = {
+    sessionId: PREFIX + data.sessionId,
+    rootId: prefixed(data.rootId),
+    createdAt: /^\d{1,16}$/.test(String(data.createdAt)) ? String(data.createdAt) : String(Date.now()),
+    id: null,
+    _version: INSPECTION_FORMAT_VERSION,
+  };
+  switch (data.type) {
+    case '@xstate.actor':
+      return {
+        ...base,
+        type: data.type,
+        name: typeof data.name === 'string' ? data.name : data.sessionId,
+        parentId: prefixed(data.parentId),
+        definition: checkedDefinition(data.definition),
+        snapshot: plainSnapshot(data.snapshot),
+      };
+    case '@xstate.event': {
+      const event = shownEvent(data.event);
+      return event && { ...base, type: data.type, sourceId: prefixed(data.sourceId), event };
+    }
+    case '@xstate.snapshot': {
+      const event = shownEvent(data.event);
+      return event && { ...base, type: data.type, event, snapshot: plainSnapshot(data.snapshot) ?? {} };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Posted {
+  return typeof value === 'object' && value !== null;
+}
+
+function prefixed(id: unknown): string | undefined {
+  return typeof id === 'string' ? PREFIX + id : undefined;
+}
+
+function shownEvent(event: unknown): InspectedEvent | undefined {
+  if (!isObject(event) || typeof event.type !== 'string') return undefined;
+  return { ...(redact(event) as InspectedEvent), type: event.type };
+}
+
+function checkedDefinition(text: unknown): string | undefined {
+  try {
+    const config: unknown = JSON.parse(String(text));
+    return isObject(config) ? definitionText(config) : undefined;
+  } catch {
+    return undefined;
+  }
+}
