@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 
-/** Milliseconds that a client has to say what it wants before it may have to make room for another. */
-const GRACE_MS = 100;
+/**
+ * Turns of the event loop after which what a client sent right behind its connect has been read. A grace in milliseconds
+ * would leave it to those who come again without pause who gets a place that becomes free: clients that pause starve.
+ */
+const GRACE_TURNS = 2;
 
 interface Waiting {
   readonly since: number;
@@ -21,11 +24,11 @@ export class ClientConnections {
   readonly #waiting = new Map<Socket, Waiting>();
   readonly #ending = new Set<Socket>();
   readonly #routed = new Set<Socket>();
-  readonly #now: () => number;
+  readonly #turn: () => number;
 
-  /** @param now milliseconds on a steady clock. */
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
+  /** @param turn the number of the event loop's present turn. */
+  constructor(turn: () => number = () => performance.nodeTiming.uvMetricsInfo.loopCount) {
+    this.#turn = turn;
   }
 
   get size(): number {
@@ -34,7 +37,7 @@ export class ClientConnections {
 
   /** A new one, of which a `hello` is awaited. */
   add(socket: Socket, stopWaiting: () => void): void {
-    this.#waiting.set(socket, { since: this.#now(), stopWaiting });
+    this.#waiting.set(socket, { since: this.#turn(), stopWaiting });
   }
 
   /** It has said what it wants, or never will. */
@@ -62,7 +65,7 @@ export class ClientConnections {
       return { socket: ending, wasWaiting: false };
     }
     const [waiting] = this.#waiting;
-    if (waiting === undefined || waiting[1].since > this.#now() - GRACE_MS) return undefined;
+    if (waiting === undefined || this.#turn() - waiting[1].since < GRACE_TURNS) return undefined;
     const [socket, { stopWaiting }] = waiting;
     this.#waiting.delete(socket);
     stopWaiting();

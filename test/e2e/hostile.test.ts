@@ -1,30 +1,26 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
+import { connect as connectSocket } from 'node:net';
 import type { Broker } from '../../src/broker';
 import { connect } from '../../src/client';
 import { report } from '../support/report';
 import { eventually } from './support/eventually';
+import { BROKER_ATTACKS, HostilePeers } from './support/HostilePeers';
 import { openFds } from './support/openFds';
 import { readAll } from './support/readAll';
 import { TestBrokers } from './support/TestBrokers';
 
 const HEALTHY = 100;
 const CONCURRENCY = 8;
-const REGISTER = require.resolve('ts-node/register/transpile-only');
-
-/** What a hostile peer does to the broker's socket. */
-const ATTACKS = ['idle', 'slow', 'halfOpen', 'flood'];
-
 describe('clients that behave are all served meanwhile', () => {
   let brokers: TestBrokers;
   let fdsBefore: number;
+  let peers: HostilePeers | undefined;
 
   beforeEach(() => {
     fdsBefore = openFds();
     brokers = new TestBrokers();
   });
   afterEach(async () => {
+    await peers?.stop();
     expect(await brokers.stop()).toEqual([]);
     await eventually(() => openFds() <= fdsBefore);
   });
@@ -54,32 +50,38 @@ describe('clients that behave are all served meanwhile', () => {
     return routes;
   }
 
-  async function attack(kind: string, path: string) {
-    const attacker = spawn(
-      process.execPath,
-      ['-r', REGISTER, join(__dirname, '../fixtures/clients/hostileClient.ts'), kind, path],
-      { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-    );
-    // It is at it.
-    await once(attacker, 'message');
-    return async () => {
-      attacker.kill('SIGKILL');
-      await once(attacker, 'exit');
-    };
-  }
-
-  it.each(ATTACKS)('%s, at the broker, of which all places are taken', async (kind) => {
+  it.each(BROKER_ATTACKS)('%s, at the broker, of which all places are taken', async (attack) => {
     const broker = await brokers.start({ maxConnections: 32 });
-    const end = await attack(kind, broker.socketPath);
+    peers = await HostilePeers.start(attack, broker.socketPath);
     const routes = await serveHealthy(broker);
-    const stats = broker.stats();
-    await end();
+    const { connections, errors } = broker.stats();
     report(
-      `${kind} at the broker: ${HEALTHY} healthy clients served ${JSON.stringify(routes)}, ` +
-        `${stats.connections} connections, errors ${JSON.stringify(stats.errors)}`,
+      `${attack} at the broker: ${HEALTHY} healthy clients served ${JSON.stringify(routes)}, ` +
+        `${connections} connections, errors ${JSON.stringify(errors)}`,
     );
-    expect(stats.connections).toBeGreaterThan(HEALTHY);
+    expect(connections).toBeGreaterThan(HEALTHY);
     expect(Object.values(routes).reduce((sum, count) => sum + count, 0)).toBe(HEALTHY);
-    expect(broker.backends()[0]).toMatchObject({ process: 'ready', inFlight: 0 });
+    await peers.stop();
+    await eventually(() => broker.backends()[0]?.inFlight === 0);
+    expect(broker.backends()[0]).toMatchObject({ process: 'ready' });
+  });
+
+  it('reads only so much from one that goes on and on', async () => {
+    const broker = await brokers.start();
+    const socket = connectSocket({ path: broker.socketPath, allowHalfOpen: true });
+    socket.on('error', () => {});
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const chunk = Buffer.alloc(65_536, 'x');
+    let taken = 0;
+    const writeOn = (error?: Error | null): void => {
+      if (error) return;
+      taken += chunk.length;
+      socket.write(chunk, writeOn);
+    };
+    socket.write(chunk, writeOn);
+    await closed;
+    expect(broker.stats().errors).toEqual({ badFrame: 1 });
+    // What is dropped, and the kernel's buffer.
+    expect(taken).toBeLessThan(2_000_000);
   });
 });
