@@ -3,10 +3,10 @@ import type { Broker } from '../../src/broker';
 import { connect } from '../../src/client';
 import { report } from '../support/report';
 import { eventually } from './support/eventually';
-import { BROKER_ATTACKS, HostilePeers } from './support/HostilePeers';
+import { BACKEND_ATTACKS, BROKER_ATTACKS, HostilePeers } from './support/HostilePeers';
 import { openFds } from './support/openFds';
 import { readAll } from './support/readAll';
-import { TestBrokers } from './support/TestBrokers';
+import { fixtureService, TestBrokers } from './support/TestBrokers';
 
 const HEALTHY = 100;
 const CONCURRENCY = 8;
@@ -64,6 +64,16 @@ describe('clients that behave are all served meanwhile', () => {
     await peers.stop();
     await eventually(() => broker.backends()[0]?.inFlight === 0);
     expect(broker.backends()[0]).toMatchObject({ process: 'ready' });
+  });
+
+  it.each(BACKEND_ATTACKS)('%s, at a backend, of which all places are taken', async (attack) => {
+    const broker = await brokers.start({ services: [fixtureService('fewVisitors')] });
+    const [{ backend, endpoint } = { backend: '', endpoint: '' }] = broker.adoptableBackends();
+    peers = await HostilePeers.start(attack, endpoint, backend);
+    const routes = await serveHealthy(broker);
+    report(`${attack} at a backend: ${HEALTHY} healthy clients served ${JSON.stringify(routes)}`);
+    expect(Object.values(routes).reduce((sum, count) => sum + count, 0)).toBe(HEALTHY);
+    expect(broker.backends()[0]).toMatchObject({ process: 'ready', adopted: false });
   });
 
   it('reads only so much from one that goes on and on', async () => {

@@ -5,11 +5,26 @@ import { join } from 'node:path';
 const REGISTER = require.resolve('ts-node/register/transpile-only');
 const FIXTURE = join(__dirname, '../../fixtures/clients/hostileClient.ts');
 
-/** What they can do to either kind of socket; some can do more to a broker's, others to a backend's. */
-const COMMON_ATTACKS = ['idle', 'idleAgain', 'slow', 'halfOpen', 'flood', 'garbage', 'hugeFrames'] as const;
+/** What they can do to either kind of socket. */
+const COMMON_ATTACKS = [
+  'idle',
+  'idleAgain',
+  'slow',
+  'halfOpen',
+  'flood',
+  'neverReads',
+  'garbage',
+  'hugeFrames',
+] as const;
 
 /** What they can do to a broker's socket. */
-export const BROKER_ATTACKS = [...COMMON_ATTACKS, 'neverReads', 'hellos'] as const;
+export const BROKER_ATTACKS = [...COMMON_ATTACKS, 'hellos'] as const;
+
+/** What they can do to a backend's endpoint. */
+export const BACKEND_ATTACKS = [...COMMON_ATTACKS, 'attaches', 'probes'] as const;
+
+/** What hostile peers do. */
+export type Attack = (typeof BROKER_ATTACKS | typeof BACKEND_ATTACKS)[number];
 
 /** 64 peers that mean no good, in a process of their own; each begins anew when it's thrown out. */
 export class HostilePeers {
@@ -19,9 +34,14 @@ export class HostilePeers {
     this.#child = child;
   }
 
-  /** Resolves when all of them are at it. */
-  static async start(attack: (typeof BROKER_ATTACKS)[number], socketPath: string): Promise<HostilePeers> {
-    const child = spawn(process.execPath, ['-r', REGISTER, FIXTURE, attack, socketPath], {
+  /**
+   * Resolves when all of them are at it.
+   *
+   * @param backend which process the socket is the endpoint of; left out, the socket is a broker's.
+   */
+  static async start(attack: Attack, socketPath: string, backend?: string): Promise<HostilePeers> {
+    const args = ['-r', REGISTER, FIXTURE, attack, socketPath, ...(backend === undefined ? [] : [backend])];
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const peers = new HostilePeers(child);

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
-import { ClientConnections } from '../../src/broker/ClientConnections';
+import { PeerConnections } from '../../src/wire/PeerConnections';
 
-describe('the connections in a broker\u2019s hands', () => {
+describe('the connections in a process\u2019s hands', () => {
   it('make room in the order of what is the least awaited of them, the silent once they could have been heard', () => {
     let turn = 0;
-    const connections = new ClientConnections(() => turn);
+    const connections = new PeerConnections(() => turn);
     const stopped: string[] = [];
     const add = (name: string): Socket => {
       const socket = { name } as unknown as Socket;
