@@ -2,28 +2,19 @@ import { connect as connectSocket } from 'node:net';
 import type { Broker } from '../../src/broker';
 import { connect } from '../../src/client';
 import { report } from '../support/report';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { eventually } from './support/eventually';
 import { BACKEND_ATTACKS, BROKER_ATTACKS, HostilePeers } from './support/HostilePeers';
-import { openFds } from './support/openFds';
 import { readAll } from './support/readAll';
-import { fixtureService, TestBrokers } from './support/TestBrokers';
+import { fixtureService } from './support/TestBrokers';
 
 const HEALTHY = 100;
 const CONCURRENCY = 8;
-describe('clients that behave are all served meanwhile', () => {
-  let brokers: TestBrokers;
-  let fdsBefore: number;
-  let peers: HostilePeers | undefined;
 
-  beforeEach(() => {
-    fdsBefore = openFds();
-    brokers = new TestBrokers();
-  });
-  afterEach(async () => {
-    await peers?.stop();
-    expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
-  });
+describe('clients that behave are all served meanwhile', () => {
+  let peers: HostilePeers | undefined;
+  afterEach(() => peers?.stop());
+  const brokers = brokersOfEachTest();
 
   async function serveHealthy(broker: Broker): Promise<Record<string, number>> {
     const routes: Record<string, number> = {};

@@ -4,25 +4,15 @@ import type { Broker, BrokerOptions, HandoffTransport, RouteEvent } from '../../
 import { createNodeIpcTransport } from '../../src/broker';
 import { type ConnectOptions, connect } from '../../src/client';
 import { rawFrame, rawHello, takeFrames } from './independentClient';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { eventually } from './support/eventually';
-import { openFds } from './support/openFds';
 import { readAll, readBytes } from './support/readAll';
-import { fixtureService, TestBrokers } from './support/TestBrokers';
+import { fixtureService } from './support/TestBrokers';
 
 const SHORT_DEADLINE_MS = 150;
 
 describe('whatever happens to a handoff', () => {
-  let brokers: TestBrokers;
-  let fdsBefore: number;
-
-  beforeEach(() => {
-    fdsBefore = openFds();
-    brokers = new TestBrokers();
-  });
-  afterEach(async () => {
-    expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
-  });
+  const brokers = brokersOfEachTest();
 
   async function start(mode: string, options: Partial<BrokerOptions> = {}): Promise<Broker> {
     return brokers.start({ services: [fixtureService(mode)], ackDeadlineMs: SHORT_DEADLINE_MS, ...options });

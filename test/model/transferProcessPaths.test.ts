@@ -11,10 +11,10 @@ import {
   type TransferEvent,
 } from '../../src/broker';
 import { connect, type HandoffConnection } from '../../src/client';
+import { brokersOfEachTest } from '../e2e/support/brokersOfEachTest';
 import { eventually } from '../e2e/support/eventually';
-import { openFds } from '../e2e/support/openFds';
 import { readBytes } from '../e2e/support/readAll';
-import { fixtureService, TestBrokers } from '../e2e/support/TestBrokers';
+import { fixtureService } from '../e2e/support/TestBrokers';
 import { report } from '../support/report';
 import { ChartCoverage } from './ChartCoverage';
 import { type ChartPath, describeChartPath } from './chartGraph';
@@ -293,18 +293,8 @@ describe('generated paths of a transfer, by a real broker with real processes, a
         : []),
     ];
   });
-  let brokers: TestBrokers;
-  let fdsBefore: number;
+  const brokers = brokersOfEachTest();
   let steps = 0;
-
-  beforeEach(() => {
-    fdsBefore = openFds();
-    brokers = new TestBrokers();
-  });
-  afterEach(async () => {
-    expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
-  });
 
   it.each(runs)('$name', async ({ path, leaving }) => {
     const transport = new ProvokedTransport(sendModeOf(path));
