@@ -49,7 +49,9 @@ export interface ServeBackendOptions {
    */
   readonly helloTimeoutMs?: number | undefined;
   /**
-   * Most connections to the endpoint that haven't said yet what they want, from 1; others are told `busy`.
+   * Most connections to the endpoint that aren't the application's (yet), from 1. When they are used up, one that has had
+   * its answer makes room for the next, or else the oldest that said nothing though it was listened to; it, or the next one
+   * if there is none, is told `busy`. One whose id is claimed never has to go.
    * @default 1024
    */
   readonly maxPendingAttaches?: number | undefined;

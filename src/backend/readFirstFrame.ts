@@ -15,18 +15,22 @@ export type FirstFrame =
  * nothing flows, and no end has been told.
  *
  * @param timeoutMs milliseconds to wait for the whole frame.
+ * @returns a function that stops waiting, without a call back.
  */
 export function readFirstFrame(
   socket: Socket,
   timeoutMs: number,
   callback: (result: FirstFrame) => void,
-): void {
+): () => void {
   const reader = new FrameReader();
-  const finish = (result: FirstFrame): void => {
+  const stop = (): void => {
     clearTimeout(timer);
     socket.off('readable', onReadable);
     socket.off('end', onEnd);
     socket.off('close', onEnd);
+  };
+  const finish = (result: FirstFrame): void => {
+    stop();
     callback(result);
   };
   const onReadable = (): void => {
@@ -52,4 +56,5 @@ export function readFirstFrame(
   socket.on('readable', onReadable);
   socket.on('end', onEnd);
   socket.on('close', onEnd);
+  return stop;
 }

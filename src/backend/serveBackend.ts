@@ -13,6 +13,7 @@ import { type HandoffMessage, type RefuseCode, tokenOf } from '../wire/ipcMessag
 import { lingeringEnd } from '../wire/lingeringEnd';
 import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
 import { monotonicNow } from '../wire/monotonicNow';
+import { PeerConnections } from '../wire/PeerConnections';
 import { WireError } from '../wire/WireError';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
 import { writeThrough } from '../wire/writeThrough';
@@ -52,9 +53,8 @@ class BackendService implements ServedBackend {
   readonly #channel = new BrokerChannel((...message) => this.#onMessage(...message));
   readonly #server: Server;
   // Connections to the endpoint that aren't the application's: they may be closed at any time.
-  readonly #visitors = new Set<Socket>();
+  readonly #visitors = new PeerConnections();
   readonly #probers = new Set<Socket>();
-  #pendingAttaches = 0;
   #unansweredHandoffs = 0;
   #unansweredSyncs: string[] = [];
   #closed: Promise<void> | undefined;
@@ -125,7 +125,8 @@ class BackendService implements ServedBackend {
     this.#closed ??= new Promise((resolve) => {
       // The server's own callback waits for the application's connections, which may take for ever.
       this.#server.close();
-      for (const socket of this.#visitors) socket.destroy();
+      this.#visitors.destroyAll();
+      for (const socket of this.#probers) socket.destroy();
       this.#channel.close();
       setImmediate(resolve);
     });
@@ -210,18 +211,17 @@ class BackendService implements ServedBackend {
 
   #onVisitor(socket: Socket): void {
     socket.on('error', ignore);
-    this.#visitors.add(socket);
-    const leave = (): void => {
-      this.#visitors.delete(socket);
-    };
+    const leave = (): void => this.#visitors.delete(socket);
     socket.once('close', leave);
-    if (this.#pendingAttaches >= this.#maxPendingAttaches) {
-      this.#rejectVisitor(socket, 'busy', 'too many connections wait to be attached', BUSY_RETRY_MS);
-      return;
+    if (this.#visitors.size >= this.#maxPendingAttaches) {
+      // Neither has a claim: whoever sees its connection end without `ready` knows that nothing has run.
+      const evicted = this.#visitors.evict();
+      if (evicted === undefined || evicted.wasWaiting) turnAway(evicted?.socket ?? socket);
+      else evicted.socket.destroy();
+      if (evicted === undefined) return;
     }
-    this.#pendingAttaches += 1;
-    readFirstFrame(socket, this.#helloTimeoutMs, (first) => {
-      this.#pendingAttaches -= 1;
+    const stopWaiting = readFirstFrame(socket, this.#helloTimeoutMs, (first) => {
+      this.#visitors.settle(socket);
       switch (first.type) {
         case 'ended':
           socket.destroy();
@@ -246,6 +246,7 @@ class BackendService implements ServedBackend {
           return;
       }
     });
+    this.#visitors.add(socket, stopWaiting);
   }
 
   #onAttach(socket: Socket, attach: FrameOf<'attach'>, rest: Buffer, leave: () => void): void {
@@ -256,7 +257,7 @@ class BackendService implements ServedBackend {
     const claim = this.#claims.claim(attach.id, attach.stamp);
     switch (claim) {
       case 'claimed':
-        lingeringEnd(socket, CLAIMED);
+        this.#sendLast(socket, CLAIMED);
         return;
       case 'expired':
         this.#rejectVisitor(socket, 'expired', "the hello's stamp is too old");
@@ -291,6 +292,7 @@ class BackendService implements ServedBackend {
     releaseReading(socket);
     socket.once('end', () => socket.destroy());
     socket.resume();
+    this.#visitors.delete(socket);
     this.#probers.add(socket);
     socket.once('close', () => this.#probers.delete(socket));
     const [oldest] = this.#probers;
@@ -298,16 +300,12 @@ class BackendService implements ServedBackend {
   }
 
   #rejectVisitor(socket: Socket, code: string, message: string, retryAfterMs?: number): void {
-    lingeringEnd(
-      socket,
-      encodeFrame({
-        type: 'error',
-        code,
-        message,
-        retryable: code === 'busy' || code === 'wrongBackend' || code === 'expired',
-        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      }),
-    );
+    this.#sendLast(socket, encodeError(code, message, retryAfterMs));
+  }
+
+  #sendLast(socket: Socket, bytes: Buffer): void {
+    this.#visitors.end(socket);
+    lingeringEnd(socket, bytes);
   }
 
   #writeReady(socket: Socket, callback: (error?: Error) => void): void {
@@ -368,6 +366,22 @@ class BackendService implements ServedBackend {
   #report(error: unknown): void {
     this.#options.onError?.(error);
   }
+}
+
+/** Closes at once: a connection over the bound must not keep a descriptor while it is waited for. */
+function turnAway(socket: Socket): void {
+  socket.write(encodeError('busy', 'too many connections wait to be attached', BUSY_RETRY_MS));
+  socket.destroy();
+}
+
+function encodeError(code: string, message: string, retryAfterMs?: number): Buffer {
+  return encodeFrame({
+    type: 'error',
+    code,
+    message,
+    retryable: code === 'busy' || code === 'wrongBackend' || code === 'expired',
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 function traceOf({ traceparent }: { readonly traceparent?: string | undefined }) {

@@ -17,13 +17,13 @@ import { encodeFrame } from '../wire/encodeFrame';
 import type { FrameOf, ReconnectReason } from '../wire/frame';
 import { lingeringEnd } from '../wire/lingeringEnd';
 import { monotonicNow } from '../wire/monotonicNow';
+import { PeerConnections } from '../wire/PeerConnections';
 import { KNOWING_SLACK_MS, MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
 import { AdoptedProcess } from './AdoptedProcess';
 import { BrokerError } from './BrokerError';
 import type { BrokerEvents, TransferEvent } from './BrokerEvents';
 import type { AdoptableBackend, AttemptRequest, BrokerOptions } from './BrokerOptions';
 import type { BrokerState } from './BrokerState';
-import { ClientConnections } from './ClientConnections';
 import { type CheckedBrokerOptions, checkBrokerOptions } from './checkBrokerOptions';
 import { checkPrivateDirectory, checkPrivateSocket } from './checkPrivatePath';
 import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
@@ -176,7 +176,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly #endpointDirectory: string;
   readonly #backends = new Set<ManagedBackend>();
   readonly #services = new Map<string, Map<string, ManagedBackend>>();
-  readonly #connections = new ClientConnections();
+  readonly #connections = new PeerConnections();
   readonly #fdPressure: FdPressure;
   readonly #counts = {
     connections: 0,

@@ -1,11 +1,10 @@
 /**
  * - `alreadyRunning`: another broker answers at `socketPath`, or has the `stateDirectory`.
  * - `notASocket`: something that isn't a socket is at `socketPath`; it is left alone.
- * - `listenFailed`: `socketPath` can't be listened on.
+ * - `listenFailed`: `socketPath` can't be listened on, or a directory that is needed isn't there or is none.
  * - `pathTooLong`: a socket's path is over the platform's bound.
- * - `unsafeDirectory`: the `stateDirectory` isn't a directory that is accessible to its owner only.
  * - `startFailed`: a backend's first start failed; the message says which and how.
- * - `unsafePermissions`: a directory of sockets, or the socket, belongs to somebody else or is open to others.
+ * - `unsafePermissions`: a directory of sockets, the `stateDirectory` or the socket belongs to somebody else or is open to others.
  * - `notReloadable`: a change of the options needs a new broker; the message says which.
  * - `unknownBackend`: the broker has no backend with this key.
  * - `stopped`: the broker is stopped, or is stopping.
@@ -15,7 +14,6 @@ export type BrokerErrorCode =
   | 'notASocket'
   | 'listenFailed'
   | 'pathTooLong'
-  | 'unsafeDirectory'
   | 'startFailed'
   | 'unsafePermissions'
   | 'notReloadable'

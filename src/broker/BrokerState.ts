@@ -8,9 +8,9 @@ import { BrokerError } from './BrokerError';
 import type { BrokerWarning } from './BrokerEvents';
 import type { AdoptableBackend } from './BrokerOptions';
 import { checkPathLength } from './checkBrokerOptions';
+import { makePrivateDirectory } from './checkPrivatePath';
 import { logDirectory } from './defaultLogFile';
 import { listenOnPath } from './listenOnPath';
-import { requirePrivateDirectory } from './requirePrivateDirectory';
 import { StateFile } from './StateFile';
 
 const MANIFEST_VERSION = 1;
@@ -85,10 +85,10 @@ export class BrokerState {
   /**
    * Takes a directory, which is made if it's missing.
    *
-   * @throws {BrokerError} `unsafeDirectory`, `alreadyRunning`, `pathTooLong` or `listenFailed` (the promise rejects).
+   * @throws {BrokerError} `unsafePermissions`, `alreadyRunning`, `pathTooLong` or `listenFailed` (the promise rejects).
    */
   static async open(directory: string, onWarning: (warning: BrokerWarning) => void): Promise<BrokerState> {
-    requirePrivateDirectory('stateDirectory', directory);
+    makePrivateDirectory(directory);
     const lock = createServer((socket) => socket.destroy());
     await takeLock(lock, directory);
     try {

@@ -1,4 +1,4 @@
-import { lstatSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { BrokerError } from './BrokerError';
 
 const OTHERS_BITS = 0o077;
@@ -23,10 +23,10 @@ function checkOwner(what: string, path: string, { uid, mode }: Stats, modeAdvice
 }
 
 /**
- * Checks that a directory for sockets is this user's own, and nobody else's to enter. Whoever may write there could put a
- * socket of his own in the place of ours. Checks nothing on Windows, where pipes are in no directory.
+ * Checks that a directory is this user's own, and nobody else's to enter. Whoever may write there could put a socket or a
+ * file of his own in the place of ours. Checks nothing on Windows, where pipes are in no directory.
  *
- * @throws {BrokerError} `unsafePermissions`, or `listenFailed` if it isn't there.
+ * @throws {BrokerError} `unsafePermissions`, or `listenFailed` if it isn't there, or no directory.
  */
 export function checkPrivateDirectory(path: string): void {
   if (process.platform === 'win32') return;
@@ -35,10 +35,26 @@ export function checkPrivateDirectory(path: string): void {
     // A link may lead there: where it leads to is what counts.
     stats = statSync(path);
   } catch (cause) {
-    throw new BrokerError('listenFailed', `there is no directory ${path} for the socket`, { cause });
+    throw new BrokerError('listenFailed', `there is no directory ${path}`, { cause });
   }
   if (!stats.isDirectory()) throw new BrokerError('listenFailed', `${path} is not a directory`);
   checkOwner('the directory', path, stats, `chmod 700 ${path}, or use another one`);
+}
+
+/**
+ * Makes a directory for this user alone, unless it's there; then it's checked.
+ *
+ * @throws {BrokerError} as {@link checkPrivateDirectory}.
+ */
+export function makePrivateDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new BrokerError('listenFailed', `can't make the directory ${path}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  checkPrivateDirectory(path);
 }
 
 /**

@@ -4,7 +4,8 @@ import { FrameReader } from '../wire/FrameReader';
 import type { FrameOf } from '../wire/frame';
 
 const TIMEOUT = 'ETIMEDOUT';
-const BROKEN = ['ECONNRESET', 'EPIPE', 'EAGAIN', 'EMFILE', 'ENFILE'];
+const BUSY = 'EBUSY';
+const BROKEN = [BUSY, 'ECONNRESET', 'EPIPE', 'EAGAIN', 'EMFILE', 'ENFILE'];
 
 /** The error of a probe that had no answer in time. */
 export function probeTimeout(endpoint: string, timeoutMs: number): Error {
@@ -20,7 +21,7 @@ export function isProbeTimeout(error: unknown): boolean {
 
 /**
  * Whether a probe failed on the way to somebody who is there: who is out of descriptors accepts and closes, and one with too
- * many visitors lets nobody connect.
+ * many visitors lets nobody connect, or says that it's busy.
  */
 export function isProbeBroken(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
@@ -61,6 +62,9 @@ export function probeBackend(endpoint: string, timeoutMs: number): Promise<Probe
         reader.push(chunk);
         const frame = reader.next();
         if (frame === undefined) return;
+        if (frame.type === 'error' && frame.retryable) {
+          throw Object.assign(new Error(`${endpoint} answered ${frame.code}`), { code: BUSY });
+        }
         if (frame.type !== 'identity') throw new Error(`${endpoint} answered ${frame.type}, not identity`);
         clearTimeout(timer);
         watch.off('close', onClose);

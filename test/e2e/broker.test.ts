@@ -16,23 +16,13 @@ import { HandoffFallbackPolicy } from '../../src';
 import { type Broker, type BrokerOptions, type BrokerWarning, createBroker } from '../../src/broker';
 import { connect } from '../../src/client';
 import { BrokerProcess } from './support/BrokerProcess';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { eventually } from './support/eventually';
-import { openFds } from './support/openFds';
 import { readAll } from './support/readAll';
-import { fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
+import { fixtureService, isAlive } from './support/TestBrokers';
 
 describe('a broker', () => {
-  let brokers: TestBrokers;
-  let fdsBefore: number;
-
-  beforeEach(() => {
-    fdsBefore = openFds();
-    brokers = new TestBrokers();
-  });
-  afterEach(async () => {
-    expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
-  });
+  const brokers = brokersOfEachTest();
 
   async function echo(broker: Broker, text = 'x') {
     const connection = await connect({

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -147,6 +147,49 @@ describe('the command', () => {
       socket.destroy();
       command.child.kill('SIGTERM');
       expect(await command.ended()).toBe(0);
+    });
+
+    /** Serves, and reloads, though each of it would be logged. */
+    async function useMuted(command: Command, config: typeof good): Promise<void> {
+      const use = async (service: string): Promise<void> => {
+        const socketPath = join(temporary, 'b.sock');
+        const { socket } = await connect({ socketPath, service, earlyData: 'hi', brokerWaitMs: 30_000 });
+        expect(String(await readBytes(socket, 2))).toBe('hi');
+        socket.destroy();
+      };
+      for (let i = 0; i < 10; i += 1) await use('echo');
+      write({ ...config, services: [...config.services, { ...config.services[0], name: 'more' }] });
+      command.child.kill('SIGHUP');
+      let isReloaded = false;
+      while (!isReloaded) {
+        isReloaded = await use('more').then(
+          () => true,
+          (error: Error) => {
+            expect(error).toMatchObject({ code: 'unknownService' });
+            return false;
+          },
+        );
+      }
+      command.child.kill('SIGTERM');
+      expect(await command.ended()).toBe(0);
+      expect(readdirSync(temporary)).toEqual(['broker.json']);
+    }
+
+    it('goes on when nobody reads its log any more', async () => {
+      const command = run('broker', '--config', write(good), '--log-level', 'debug');
+      await command.printed('listening');
+      const { stderr } = command.child;
+      if (stderr !== null) await once(stderr.destroy(), 'close');
+      await useMuted(command, good);
+    });
+
+    const itOnLinux = process.platform === 'linux' ? it : it.skip;
+    itOnLinux('goes on when its log cannot be written, as on a full disk', async () => {
+      const fullDisk = openSync('/dev/full', 'w');
+      const args = ['broker', '--config', write(good), '--log-level', 'debug'];
+      const command = new Command(args, temporary, {}, 'pipe', fullDisk);
+      closeSync(fullDisk);
+      await useMuted(command, good);
     });
 
     it('leaves its backends to the next one if it is told to', async () => {

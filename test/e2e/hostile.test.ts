@@ -1,33 +1,20 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
+import { connect as connectSocket } from 'node:net';
 import type { Broker } from '../../src/broker';
 import { connect } from '../../src/client';
 import { report } from '../support/report';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { eventually } from './support/eventually';
-import { openFds } from './support/openFds';
+import { BACKEND_ATTACKS, BROKER_ATTACKS, HostilePeers } from './support/HostilePeers';
 import { readAll } from './support/readAll';
-import { TestBrokers } from './support/TestBrokers';
+import { fixtureService } from './support/TestBrokers';
 
 const HEALTHY = 100;
 const CONCURRENCY = 8;
-const REGISTER = require.resolve('ts-node/register/transpile-only');
-
-/** What a hostile peer does to the broker's socket. */
-const ATTACKS = ['idle', 'slow', 'halfOpen', 'flood'];
 
 describe('clients that behave are all served meanwhile', () => {
-  let brokers: TestBrokers;
-  let fdsBefore: number;
-
-  beforeEach(() => {
-    fdsBefore = openFds();
-    brokers = new TestBrokers();
-  });
-  afterEach(async () => {
-    expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
-  });
+  let peers: HostilePeers | undefined;
+  afterEach(() => peers?.stop());
+  const brokers = brokersOfEachTest();
 
   async function serveHealthy(broker: Broker): Promise<Record<string, number>> {
     const routes: Record<string, number> = {};
@@ -54,32 +41,48 @@ describe('clients that behave are all served meanwhile', () => {
     return routes;
   }
 
-  async function attack(kind: string, path: string) {
-    const attacker = spawn(
-      process.execPath,
-      ['-r', REGISTER, join(__dirname, '../fixtures/clients/hostileClient.ts'), kind, path],
-      { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-    );
-    // It is at it.
-    await once(attacker, 'message');
-    return async () => {
-      attacker.kill('SIGKILL');
-      await once(attacker, 'exit');
-    };
-  }
-
-  it.each(ATTACKS)('%s, at the broker, of which all places are taken', async (kind) => {
+  it.each(BROKER_ATTACKS)('%s, at the broker, of which all places are taken', async (attack) => {
     const broker = await brokers.start({ maxConnections: 32 });
-    const end = await attack(kind, broker.socketPath);
+    peers = await HostilePeers.start(attack, broker.socketPath);
     const routes = await serveHealthy(broker);
-    const stats = broker.stats();
-    await end();
+    const { connections, errors } = broker.stats();
     report(
-      `${kind} at the broker: ${HEALTHY} healthy clients served ${JSON.stringify(routes)}, ` +
-        `${stats.connections} connections, errors ${JSON.stringify(stats.errors)}`,
+      `${attack} at the broker: ${HEALTHY} healthy clients served ${JSON.stringify(routes)}, ` +
+        `${connections} connections, errors ${JSON.stringify(errors)}`,
     );
-    expect(stats.connections).toBeGreaterThan(HEALTHY);
+    expect(connections).toBeGreaterThan(HEALTHY);
     expect(Object.values(routes).reduce((sum, count) => sum + count, 0)).toBe(HEALTHY);
-    expect(broker.backends()[0]).toMatchObject({ process: 'ready', inFlight: 0 });
+    await peers.stop();
+    await eventually(() => broker.backends()[0]?.inFlight === 0);
+    expect(broker.backends()[0]).toMatchObject({ process: 'ready' });
+  });
+
+  it.each(BACKEND_ATTACKS)('%s, at a backend, of which all places are taken', async (attack) => {
+    const broker = await brokers.start({ services: [fixtureService('fewVisitors')] });
+    const [{ backend, endpoint } = { backend: '', endpoint: '' }] = broker.adoptableBackends();
+    peers = await HostilePeers.start(attack, endpoint, backend);
+    const routes = await serveHealthy(broker);
+    report(`${attack} at a backend: ${HEALTHY} healthy clients served ${JSON.stringify(routes)}`);
+    expect(Object.values(routes).reduce((sum, count) => sum + count, 0)).toBe(HEALTHY);
+    expect(broker.backends()[0]).toMatchObject({ process: 'ready', adopted: false });
+  });
+
+  it('reads only so much from one that goes on and on', async () => {
+    const broker = await brokers.start();
+    const socket = connectSocket({ path: broker.socketPath, allowHalfOpen: true });
+    socket.on('error', () => {});
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const chunk = Buffer.alloc(65_536, 'x');
+    let taken = 0;
+    const writeOn = (error?: Error | null): void => {
+      if (error) return;
+      taken += chunk.length;
+      socket.write(chunk, writeOn);
+    };
+    socket.write(chunk, writeOn);
+    await closed;
+    expect(broker.stats().errors).toEqual({ badFrame: 1 });
+    // What is dropped, and the kernel's buffer.
+    expect(taken).toBeLessThan(2_000_000);
   });
 });

@@ -4,25 +4,15 @@ import type { Broker, BrokerOptions, HandoffTransport, RouteEvent } from '../../
 import { createNodeIpcTransport } from '../../src/broker';
 import { type ConnectOptions, connect } from '../../src/client';
 import { rawFrame, rawHello, takeFrames } from './independentClient';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { eventually } from './support/eventually';
-import { openFds } from './support/openFds';
 import { readAll, readBytes } from './support/readAll';
-import { fixtureService, TestBrokers } from './support/TestBrokers';
+import { fixtureService } from './support/TestBrokers';
 
 const SHORT_DEADLINE_MS = 150;
 
 describe('whatever happens to a handoff', () => {
-  let brokers: TestBrokers;
-  let fdsBefore: number;
-
-  beforeEach(() => {
-    fdsBefore = openFds();
-    brokers = new TestBrokers();
-  });
-  afterEach(async () => {
-    expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
-  });
+  const brokers = brokersOfEachTest();
 
   async function start(mode: string, options: Partial<BrokerOptions> = {}): Promise<Broker> {
     return brokers.start({ services: [fixtureService(mode)], ackDeadlineMs: SHORT_DEADLINE_MS, ...options });
@@ -246,6 +236,71 @@ describe('whatever happens to a handoff', () => {
     expect(await second).toMatchObject({ route: 'reconnected', reason: 'transferLimit' });
     expect(failures).toEqual([]);
     expect(broker.stats().abandoned).toBe(1);
+  });
+
+  it('the bound of transfers in all holds beside the one of each backend, and both end with what was in flight', async () => {
+    const broker = await start('echo', {
+      services: [fixtureService(), fixtureService('echo', { name: 'other' })],
+      maxTransfers: 3,
+      maxTransfersPerBackend: 2,
+      ackDeadlineMs: 60_000,
+    });
+    const failures = failuresOf(broker);
+    const pids = broker.backends().map(({ pid = Number.NaN }) => pid);
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    const routes: RouteEvent[] = [];
+    broker.on('route', (event) => routes.push(event));
+    const inFlight = (): number[] => broker.backends().map((backend) => backend.inFlight);
+    const clients: Promise<{ route: string }>[] = [];
+    const add = (service: string): number =>
+      clients.push(
+        open(broker, { service, earlyData: `client ${clients.length}`, connectTimeoutMs: 60_000 }).then(
+          async (connection) => {
+            connection.socket.end();
+            return { ...connection, text: String(await readAll(connection.socket)) };
+          },
+        ),
+      );
+
+    add('echo');
+    add('echo');
+    await eventually(() => inFlight()[0] === 2);
+    // Over the one backend's bound, with room in all.
+    add('echo');
+    await eventually(() => routes.length === 1);
+    add('other');
+    await eventually(() => inFlight()[1] === 1);
+    // Over the bound in all, with room at the backend.
+    add('other');
+    await eventually(() => routes.length === 2);
+    expect(routes).toMatchObject([
+      { backend: { serviceName: 'echo' }, route: 'reconnected', reason: 'transferLimit' },
+      { backend: { serviceName: 'other' }, route: 'reconnected', reason: 'transferLimit' },
+    ]);
+    // Nobody was waited for.
+    expect(inFlight()).toEqual([2, 1]);
+
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+    const handedOff = { route: 'handedOff' };
+    const limited = { route: 'reconnected', reason: 'transferLimit' };
+    expect(await Promise.all(clients)).toMatchObject(
+      [handedOff, handedOff, limited, handedOff, limited].map((expected, i) => ({
+        ...expected,
+        text: `client ${i}`,
+      })),
+    );
+    await eventually(() => inFlight().every((count) => count === 0));
+    add('echo');
+    add('other');
+    expect(await Promise.all(clients.slice(-2))).toMatchObject([handedOff, handedOff]);
+    expect(failures).toEqual([]);
+    expect(broker.stats()).toMatchObject({
+      handedOff: 5,
+      reconnected: { transferLimit: 2 },
+      abandoned: 2,
+      errors: {},
+    });
+    expect(broker.backends()).toMatchObject([{ state: 'idle' }, { state: 'idle' }]);
   });
 
   it('transfers that expire in the queue are told so and never sent', async () => {

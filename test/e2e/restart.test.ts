@@ -250,12 +250,15 @@ describe('a broker with a state directory', () => {
     mkdirSync(stateDirectory);
     chmodSync(stateDirectory, 0o750);
     await expect(start()).rejects.toMatchObject({
-      code: 'unsafeDirectory',
+      code: 'unsafePermissions',
       message: expect.stringContaining('750'),
     });
     const file = brokers.path();
     writeFileSync(file, '');
-    await expect(start({ stateDirectory: file })).rejects.toMatchObject({ code: 'unsafeDirectory' });
+    await expect(start({ stateDirectory: file })).rejects.toMatchObject({
+      code: 'listenFailed',
+      message: expect.stringContaining(file),
+    });
   });
 
   it('that stops leaves no process and no socket, and one that leaves its backends is followed', async () => {

@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { type Broker, createNodeIpcTransport, type HandoffTransport } from '../../src/broker';
 import { connect } from '../../src/client';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { eventually } from './support/eventually';
-import { openFds } from './support/openFds';
 import { readAll } from './support/readAll';
-import { fixtureService, TestBrokers } from './support/TestBrokers';
+import { fixtureService } from './support/TestBrokers';
 
 interface Sent {
   readonly child: ChildProcess;
@@ -36,17 +36,7 @@ const message = (type: string, token: unknown, rest = {}): unknown => ({
 });
 
 describe('the token of a transfer', () => {
-  let brokers: TestBrokers;
-  let fdsBefore: number;
-
-  beforeEach(() => {
-    fdsBefore = openFds();
-    brokers = new TestBrokers();
-  });
-  afterEach(async () => {
-    expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
-  });
+  const brokers = brokersOfEachTest();
 
   async function echo(broker: Broker, service = 'echo', text = 'x') {
     const connection = await connect({

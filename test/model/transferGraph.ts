@@ -65,18 +65,22 @@ export const anyTransferGraph = new ChartGraph<null>({
   eventsIn: () => ALL_HAPPENINGS,
 });
 
-/** Only what can happen to a real transfer. */
-export const realTransferGraph = new ChartGraph<TransferWorld>({
-  machine: handoffTransfer,
-  input: { ackDeadlineMs: 1000 },
-  world: INITIAL,
-  next: (world, { type }, emitted) => ({
+function nextWorld(world: TransferWorld, type: string, emitted: readonly string[]): TransferWorld {
+  return {
     hasTurn: world.hasTurn || type === 'turn.came',
     isAnnouncing: emitted.includes('announce') || (world.isAnnouncing && !type.startsWith('announcement.')),
     isSending: emitted.includes('send') || (world.isSending && !type.startsWith('send.')),
     isDeadlineOver: world.isDeadlineOver || type === DEADLINE_EVENT,
     isChannelClosed: world.isChannelClosed || type === 'channel.closed',
-  }),
+  };
+}
+
+/** Only what can happen to a real transfer. */
+export const realTransferGraph = new ChartGraph<TransferWorld>({
+  machine: handoffTransfer,
+  input: { ackDeadlineMs: 1000 },
+  world: INITIAL,
+  next: (world, { type }, emitted) => nextWorld(world, type, emitted),
   eventsIn: ({ chart, world }) => {
     const isOver = typeof (chart.value as { attempt: unknown }).attempt === 'string';
     const isSent = JSON.stringify(chart.value).includes('"sent"');
@@ -87,6 +91,38 @@ export const realTransferGraph = new ChartGraph<TransferWorld>({
       ...(isSent && !world.isChannelClosed ? ANSWERS : []),
       ...(world.isChannelClosed ? [] : [{ type: 'channel.closed' }]),
       ...(world.isDeadlineOver || isOver ? [] : [{ type: DEADLINE_EVENT }]),
+    ];
+  },
+});
+
+/**
+ * Only what real processes can be made to do to a transfer. Left out, since nobody outside the broker can provoke it:
+ *
+ * - `announcement.written` with `hasReadTooFar`: the broker stops reading at the handle before it has read too far. A Node
+ *   on which it can't is not handed a connection in the first place.
+ * - Anything between `announce` and its end: the announcement is the first that is written to the client, so the kernel has
+ *   room for it and the write ends in the turn of the loop in which it began.
+ * - An answer before `send.done`: Node calls back as soon as the kernel has the handle. As long as it hasn't, because the
+ *   channel is full, the backend has nothing to answer for.
+ * - `send.failed` after the end of the attempt: a channel that is full fails by being closed, which is told first.
+ */
+export const provokableTransferGraph = new ChartGraph<TransferWorld>({
+  machine: handoffTransfer,
+  input: { ackDeadlineMs: 1000 },
+  world: INITIAL,
+  next: (world, { type }, emitted) => nextWorld(world, type, emitted),
+  eventsIn: ({ chart, world }) => {
+    if (world.isAnnouncing) {
+      return [{ type: 'announcement.written', hasReadTooFar: false }, { type: 'announcement.failed' }];
+    }
+    const isOver = typeof (chart.value as { attempt: unknown }).attempt === 'string';
+    const isInChannel = world.isSending && !world.isChannelClosed;
+    return [
+      ...(isOver || world.hasTurn ? [] : [{ type: 'turn.came' }]),
+      ...(isInChannel ? (isOver ? [{ type: 'send.done' }] : SEND_ENDS) : []),
+      ...(isOver || world.isSending || !world.hasTurn ? [] : ANSWERS),
+      ...(isOver && !isInChannel ? [] : [{ type: 'channel.closed' }]),
+      ...(isOver ? [] : [{ type: DEADLINE_EVENT }]),
     ];
   },
 });

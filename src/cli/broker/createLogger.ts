@@ -4,6 +4,8 @@ import { hasColors } from '../colorsFor';
 
 /** Standard output is for what a command was asked for. */
 const STANDARD_ERROR = 2;
+/** What is kept of lines that can't be written now, a disk being full for instance. */
+const MAX_UNWRITTEN_BYTES = 1_048_576;
 
 /** How much is logged. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
@@ -22,7 +24,10 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream | undefined;
 }
 
-/** Logs to standard error. Each line is written before the call returns, so that none is lost at the process's end. */
+/**
+ * Logs to standard error. Each line is written before the call returns, so that none is lost at the process's end. Lines that
+ * can't be written, since the reader is gone or the disk is full, are dropped: serving is worth more than a log.
+ */
 export function createLogger({ json, level, destination }: LoggerOptions): Logger {
   const options = {
     level,
@@ -32,7 +37,7 @@ export function createLogger({ json, level, destination }: LoggerOptions): Logge
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  const out = destination ?? pino.destination({ fd: STANDARD_ERROR, sync: true });
+  const out = destination ?? standardError();
   if (json) return pino(options, out);
   // Not its stream, which writes later.
   const format = prettyFactory({
@@ -42,4 +47,10 @@ export function createLogger({ json, level, destination }: LoggerOptions): Logge
     translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
   });
   return pino(options, { write: (line) => void out.write(format(line)) });
+}
+
+function standardError(): DestinationStream {
+  const out = pino.destination({ fd: STANDARD_ERROR, sync: true, maxLength: MAX_UNWRITTEN_BYTES });
+  out.on('error', () => {});
+  return out;
 }

@@ -30,14 +30,16 @@ export class Command {
   stderr = '';
   readonly #closed: Promise<unknown>;
 
+  /** @param stdout and `stderr`: a descriptor, instead of a pipe that is read. */
   constructor(
     args: readonly string[],
     temporary: string,
     env: NodeJS.ProcessEnv = {},
     stdout: number | 'pipe' = 'pipe',
+    stderr: number | 'pipe' = 'pipe',
   ) {
     this.child = spawn(process.execPath, [MAIN, ...args], {
-      stdio: ['ignore', stdout, 'pipe'],
+      stdio: ['ignore', stdout, stderr],
       // A test opens no browser unless it says so.
       env: { ...plainEnvironment(), BROWSER: 'none', ...env, TMPDIR: temporary },
     });

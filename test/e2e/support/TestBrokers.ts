@@ -35,11 +35,17 @@ export function isAlive(pid: number): boolean {
 
 /** Starts brokers for a test and makes sure that nothing is left of them. */
 export class TestBrokers {
-  readonly directory = mkdtempSync(join(tmpdir(), 'hc-test-'));
   readonly pids = new Set<number>();
   readonly #directories = new Set<string>();
   readonly #brokers: Broker[] = [];
+  #directory: string | undefined;
   #files = 0;
+
+  /** Goes with `stop`; after that there is another one. */
+  get directory(): string {
+    this.#directory ??= mkdtempSync(join(tmpdir(), 'hc-test-'));
+    return this.#directory;
+  }
 
   /** A path that no other caller gets. */
   path(name = 'file'): string {
@@ -80,7 +86,10 @@ export class TestBrokers {
     const left = [...this.pids].filter(isAlive).map((pid) => `process ${pid}`);
     const files = readdirSync(this.directory).filter((name) => name.endsWith('.sock'));
     rmSync(this.directory, { recursive: true, force: true });
+    this.#directory = undefined;
     const directories = [...this.#directories].filter((directory) => existsSync(directory));
+    this.pids.clear();
+    this.#directories.clear();
     return [...left, ...files, ...directories];
   }
 }

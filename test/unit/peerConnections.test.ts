@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
-import { ClientConnections } from '../../src/broker/ClientConnections';
+import { PeerConnections } from '../../src/wire/PeerConnections';
 
-describe('the connections in a broker\u2019s hands', () => {
-  it('make room in the order of what is the least awaited of them, the silent after a time of grace', () => {
-    let now = 0;
-    const connections = new ClientConnections(() => now);
+describe('the connections in a process\u2019s hands', () => {
+  it('make room in the order of what is the least awaited of them, the silent once they could have been heard', () => {
+    let turn = 0;
+    const connections = new PeerConnections(() => turn);
     const stopped: string[] = [];
     const add = (name: string): Socket => {
       const socket = { name } as unknown as Socket;
@@ -18,12 +18,12 @@ describe('the connections in a broker\u2019s hands', () => {
       Socket,
     ];
     connections.settle(routed);
-    now = 50;
+    turn = 1;
     connections.end(ending);
     expect(connections.size).toBe(4);
     expect(connections.evict()).toEqual({ socket: ending, wasWaiting: false });
     expect(connections.evict()).toBeUndefined();
-    now = 100;
+    turn = 2;
     expect(connections.evict()).toEqual({ socket: first, wasWaiting: true });
     expect(connections.evict()).toEqual({ socket: second, wasWaiting: true });
     // One that is on its way to a backend never has to go.

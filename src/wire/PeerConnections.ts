@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 
-/** Milliseconds that a client has to say what it wants before it may have to make room for another. */
-const GRACE_MS = 100;
+/**
+ * Turns of the event loop after which what a peer sent right behind its connect has been read. A grace in milliseconds
+ * would leave it to those who come again without pause who gets a place that becomes free: peers that pause starve.
+ */
+const GRACE_TURNS = 2;
 
 interface Waiting {
   readonly since: number;
@@ -9,32 +12,32 @@ interface Waiting {
 }
 
 /** A connection that was taken out to make room. */
-export interface EvictedClient {
+export interface EvictedPeer {
   readonly socket: Socket;
   /** It had not said what it wants, and has been told nothing. */
   readonly wasWaiting: boolean;
 }
 
-/** The client connections that are in this process's hands, by what is awaited of them. */
-export class ClientConnections {
+/** The connections of peers that are in this process's hands, by what is awaited of them. */
+export class PeerConnections {
   // Each in the order of their coming, so that the oldest is the first.
   readonly #waiting = new Map<Socket, Waiting>();
   readonly #ending = new Set<Socket>();
   readonly #routed = new Set<Socket>();
-  readonly #now: () => number;
+  readonly #turn: () => number;
 
-  /** @param now milliseconds on a steady clock. */
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
+  /** @param turn the number of the event loop's present turn. */
+  constructor(turn: () => number = () => performance.nodeTiming.uvMetricsInfo.loopCount) {
+    this.#turn = turn;
   }
 
   get size(): number {
     return this.#waiting.size + this.#ending.size + this.#routed.size;
   }
 
-  /** A new one, of which a `hello` is awaited. */
+  /** A new one, of which the first frame is awaited. */
   add(socket: Socket, stopWaiting: () => void): void {
-    this.#waiting.set(socket, { since: this.#now(), stopWaiting });
+    this.#waiting.set(socket, { since: this.#turn(), stopWaiting });
   }
 
   /** It has said what it wants, or never will. */
@@ -54,7 +57,7 @@ export class ClientConnections {
   }
 
   /** Takes out the connection that is the least worth keeping: the caller closes it. Undefined if all are worth it. */
-  evict(): EvictedClient | undefined {
+  evict(): EvictedPeer | undefined {
     // What it was told is in the kernel, where a close leaves it to be read.
     const [ending] = this.#ending;
     if (ending !== undefined) {
@@ -62,14 +65,14 @@ export class ClientConnections {
       return { socket: ending, wasWaiting: false };
     }
     const [waiting] = this.#waiting;
-    if (waiting === undefined || waiting[1].since > this.#now() - GRACE_MS) return undefined;
+    if (waiting === undefined || this.#turn() - waiting[1].since < GRACE_TURNS) return undefined;
     const [socket, { stopWaiting }] = waiting;
     this.#waiting.delete(socket);
     stopWaiting();
     return { socket, wasWaiting: true };
   }
 
-  /** Stops waiting for every `hello`; returns the connections that none came on. */
+  /** Stops waiting for every first frame; returns the connections that none came on. */
   stopWaiting(): Socket[] {
     const sockets = [...this.#waiting.keys()];
     for (const { stopWaiting } of this.#waiting.values()) stopWaiting();

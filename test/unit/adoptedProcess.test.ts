@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AdoptedProcess } from '../../src/broker/AdoptedProcess';
+import { encodeFrame } from '../../src/wire/encodeFrame';
+
+describe('a process that is to be adopted', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'hc-adopted-'));
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  it('is asked again if it had no room for the question', async () => {
+    const backend = {
+      backend: 'a'.repeat(32),
+      serviceName: 'echo',
+      serviceVersion: '1.0.0',
+      pid: process.pid,
+      endpoint: join(directory, 'endpoint.sock'),
+    };
+    const { endpoint, ...identity } = backend;
+    let asked = 0;
+    const server = createServer((socket) => {
+      asked += 1;
+      socket.on('error', () => {});
+      if (asked > 1) socket.write(encodeFrame({ type: 'identity', ...identity }));
+      else socket.end(encodeFrame({ type: 'error', code: 'busy', message: 'no room', retryable: true }));
+    });
+    await once(server.listen(endpoint), 'listening');
+    try {
+      const adopted = await AdoptedProcess.adopt(backend, 10_000, () => {});
+      adopted.leave();
+      expect(asked).toBe(2);
+    } finally {
+      server.close();
+    }
+  });
+});
