@@ -8,7 +8,9 @@ const NORMAL_BELOW_SHARE = 0.7;
 const EXHAUSTED_HOLD_MS = 1000;
 // A count reads a directory of /proc: about as long as a handoff takes when there are a thousand descriptors.
 const COUNT_MAX_AGE_MS = 50;
-const COUNT_MAX_CALLS = 64;
+const COUNT_MIN_CALLS = 64;
+// Far from the limit there is no need to count so often: no call is followed by as many new descriptors.
+const FDS_A_CALL = 8;
 // Enough to start a process, to count, and to tell whoever comes on top that this process is busy.
 const RESERVED_SHARE = 0.1;
 const MIN_RESERVED = 8;
@@ -49,7 +51,7 @@ export class FdPressure {
   #isDeclared = false;
   #maxConnections = Number.POSITIVE_INFINITY;
   #countedAt = Number.NEGATIVE_INFINITY;
-  #calls = 0;
+  #callsLeft = 0;
 
   constructor(options: FdPressureOptions) {
     this.#options = options;
@@ -105,12 +107,13 @@ export class FdPressure {
   #count(): void {
     const limit = this.#limit;
     if (limit === undefined) return;
-    this.#calls += 1;
+    this.#callsLeft -= 1;
     const now = this.#now();
-    if (now - this.#countedAt < COUNT_MAX_AGE_MS && this.#calls < COUNT_MAX_CALLS) return;
+    if (now - this.#countedAt < COUNT_MAX_AGE_MS && this.#callsLeft > 0) return;
     this.#countedAt = now;
-    this.#calls = 0;
     const open = this.#countOpen();
+    const room = limit * PRESSURED_FROM_SHARE - (open ?? limit);
+    this.#callsLeft = Math.max(COUNT_MIN_CALLS, Math.floor(room / FDS_A_CALL));
     // Where even the count found no descriptor, there is nothing to believe but that.
     if (open === undefined) {
       this.declare();

@@ -78,9 +78,11 @@ export class TransferTokens<Owner> {
 
   #forgetOld(now: number): void {
     this.#forgetAt = now + this.#maxAgeMs / AGE_CHECKS;
+    // Some more than one, so that a full memory isn't searched at each issue.
+    const spare = this.#maxTokens >> 6;
     for (const tokens of [this.#byDigest, this.#undigested]) {
       for (const [key, issued] of tokens) {
-        if (this.size < this.#maxTokens && this.#isYoung(issued)) return;
+        if (this.size < this.#maxTokens - spare && this.#isYoung(issued)) return;
         tokens.delete(key);
       }
     }

@@ -35,6 +35,24 @@ describe('the pressure on descriptors', () => {
     pressure.stop();
   });
 
+  it('is counted less often where there is much room', () => {
+    let counts = 0;
+    const pressure = new FdPressure({
+      connections: () => 0,
+      countOpen: () => {
+        counts += 1;
+        return 400;
+      },
+      limit: () => 10_500,
+      now: () => 0,
+    });
+    for (let i = 0; i < 1_000; i += 1) expect(pressure.isPressured).toBe(false);
+    expect(counts).toBe(1);
+    expect(pressure.isPressured).toBe(false);
+    expect(counts).toBe(2);
+    pressure.stop();
+  });
+
   it("is the embedder's to say, but for what the system says", () => {
     let says = false;
     const pressure = new FdPressure({ connections: () => 0, check: () => says, limit: () => undefined });
