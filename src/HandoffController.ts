@@ -24,7 +24,7 @@ import {
   SUCCEEDED_CLASS,
   WINDOW_TIMER_CLASS,
 } from './eventClass';
-import type { HandoffAttemptDecision, HandoffFallback } from './HandoffAttemptDecision';
+import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
 import type { HandoffExplanation } from './HandoffExplanation';
 import { HandoffFallbackPolicy, type HandoffFallbackPolicyOptions } from './HandoffFallbackPolicy';
@@ -201,12 +201,12 @@ export class HandoffController {
     const eventClass = record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(request) : request;
     const edge = record.node.edges[eventClass];
     // Nearly all requests: known, seen by nobody, and with no effect on the window. Nothing is called but what inlines.
-    if (edge?.isPlainAnswer !== true || record.actor !== undefined) {
+    if (edge?.plainDecision === undefined || record.actor !== undefined) {
       return this.#decided(this.#step(record, eventClass, at), record, at);
     }
     if (record.node !== edge.next) record.node = edge.next;
     record.attemptsInFlight += edge.inFlightChange;
-    return edge.decision;
+    return edge.plainDecision;
   }
 
   /** An attempt failed: the window counts it. The answer is the fallback of the same name. */
@@ -562,8 +562,11 @@ export class HandoffController {
   #decided(edge: HandoffEdge, record: BackendRecord | undefined, at: number): HandoffAttemptDecision {
     const { decision } = edge;
     if (decision === undefined) throw new Error('The chart gave no answer');
-    if (!edge.untilWindowEnds || record === undefined) return decision;
-    return { ...decision, retryAfterMs: record.windowRemainingMs(at, this.#windowMs) } as HandoffFallback;
+    if (!edge.untilWindowEnds || record === undefined || decision.type === 'attempt') return decision;
+    const { type, reason, usesBackendReconnect, sendsClientError } = decision;
+    const retryAfterMs = record.windowRemainingMs(at, this.#windowMs);
+    // Field by field, since copying a frozen object by spreading it costs three times as much.
+    return { type, reason, retryAfterMs, usesBackendReconnect, sendsClientError };
   }
 
   readonly #tellObservers = (event: InspectionEvent): void => {

@@ -20,7 +20,7 @@ const QUICK_COUNTS = [1, 1_000, 100_000, 1_000_000];
 interface DecisionRow {
   readonly backends: number;
   readonly nanoseconds: Readonly<Record<string, number>>;
-  readonly toPlainMap: { readonly decision: number; readonly cycle: number };
+  readonly toPlainMap: { readonly decision: number; readonly rateLimited: number; readonly cycle: number };
   /** How many times faster than the interpreted chart. */
   readonly overInterpreted: { readonly decision: number; readonly cycle: number } | null;
 }
@@ -56,12 +56,18 @@ async function measureCount(count: number, rounds: number, timeMs: number): Prom
   });
   const controller = new HandoffController({ policy, maxBackends: count });
   const cycling = new HandoffController({ policy, maxBackends: count });
+  const limited = new HandoffController({
+    policy: { ...policy, maxFailedAttemptsPerWindow: 1 },
+    maxBackends: count,
+  });
   const plain = new PlainMap(MAXIMUM, WINDOW_MS);
+  const plainLimited = new PlainMap(1, WINDOW_MS);
   const plainCycling = new PlainMap(MAXIMUM, WINDOW_MS);
-  for (const one of [controller, cycling]) {
+  for (const one of [controller, limited, cycling]) {
     for (const name of names) one.recordFailedAttempt(name, 'backendAckTimeout', OPENED_AT);
   }
-  for (const one of [plain, plainCycling]) for (const name of names) one.recordFailedAttempt(name, OPENED_AT);
+  for (const one of [plain, plainLimited, plainCycling])
+    for (const name of names) one.recordFailedAttempt(name, OPENED_AT);
   const subjects: Subject[] = [
     {
       name: 'plain map: decision',
@@ -72,6 +78,16 @@ async function measureCount(count: number, rounds: number, timeMs: number): Prom
       name: 'controller: decision',
       calls: BATCH,
       run: batch((i) => controller.shouldAttempt(at(i), ENABLED, NOW), count, BATCH),
+    },
+    {
+      name: 'plain map: rate-limited',
+      calls: BATCH,
+      run: batch((i) => plainLimited.shouldAttempt(at(i), ENABLED, NOW), count, BATCH),
+    },
+    {
+      name: 'controller: rate-limited',
+      calls: BATCH,
+      run: batch((i) => limited.shouldAttempt(at(i), ENABLED, NOW), count, BATCH),
     },
     {
       name: 'plain map: cycle',
@@ -130,12 +146,14 @@ async function measureCount(count: number, rounds: number, timeMs: number): Prom
   }
   const measured = await measure(subjects, rounds, timeMs);
   controller.dispose();
+  limited.dispose();
   cycling.dispose();
   return {
     backends: count,
     nanoseconds: Object.fromEntries(subjects.map(({ name }) => [name, measured.nanoseconds(name)])),
     toPlainMap: {
       decision: measured.ratio('controller: decision', 'plain map: decision'),
+      rateLimited: measured.ratio('controller: rate-limited', 'plain map: rate-limited'),
       cycle: measured.ratio('controller: cycle', 'plain map: cycle'),
     },
     overInterpreted: isInterpreted
@@ -159,7 +177,8 @@ export const decisions = section<readonly DecisionRow[]>({
   title: 'A decision',
   about:
     'Nanoseconds a call, with a window open at every backend, which are asked at random. ' +
-    'A cycle is decide, fail, decide, succeed. The plain map has the same rules, no checks of its arguments and no timers.',
+    'A decision is to attempt, or rate-limited, with `retryAfterMs`; a cycle is decide, fail, decide, succeed. The plain map has the same rules, no checks of its ' +
+    'arguments and no timers, and holds nothing of a backend after its success.',
 
   async run({ quick, rounds }) {
     const rows: DecisionRow[] = [];
@@ -176,6 +195,9 @@ export const decisions = section<readonly DecisionRow[]>({
         'decision',
         'plain map',
         'ratio',
+        'rate-limited',
+        'plain map',
+        'ratio',
         'cycle',
         'plain map',
         'ratio',
@@ -187,6 +209,9 @@ export const decisions = section<readonly DecisionRow[]>({
         nanoseconds(row, 'controller: decision'),
         nanoseconds(row, 'plain map: decision'),
         times(row.toPlainMap.decision),
+        nanoseconds(row, 'controller: rate-limited'),
+        nanoseconds(row, 'plain map: rate-limited'),
+        times(row.toPlainMap.rateLimited),
         nanoseconds(row, 'controller: cycle'),
         nanoseconds(row, 'plain map: cycle'),
         times(row.toPlainMap.cycle),
