@@ -200,13 +200,14 @@ export class HandoffController {
     if (record === undefined) return this.#decided(this.#stepUnknown(backend, request, at), record, at);
     const eventClass = record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(request) : request;
     const edge = record.node.edges[eventClass];
-    // Nearly all requests: known, seen by nobody, and with no effect on the window. Nothing is called but what inlines.
-    if (edge?.plainDecision === undefined || record.actor !== undefined) {
+    // Nearly all requests: known, seen by nobody, and with no effect on the window. Little is called that isn't inlined.
+    if (edge === undefined || edge.changesWindow || record.actor !== undefined) {
       return this.#decided(this.#step(record, eventClass, at), record, at);
     }
     if (record.node !== edge.next) record.node = edge.next;
-    record.attemptsInFlight += edge.inFlightChange;
-    return edge.plainDecision;
+    // A request ends no attempt.
+    if (edge.inFlightChange === 1) record.attemptsInFlight++;
+    return edge.constantDecision ?? this.#decided(edge, record, at);
   }
 
   /** An attempt failed: the window counts it. The answer is the fallback of the same name. */

@@ -22,8 +22,8 @@ export class HandoffEdge {
   readonly inFlightChange: -1 | 0 | 1;
   /** The chart's answer, if the event asks for one. */
   readonly decision: HandoffAttemptDecision | undefined;
-  /** The answer of an event that starts an attempt or none, is answered with a constant, and leaves the window alone. */
-  readonly plainDecision: HandoffAttemptDecision | undefined;
+  /** The same, where it doesn't depend on the time that is left. */
+  readonly constantDecision: HandoffAttemptDecision | undefined;
   /** The answer goes with what is left of the window. */
   readonly untilWindowEnds: boolean;
   /** The window opens, closes, or has its end scheduled anew. */
@@ -45,11 +45,10 @@ export class HandoffEdge {
     this.inFlightChange = endsAttempt ? -1 : answer?.type === 'attempt' ? 1 : 0;
     this.decision = answer && decisionOf(answer);
     this.untilWindowEnds = answer?.type === 'fallback' && answer.untilWindowEnds;
+    this.constantDecision = this.untilWindowEnds ? undefined : this.decision;
     this.opensWindow = emitted.some(({ type }) => type === 'window.opened');
     this.armsTimer = armsTimer;
     this.changesWindow = this.opensWindow || armsTimer || next.hasWindow !== from.hasWindow;
-    const isPlain = !endsAttempt && !this.untilWindowEnds && !this.changesWindow;
-    this.plainDecision = isPlain ? this.decision : undefined;
   }
 }
 
