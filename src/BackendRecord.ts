@@ -21,9 +21,12 @@ export class BackendRecord implements TimerOwner {
   #openedAt = Number.NaN;
   dueAt = -1;
   queuedAt = -1;
+  /** How many were made before it. */
+  readonly serial: number;
 
-  constructor(node: HandoffNode) {
+  constructor(node: HandoffNode, serial: number) {
     this.node = node;
+    this.serial = serial;
   }
 
   get openedAt(): number {
