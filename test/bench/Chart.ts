@@ -1,7 +1,7 @@
 /** An axis, with its unit in the title. */
-interface Axis {
+export interface Axis {
   readonly title: string;
-  readonly scale: 'linear' | 'log';
+  readonly scale: 'linear' | 'log2' | 'log10';
 }
 
 /** A chart of curves. JSON-safe. */
@@ -25,7 +25,7 @@ export function chartByClients(name: string, title: string, unit: string, curves
   return {
     name,
     title,
-    x: { title: 'clients at once', scale: 'log' },
+    x: { title: 'clients at once', scale: 'log2' },
     y: { title: unit, scale: 'linear' },
     curves,
   };

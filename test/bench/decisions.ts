@@ -230,15 +230,15 @@ export const decisions = section<readonly DecisionRow[]>({
       {
         name: 'decision-by-backends',
         title: 'A decision by number of backends',
-        x: { title: 'backends', scale: 'log' },
-        y: { title: 'ns', scale: 'linear' },
+        x: { title: 'backends', scale: 'log10' },
+        y: { title: 'ns', scale: 'log10' },
         curves: [curve('controller', 'controller: decision'), curve('plain map', 'plain map: decision')],
       },
       {
         name: 'cycle-by-backends',
         title: 'Decide, fail, decide, succeed by number of backends',
-        x: { title: 'backends', scale: 'log' },
-        y: { title: 'ns', scale: 'linear' },
+        x: { title: 'backends', scale: 'log10' },
+        y: { title: 'ns', scale: 'log10' },
         curves: [curve('controller', 'controller: cycle'), curve('plain map', 'plain map: cycle')],
       },
     ];

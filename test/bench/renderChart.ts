@@ -1,5 +1,5 @@
 import { init } from 'echarts';
-import type { Chart } from './Chart';
+import type { Axis, Chart } from './Chart';
 
 const WIDTH = 760;
 const HEIGHT = 360;
@@ -13,36 +13,43 @@ const THEMES = {
 export type ChartTheme = keyof typeof THEMES;
 export const CHART_THEMES = Object.keys(THEMES) as ChartTheme[];
 
+function scaleOf({ scale }: Axis): { type: 'value' } | { type: 'log'; logBase: number } {
+  return scale === 'linear' ? { type: 'value' } : { type: 'log', logBase: scale === 'log2' ? 2 : 10 };
+}
+
 /** A chart as SVG, with a transparent background. */
 export function renderChart({ title, x, y, curves }: Chart, theme: ChartTheme): string {
   const { text, faint, curves: colours } = THEMES[theme];
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT });
   const lines = { axisLine: { lineStyle: { color: faint } }, splitLine: { lineStyle: { color: faint } } };
-  const words = { nameTextStyle: { color: text }, axisLabel: { color: text } };
+  const words = {
+    nameTextStyle: { color: text },
+    axisLabel: { color: text, formatter: (value: number) => value.toLocaleString('en-US') },
+  };
   chart.setOption({
     animation: false,
     backgroundColor: 'transparent',
     color: [...colours],
-    textStyle: { fontFamily: '-apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif' },
+    // Without quotes, which the renderer would put into an attribute as they are.
+    textStyle: { fontFamily: '-apple-system, Segoe UI, Noto Sans, Helvetica, Arial, sans-serif' },
     title: { text: title, left: 'center', textStyle: { color: text, fontSize: 15 } },
-    legend: { bottom: 0, textStyle: { color: text } },
+    legend: { bottom: 0, itemGap: 24, textStyle: { color: text } },
     grid: { left: 64, right: 32, top: 56, bottom: 72 },
     xAxis: {
-      type: x.scale === 'log' ? 'log' : 'value',
+      ...scaleOf(x),
+      max: 'dataMax',
       name: x.title,
       nameLocation: 'middle',
       nameGap: 28,
       ...lines,
       ...words,
       splitLine: { show: false },
-      axisLabel: { color: text, formatter: (value: number) => value.toLocaleString('en-US') },
     },
     yAxis: {
-      type: y.scale === 'log' ? 'log' : 'value',
+      ...scaleOf(y),
       name: y.title,
       ...lines,
       ...words,
-      axisLabel: { color: text, formatter: (value: number) => value.toLocaleString('en-US') },
     },
     series: curves.map(({ label, points }) => ({
       type: 'line',
