@@ -57,8 +57,9 @@ export interface HandoffControllerOptions {
   readonly clock?: Clock | undefined;
   /**
    * Most backends that it holds state for, from 1: a bound on memory against names that keep coming. For one more, one
-   * of the 16 oldest goes: the one whose state matters least, in the order nothing counted, failures counted, attempts in
-   * flight, adopted. What is lost with it costs a few attempts that would have been spared, never a client error.
+   * of the 16 oldest (names or keys, whichever have the oldest of all) goes: the one whose state matters least, in the
+   * order nothing counted, failures counted, attempts in flight, adopted. What is lost with it costs a few attempts that
+   * would have been spared, never a client error.
    * @default 1000000
    */
   readonly maxBackends?: number | undefined;
@@ -114,6 +115,7 @@ function replay(actor: BackendHandoffActor, tell: (event: InspectionEvent) => vo
  * time base for a controller's whole life. Every method throws
  * - TypeError or RangeError, with the field and the value, for bad input: nothing has changed then
  * - Error with code `ERR_DISPOSED` after `dispose`
+ * - what the clock throws: the backend's state is as it was
  *
  * A method that sends an event also throws an Error with code `ERR_REENTRANT_CALL` if an observer of a backend's actor
  * calls it for that same backend. (`stateOf` and the actor's own snapshot are what an observer may look at.)
