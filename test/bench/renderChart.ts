@@ -54,6 +54,7 @@ export function renderChart({ title, x, y, curves }: Chart, theme: ChartTheme): 
     series: curves.map(({ label, points }) => ({
       type: 'line',
       name: label,
+      silent: true,
       data: points.map((point) => [...point]),
       symbolSize: 7,
       lineStyle: { width: 2.5 },
