@@ -58,7 +58,7 @@ async function bench({ json, quick, docs, section: chosen }: Options): Promise<v
   const report = await runAll(chosen.length > 0 ? chosen : SECTIONS, quick);
   const isWhole = report.sections.length === SECTIONS.length;
   if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-  else process.stdout.write(`${report.sections.map(showSection).join('\n\n')}\n\n${showTargets(report)}\n`);
+  else process.stdout.write(`${[...report.sections.map(showSection), showTargets(report)].join('\n\n')}\n`);
   if (docs ?? (isWhole && !quick)) {
     if (!isWhole) progress('docs/benchmarks.md is left as it is: not all sections were measured');
     else writeDocs(report);

@@ -3,12 +3,14 @@ import { benchRoutes, type RouteFigures, type RouteRow } from './routes';
 import { section, showCount, showNumber, type Target } from './Section';
 
 const CLIENTS = [1, 8, 64];
-const SIZES = [64, 16_384];
+const SMALL_BYTES = 64;
+const LARGE_BYTES = 16_384;
 const CURVE_CLIENTS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const MANY_CLIENTS = 64;
 const CONNECTIONS = 200;
 const QUICK_CONNECTIONS = 100;
-const QUICK_CLIENTS_WITHOUT_EARLY_DATA = [8];
+/** All that a quick run has time for, but with small requests. */
+const FEW_CLIENTS = [8];
 
 interface RoutesData {
   readonly rows: readonly RouteRow[];
@@ -42,16 +44,14 @@ export const routes = section<RoutesData>({
       connectionsPerRound,
       onProgress: (text: string) => process.stderr.write(`${text}\n`),
     };
+    const few = quick ? FEW_CLIENTS : CLIENTS;
+    const [small, large] = [[SMALL_BYTES], [LARGE_BYTES]];
     const rows = [
-      ...(await benchRoutes({ ...load, clients: CLIENTS, sizes: SIZES, earlyData: [true] })),
-      ...(await benchRoutes({
-        ...load,
-        clients: quick ? QUICK_CLIENTS_WITHOUT_EARLY_DATA : CLIENTS,
-        sizes: SIZES.slice(0, 1),
-        earlyData: [false],
-      })),
+      ...(await benchRoutes({ ...load, clients: CLIENTS, sizes: small, earlyData: [true] })),
+      ...(await benchRoutes({ ...load, clients: few, sizes: large, earlyData: [true] })),
+      ...(await benchRoutes({ ...load, clients: few, sizes: small, earlyData: [false] })),
     ];
-    const curve = { ...load, clients: CURVE_CLIENTS, sizes: SIZES.slice(0, 1), earlyData: [true] };
+    const curve = { ...load, clients: CURVE_CLIENTS, sizes: small, earlyData: [true] };
     return { rows, byClients: quick ? [] : await benchRoutes(curve) };
   },
 
