@@ -13,15 +13,29 @@ export class BackendRecord implements TimerOwner {
   // What a decision needs comes first: with a million backends, each line of memory that it touches counts.
   node: HandoffNode;
   attemptsInFlight = 0;
-  /** When the window opened, on the caller's time; NaN without one. */
-  openedAt = Number.NaN;
+  /** A whole number, not after `#openedAt`: it stands in the record itself, where a fraction would be an object beside it. */
+  #openedFrom = 0;
   /** Follows the record for who looks at it, if anybody does. */
   actor: BackendHandoffActor | undefined = undefined;
+  /** When the window opened, on the caller's time; NaN without one. */
+  #openedAt = Number.NaN;
   dueAt = -1;
   queuedAt = -1;
+  /** How many were made before it. */
+  readonly serial: number;
 
-  constructor(node: HandoffNode) {
+  constructor(node: HandoffNode, serial: number) {
     this.node = node;
+    this.serial = serial;
+  }
+
+  get openedAt(): number {
+    return this.#openedAt;
+  }
+
+  set openedAt(moment: number) {
+    this.#openedAt = moment;
+    this.#openedFrom = Math.floor(moment);
   }
 
   /** The class of an attempt's end, with whether others stay in flight. */
@@ -31,11 +45,16 @@ export class BackendRecord implements TimerOwner {
 
   /** Whether there is a window that is over at `now`. */
   hasWindowElapsed(now: number, windowMs: number): boolean {
-    return this.node.hasWindow && hasWindowElapsed(this.openedAt, now, windowMs);
+    return (
+      this.node.hasWindow &&
+      // Not yet, even if it had opened as early as that: nearly always, this spares the look at the exact moment.
+      hasWindowElapsed(this.#openedFrom, now, windowMs) &&
+      hasWindowElapsed(this.#openedAt, now, windowMs)
+    );
   }
 
   /** What is left of the window at `now`. */
   windowRemainingMs(now: number, windowMs: number): number {
-    return windowRemainingMs(this.openedAt, now, windowMs);
+    return windowRemainingMs(this.#openedAt, now, windowMs);
   }
 }

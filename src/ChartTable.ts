@@ -102,7 +102,7 @@ export abstract class ChartTable<
 
   /** Actors stay where they are; what leads on from there is computed again when needed. */
   #startOver(): void {
-    for (const node of this.#nodes.values()) node.edges.length = 0;
+    for (const node of this.#nodes.values()) node.edges.fill(undefined);
     this.#nodes.clear();
     this.#nodes.set(this.nameOf(this.initial.snapshot), this.initial);
   }

@@ -1,5 +1,6 @@
 import { type ActorRefLike, createActor, type InspectionEvent, type Observer } from 'xstate';
 import { type BackendHandoffState, backendHandoff, type HandoffFailure } from '../machines/backendHandoff';
+import { windowRemainingMs } from '../machines/failedAttemptWindow';
 import { BackendHandle } from './BackendHandle';
 import {
   type BackendId,
@@ -24,7 +25,7 @@ import {
   SUCCEEDED_CLASS,
   WINDOW_TIMER_CLASS,
 } from './eventClass';
-import type { HandoffAttemptDecision, HandoffFallback } from './HandoffAttemptDecision';
+import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
 import type { HandoffExplanation } from './HandoffExplanation';
 import { HandoffFallbackPolicy, type HandoffFallbackPolicyOptions } from './HandoffFallbackPolicy';
@@ -56,8 +57,9 @@ export interface HandoffControllerOptions {
   readonly clock?: Clock | undefined;
   /**
    * Most backends that it holds state for, from 1: a bound on memory against names that keep coming. For one more, one
-   * of the 16 oldest goes: the one whose state matters least, in the order nothing counted, failures counted, attempts in
-   * flight, adopted. What is lost with it costs a few attempts that would have been spared, never a client error.
+   * of the 16 oldest (names or keys, whichever have the oldest of all) goes: the one whose state matters least, in the
+   * order nothing counted, failures counted, attempts in flight, adopted. What is lost with it costs a few attempts that
+   * would have been spared, never a client error.
    * @default 1000000
    */
   readonly maxBackends?: number | undefined;
@@ -113,6 +115,7 @@ function replay(actor: BackendHandoffActor, tell: (event: InspectionEvent) => vo
  * time base for a controller's whole life. Every method throws
  * - TypeError or RangeError, with the field and the value, for bad input: nothing has changed then
  * - Error with code `ERR_DISPOSED` after `dispose`
+ * - what the clock throws: the backend's state is as it was
  *
  * A method that sends an event also throws an Error with code `ERR_REENTRANT_CALL` if an observer of a backend's actor
  * calls it for that same backend. (`stateOf` and the actor's own snapshot are what an observer may look at.)
@@ -133,6 +136,8 @@ export class HandoffController {
   /** Records whose actor is processing an event, and tells its observers. */
   readonly #telling = new Set<BackendRecord>();
   readonly #backends = new WeakMap<ActorRefLike, BackendId>();
+  /** Records made so far. */
+  #made = 0;
   #disposed = false;
 
   /** @throws TypeError or RangeError a field of the policy or the clock is bad */
@@ -200,13 +205,14 @@ export class HandoffController {
     if (record === undefined) return this.#decided(this.#stepUnknown(backend, request, at), record, at);
     const eventClass = record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(request) : request;
     const edge = record.node.edges[eventClass];
-    // Nearly all requests: known, seen by nobody, and with no effect on the window. Nothing is called but what inlines.
-    if (edge?.isPlainAnswer !== true || record.actor !== undefined) {
+    // Nearly all requests: known, seen by nobody, and with no effect on the window. Little is called that isn't inlined.
+    if (edge === undefined || edge.changesWindow || record.actor !== undefined) {
       return this.#decided(this.#step(record, eventClass, at), record, at);
     }
     if (record.node !== edge.next) record.node = edge.next;
-    record.attemptsInFlight += edge.inFlightChange;
-    return edge.decision;
+    // A request ends no attempt.
+    if (edge.inFlightChange === 1) record.attemptsInFlight++;
+    return edge.constantDecision ?? this.#decided(edge, record, at);
   }
 
   /** An attempt failed: the window counts it. The answer is the fallback of the same name. */
@@ -220,12 +226,12 @@ export class HandoffController {
     const at = this.#at(now);
     if (record === undefined) return this.#decided(this.#stepUnknown(backend, failed, at), record, at);
     const eventClass = record.hasWindowElapsed(at, this.#windowMs) ? elapsedClass(failed) : failed;
-    const edge = this.#step(record, record.endingClass(eventClass), at);
+    const ending = record.endingClass(eventClass);
     // The caller's time may run apart from the timers': what is left is left from this moment on.
-    if (now !== undefined && !edge.changesWindow) {
+    if (now !== undefined && !this.#table.edge(record.node, ending).changesWindow) {
       this.#timers.arm(record, record.windowRemainingMs(at, this.#windowMs));
     }
-    return this.#decided(edge, record, at);
+    return this.#decided(this.#step(record, ending, at), record, at);
   }
 
   /** An attempt succeeded: the backend owns the connection. Removes the window, whatever its state. */
@@ -338,7 +344,7 @@ export class HandoffController {
     if (this.#find(backend) === undefined) this.#create(backend);
   }
 
-  /** The backends that it holds state for. */
+  /** The backends that it holds state for, in the order in which it began to. */
   backends(): IterableIterator<BackendId> {
     this.#checkLive();
     return this.#entries()
@@ -436,30 +442,38 @@ export class HandoffController {
     return id;
   }
 
+  /** In the order of their making. */
   #entries(): [BackendId, BackendRecord][] {
-    return [
-      ...this.#named,
-      ...[...this.#keyed].map(([text, record]): [BackendId, BackendRecord] => [
-        parseBackendKeyText(text),
-        record,
-      ]),
-    ];
+    const named: [BackendId, BackendRecord][] = [...this.#named];
+    const keyed = Array.from(this.#keyed, ([text, record]): [BackendId, BackendRecord] => [
+      parseBackendKeyText(text),
+      record,
+    ]);
+    // Each is in order by itself.
+    if (named.length === 0) return keyed;
+    if (keyed.length === 0) return named;
+    return [...named, ...keyed].sort(([, a], [, b]) => a.serial - b.serial);
   }
 
   #create(backend: BackendId | BackendHandle): BackendRecord {
-    const id = this.#check(backend);
-    const [records, others] =
-      typeof id === 'string' ? [this.#named, this.#keyed] : [this.#keyed, this.#named];
-    if (records.size + others.size >= this.#maxBackends)
-      this.#makeRoomIn(records.size > 0 ? records : others);
-    const record = new BackendRecord(this.#table.initial);
-    records.set(typeof id === 'string' ? id : backendKeyText(id), record);
-    if (this.#observers.size > 0) this.#startActor(id, record);
+    const record = new BackendRecord(this.#table.initial, this.#made++);
+    this.#add(this.#check(backend), record);
     return record;
   }
 
+  #add(id: BackendId, record: BackendRecord): void {
+    if (this.#named.size + this.#keyed.size >= this.#maxBackends) this.#makeRoom();
+    const records = typeof id === 'string' ? this.#named : this.#keyed;
+    records.set(typeof id === 'string' ? id : backendKeyText(id), record);
+    if (this.#observers.size > 0) this.#startActor(id, record);
+  }
+
   /** Drops one backend: of the oldest few, the one whose state matters least. */
-  #makeRoomIn(records: Map<string, BackendRecord>): void {
+  #makeRoom(): void {
+    const [named] = this.#named.values();
+    const [keyed] = this.#keyed.values();
+    const isNameOldest = keyed === undefined || (named !== undefined && named.serial < keyed.serial);
+    const records = isNameOldest ? this.#named : this.#keyed;
     let chosen: [string, BackendRecord] | undefined;
     let looked = 0;
     for (const entry of records) {
@@ -497,9 +511,15 @@ export class HandoffController {
 
   /** A backend that is as good as unknown after the event is not worth holding state for. */
   #stepUnknown(backend: BackendId | BackendHandle, eventClass: number, at: number): HandoffEdge {
-    this.#check(backend);
+    const id = this.#check(backend);
     const edge = this.#table.edge(this.#table.initial, eventClass);
-    return edge.next === this.#table.initial ? edge : this.#step(this.#create(backend), eventClass, at);
+    if (edge.next === this.#table.initial) return edge;
+    const record = new BackendRecord(this.#table.initial, this.#made++);
+    if (edge.changesWindow) this.#followWindow(record, edge, at);
+    this.#add(id, record);
+    this.#enter(record, edge);
+    if (record.actor !== undefined) this.#send(record, record.actor, eventClass);
+    return edge;
   }
 
   #step(record: BackendRecord, eventClass: number, at: number): HandoffEdge {
@@ -520,29 +540,39 @@ export class HandoffController {
       });
     }
     const edge = this.#follow(record, this.#table.edge(record.node, eventClass), at);
+    this.#send(record, actor, eventClass);
+    return edge;
+  }
+
+  #send(record: BackendRecord, actor: BackendHandoffActor, eventClass: number): void {
     this.#telling.add(record);
     try {
       actor.send(eventOfClass(eventClass));
     } finally {
       this.#telling.delete(record);
     }
-    return edge;
   }
 
   #follow(record: BackendRecord, edge: HandoffEdge, at: number): HandoffEdge {
+    // First, since the caller's clock may throw: a call that is refused changes nothing.
+    if (edge.changesWindow) this.#followWindow(record, edge, at);
+    this.#enter(record, edge);
+    return edge;
+  }
+
+  #enter(record: BackendRecord, edge: HandoffEdge): void {
     record.node = edge.next;
     if (edge.inFlightChange !== 0) {
       record.attemptsInFlight = Math.max(0, record.attemptsInFlight + edge.inFlightChange);
     }
-    if (edge.changesWindow) this.#followWindow(record, edge, at);
-    return edge;
   }
 
   #followWindow(record: BackendRecord, edge: HandoffEdge, at: number): void {
     const moment = Number.isNaN(at) ? this.#clock.now() : at;
-    if (edge.opensWindow) record.openedAt = moment;
-    if (edge.armsTimer) this.#timers.arm(record, record.windowRemainingMs(moment, this.#windowMs));
+    const openedAt = edge.opensWindow ? moment : record.openedAt;
+    if (edge.armsTimer) this.#timers.arm(record, windowRemainingMs(openedAt, moment, this.#windowMs));
     else this.#timers.disarm(record);
+    record.openedAt = openedAt;
   }
 
   #windowAt(record: BackendRecord, at: number): FailedAttemptWindow {
@@ -562,8 +592,11 @@ export class HandoffController {
   #decided(edge: HandoffEdge, record: BackendRecord | undefined, at: number): HandoffAttemptDecision {
     const { decision } = edge;
     if (decision === undefined) throw new Error('The chart gave no answer');
-    if (!edge.untilWindowEnds || record === undefined) return decision;
-    return { ...decision, retryAfterMs: record.windowRemainingMs(at, this.#windowMs) } as HandoffFallback;
+    if (!edge.untilWindowEnds || record === undefined || decision.type === 'attempt') return decision;
+    const { type, reason, usesBackendReconnect, sendsClientError } = decision;
+    const retryAfterMs = record.windowRemainingMs(at, this.#windowMs);
+    // Field by field, since copying a frozen object by spreading it costs three times as much.
+    return { type, reason, retryAfterMs, usesBackendReconnect, sendsClientError };
   }
 
   readonly #tellObservers = (event: InspectionEvent): void => {

@@ -6,17 +6,24 @@ import {
 } from '../machines/backendHandoff';
 import { answeringDescription } from './answeringDescription';
 import { type ChartEffects, type ChartNode, ChartTable } from './ChartTable';
-import { eventOfClass } from './eventClass';
+import { EVENTS, eventOfClass } from './eventClass';
 import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffFallbackPolicy } from './HandoffFallbackPolicy';
 
 const ATTEMPT: HandoffAttemptDecision = Object.freeze({ type: 'attempt' });
 
-/** What an event does in a state, as the chart said. */
-interface Effects {
+/**
+ * What an event does in a state, as the chart said. A class, as the node is one: engines know objects by their shape, and
+ * a decision that meets a second shape costs twice as much.
+ */
+export class HandoffEdge {
   readonly next: HandoffNode;
   /** What the event adds to the attempts in flight. */
   readonly inFlightChange: -1 | 0 | 1;
+  /** The chart's answer, if the event asks for one. */
+  readonly decision: HandoffAttemptDecision | undefined;
+  /** The same, where it doesn't depend on the time that is left. */
+  readonly constantDecision: HandoffAttemptDecision | undefined;
   /** The answer goes with what is left of the window. */
   readonly untilWindowEnds: boolean;
   /** The window opens, closes, or has its end scheduled anew. */
@@ -25,22 +32,36 @@ interface Effects {
   readonly opensWindow: boolean;
   /** The chart schedules the window's end. */
   readonly armsTimer: boolean;
+
+  constructor(
+    from: HandoffNode,
+    next: HandoffNode,
+    event: BackendHandoffEvent,
+    { emitted, armsTimer }: ChartEffects<BackendHandoffEmitted>,
+  ) {
+    const answer = emitted.find((one) => one.type !== 'window.opened');
+    const endsAttempt = 'othersInFlight' in event;
+    this.next = next;
+    this.inFlightChange = endsAttempt ? -1 : answer?.type === 'attempt' ? 1 : 0;
+    this.decision = answer && decisionOf(answer);
+    this.untilWindowEnds = answer?.type === 'fallback' && answer.untilWindowEnds;
+    this.constantDecision = this.untilWindowEnds ? undefined : this.decision;
+    this.opensWindow = emitted.some(({ type }) => type === 'window.opened');
+    this.armsTimer = armsTimer;
+    this.changesWindow = this.opensWindow || armsTimer || next.hasWindow !== from.hasWindow;
+  }
 }
 
-/** An event's effects, with the chart's answer to it if it asks for one. */
-export type HandoffEdge = Effects &
-  (
-    | {
-        /** It starts an attempt or none, answers with a constant, and leaves the window alone. */
-        readonly isPlainAnswer: true;
-        readonly decision: HandoffAttemptDecision;
-      }
-    | { readonly isPlainAnswer: false; readonly decision: HandoffAttemptDecision | undefined }
-  );
-
 /** One state of a backend's chart. */
-export interface HandoffNode extends ChartNode<typeof backendHandoff, HandoffEdge> {
+export class HandoffNode implements ChartNode<typeof backendHandoff, HandoffEdge> {
+  readonly snapshot: BackendHandoffSnapshot;
   readonly hasWindow: boolean;
+  readonly edges: (HandoffEdge | undefined)[] = EVENTS.map(() => undefined);
+
+  constructor(snapshot: BackendHandoffSnapshot) {
+    this.snapshot = snapshot;
+    this.hasWindow = !snapshot.matches({ window: 'closed' });
+  }
 }
 
 function decisionOf(emitted: BackendHandoffEmitted): HandoffAttemptDecision | undefined {
@@ -87,31 +108,15 @@ export class HandoffTable extends ChartTable<
   }
 
   protected override makeNode(snapshot: BackendHandoffSnapshot): HandoffNode {
-    return { snapshot, hasWindow: !snapshot.matches({ window: 'closed' }), edges: [] };
+    return new HandoffNode(snapshot);
   }
 
   protected override makeEdge(
     from: HandoffNode,
     next: HandoffNode,
     event: BackendHandoffEvent,
-    { emitted, armsTimer }: ChartEffects<BackendHandoffEmitted>,
+    effects: ChartEffects<BackendHandoffEmitted>,
   ): HandoffEdge {
-    const answer = emitted.find((one) => one.type !== 'window.opened');
-    const decision = answer && decisionOf(answer);
-    const endsAttempt = 'othersInFlight' in event;
-    const untilWindowEnds = answer?.type === 'fallback' && answer.untilWindowEnds;
-    const opensWindow = emitted.some(({ type }) => type === 'window.opened');
-    const changesWindow = opensWindow || armsTimer || next.hasWindow !== from.hasWindow;
-    const effects: Effects = {
-      next,
-      inFlightChange: endsAttempt ? -1 : answer?.type === 'attempt' ? 1 : 0,
-      untilWindowEnds,
-      changesWindow,
-      opensWindow,
-      armsTimer,
-    };
-    return decision !== undefined && !endsAttempt && !untilWindowEnds && !changesWindow
-      ? { ...effects, isPlainAnswer: true, decision }
-      : { ...effects, isPlainAnswer: false, decision };
+    return new HandoffEdge(from, next, event, effects);
   }
 }

@@ -3,9 +3,9 @@ import type { Clock } from './Clock';
 /** The longest delay that one timer of the platform can hold. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** How long one run may block the event loop before it lets others in. */
-const MAX_RUN_MS = 4;
+const MAX_RUN_MS = 2;
 /** How many ends it handles before it looks at the time. */
-const RUN_STEPS = 64;
+const RUN_STEPS = 16;
 /** Entries that may be out of date before they are cleared out. */
 const MIN_STALE_ENTRIES = 1_024;
 
@@ -39,13 +39,17 @@ export class WindowTimers<Owner extends TimerOwner> {
     this.#start = clock.now();
   }
 
-  /** Has `onDue` called for the owner in about `ms` milliseconds, and not for a time set before. */
+  /**
+   * Has `onDue` called for the owner in about `ms` milliseconds, and not for a time set before.
+   * @throws what the clock throws: nothing has changed then
+   */
   arm(owner: Owner, ms: number): void {
-    if (owner.dueAt === -1) this.#armed++;
     const dueAt = Math.max(0, Math.ceil(this.#clock.now() - this.#start + ms));
+    // First, since a clock may throw: then nothing has changed.
+    if (dueAt < this.#timerFor) this.#setTimer(dueAt);
+    if (owner.dueAt === -1) this.#armed++;
     owner.dueAt = dueAt;
     if (owner.queuedAt === -1 || owner.queuedAt > dueAt) this.#push(owner, dueAt);
-    if (dueAt < this.#timerFor) this.#setTimer(dueAt);
   }
 
   disarm(owner: Owner): void {
@@ -74,12 +78,21 @@ export class WindowTimers<Owner extends TimerOwner> {
     this.#armed = 0;
   }
 
-  #setTimer(moment: number): void {
+  /** @param pauseMs how long to wait at the least */
+  #setTimer(moment: number, pauseMs = 0): void {
+    const ms = Math.max(pauseMs, moment - (this.#clock.now() - this.#start));
+    let isSet = false;
+    const fire = (): void => {
+      // A clock that calls back at once does so in the middle of a call, and would do so for every part of a long time.
+      if (!isSet) queueMicrotask(() => this.#timerFor === moment && this.#run(moment));
+      else if (ms > MAX_TIMER_MS) this.#setTimer(moment);
+      else this.#run(moment);
+    };
+    const timer = this.#clock.setTimeout(fire, Math.min(ms, MAX_TIMER_MS));
+    isSet = true;
     if (this.#timerFor !== Number.POSITIVE_INFINITY) this.#clock.clearTimeout(this.#timer);
+    this.#timer = timer;
     this.#timerFor = moment;
-    const ms = Math.max(0, moment - (this.#clock.now() - this.#start));
-    if (ms <= MAX_TIMER_MS) this.#timer = this.#clock.setTimeout(() => this.#run(moment), ms);
-    else this.#timer = this.#clock.setTimeout(() => this.#setTimer(moment), MAX_TIMER_MS);
   }
 
   /** Handles what is due by `moment`, for which the timer ran, or by now if that is later. */
@@ -90,10 +103,11 @@ export class WindowTimers<Owner extends TimerOwner> {
     for (let steps = 1; ; steps++) {
       const first = this.#moments[0];
       if (first === undefined) return;
-      const isOutOfTime = steps % RUN_STEPS === 0 && performance.now() - began > MAX_RUN_MS;
-      if (first > by || isOutOfTime) {
-        // Whoever was called may have armed one that is sooner.
-        if (first < this.#timerFor) this.#setTimer(first);
+      const ranMs = steps % RUN_STEPS === 0 ? performance.now() - began : 0;
+      if (first > by || ranMs > MAX_RUN_MS) {
+        // Whoever was called may have armed one that is sooner. A pause as long as the run leaves others half of the time,
+        // and cannot come due before Node has turned to them.
+        if (first < this.#timerFor) this.#setTimer(first, ranMs && Math.ceil(ranMs) + 1);
         return;
       }
       const owner = this.#pop();

@@ -1,19 +1,26 @@
-import type { HandoffAttemptInputs } from '../../src';
+import type { HandoffFallbackReason } from '../../machines';
+import type { HandoffAttemptDecision, HandoffAttemptInputs } from '../../src';
 
 interface Window {
   openedAt: number;
   count: number;
 }
 
-const ATTEMPT = Object.freeze({ type: 'attempt' });
-const CLIENT_UNSUPPORTED = Object.freeze({ type: 'fallbackToReconnect', reason: 'clientUnsupported' });
-const SERVICE_POLICY_DISABLED = Object.freeze({
-  type: 'fallbackToReconnect',
-  reason: 'servicePolicyDisabled',
-});
-const FD_PRESSURE_DISABLED = Object.freeze({ type: 'fallbackToReconnect', reason: 'fdPressureDisabled' });
-const ADOPTED_BACKEND = Object.freeze({ type: 'fallbackToReconnect', reason: 'adoptedBackend' });
-const FAILED = Object.freeze({ type: 'fallbackToReconnect', reason: 'backendAckTimeout' });
+function fallback(reason: HandoffFallbackReason): HandoffAttemptDecision {
+  return Object.freeze({
+    type: 'fallbackToReconnect',
+    reason,
+    usesBackendReconnect: true,
+    sendsClientError: false,
+  });
+}
+
+const ATTEMPT: HandoffAttemptDecision = Object.freeze({ type: 'attempt' });
+const CLIENT_UNSUPPORTED = fallback('clientUnsupported');
+const SERVICE_POLICY_DISABLED = fallback('servicePolicyDisabled');
+const FD_PRESSURE_DISABLED = fallback('fdPressureDisabled');
+const ADOPTED_BACKEND = fallback('adoptedBackend');
+const FAILED = fallback('backendAckTimeout');
 
 /** The yardstick: the same rules in the fewest lines of plain JavaScript, with no check of its arguments and no timers. */
 export class PlainMap {
@@ -24,7 +31,7 @@ export class PlainMap {
     readonly windowMs: number,
   ) {}
 
-  shouldAttempt(backend: string, inputs: HandoffAttemptInputs, now: number): object {
+  shouldAttempt(backend: string, inputs: HandoffAttemptInputs, now: number): HandoffAttemptDecision {
     if (!inputs.clientSupportsHandoff) return CLIENT_UNSUPPORTED;
     if (!inputs.servicePolicyEnabled) return SERVICE_POLICY_DISABLED;
     if (inputs.fdPressureDisabled) return FD_PRESSURE_DISABLED;
@@ -34,10 +41,16 @@ export class PlainMap {
     this.#touch(window, now);
     if (window.count < this.maximum) return ATTEMPT;
     const retryAfterMs = this.windowMs - Math.max(0, now - window.openedAt);
-    return { type: 'fallbackToReconnect', reason: 'failedAttemptRateLimited', retryAfterMs };
+    return {
+      type: 'fallbackToReconnect',
+      reason: 'failedAttemptRateLimited',
+      retryAfterMs,
+      usesBackendReconnect: true,
+      sendsClientError: false,
+    };
   }
 
-  recordFailedAttempt(backend: string, now: number): object {
+  recordFailedAttempt(backend: string, now: number): HandoffAttemptDecision {
     let window = this.#windows.get(backend);
     if (window === undefined) {
       window = { openedAt: now, count: 0 };

@@ -1,97 +1,80 @@
-import { cpus } from 'node:os';
-import Table from 'cli-table3';
-import { Command } from 'commander';
-import { benchDecisions, benchPeers, type DecisionRow } from './decisions';
-import { blockedByWindowEnds, bytesPerBackend, bytesPerDecision } from './memory';
+import { Command, InvalidArgumentError } from 'commander';
+import { describeMachine, type Report } from './Report';
+import { runSection } from './runSection';
+import type { Section, SectionResult } from './Section';
+import { SECTIONS } from './sections';
+import { showSection, showTargets } from './showReport';
+import { writeDocs } from './writeDocs';
 
-// `npm run bench`: figures as ratios measured in one run, each the median of several rounds.
+const QUICK_ROUNDS = 7;
+const FULL_ROUNDS = 15;
+const NAMES = SECTIONS.map(({ name }) => name).join(', ');
 
-const { json, quick } = new Command('npm run bench --')
-  .option('--json', 'print one JSON object and nothing else', false)
-  .option('--quick', 'fewer and shorter rounds', false)
-  .parse()
-  .opts<{ json: boolean; quick: boolean }>();
-
-const rounds = quick ? 7 : 15;
-const timeMs = quick ? 40 : 200;
-const counts = quick ? [1_000, 100_000] : [1, 100, 1_000, 10_000, 100_000, 1_000_000];
-const manyBackends = quick ? 200_000 : 1_000_000;
-
-/** No colour: what is printed may go to a file. */
-const PLAIN = { head: [], border: [] };
+interface Options {
+  readonly json: boolean;
+  readonly quick: boolean;
+  /** Undefined: where all of it was measured at full length. */
+  readonly docs?: boolean;
+  readonly section: readonly Section[];
+}
 
 function progress(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function ratio(rows: readonly DecisionRow[], name: string, beside: string, backends: number): number | null {
-  const find = (wanted: string) =>
-    rows.find((row) => row.name === wanted && row.backends === backends)?.nanoseconds;
-  const [a, b] = [find(name), find(beside)];
-  return a === undefined || b === undefined ? null : a / b;
+function addSection(name: string, others: readonly Section[]): readonly Section[] {
+  const section = SECTIONS.find((one) => one.name === name);
+  if (section === undefined) throw new InvalidArgumentError(`There are ${NAMES}.`);
+  return [...others, section];
 }
 
-async function main(): Promise<void> {
-  progress(`decisions with ${counts.join(', ')} backends, ${rounds} rounds…`);
-  const decisions = await benchDecisions(counts, rounds, timeMs);
-  progress('peers…');
-  const peers = await benchPeers(rounds, timeMs);
-  progress('memory…');
-  const ratios = counts.map((backends) => ({
-    backends,
-    decisionToPlainMap: ratio(decisions, 'controller: decision', 'plain map: decision', backends),
-    cycleToPlainMap: ratio(decisions, 'controller: cycle', 'plain map: cycle', backends),
-    decisionToInterpreted: ratio(decisions, 'controller: decision', 'interpreted chart: decision', backends),
-    cycleToInterpreted: ratio(decisions, 'controller: cycle', 'interpreted chart: cycle', backends),
-  }));
-  const result = {
-    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version },
-    date: new Date().toISOString().slice(0, 10),
-    rounds,
-    decisions,
-    peers,
-    ratios,
-    bytesPerBackend: bytesPerBackend(manyBackends),
-    bytesPerDecision: await bytesPerDecision(quick ? 1_000_000 : 10_000_000),
-    windowEnds: { backends: manyBackends, longestBlockMs: await blockedByWindowEnds(manyBackends) },
-  };
-  if (json) {
-    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-    return;
-  }
-  const table = new Table({
-    style: PLAIN,
-    head: ['', 'backends', 'ns a call'],
-    colAligns: ['left', 'right', 'right'],
-  });
-  for (const { name, backends, nanoseconds } of [...decisions, ...peers]) {
-    table.push([name, backends.toLocaleString('en-US'), nanoseconds.toFixed(1)]);
-  }
-  const show = (value: number | null): string =>
-    value === null ? '' : `${value.toFixed(value < 0.1 ? 4 : 2)} ×`;
-  const ratioTable = new Table({
-    style: PLAIN,
-    head: ['controller beside', 'backends', 'decision', 'cycle'],
-    colAligns: ['left', 'right', 'right', 'right'],
-  });
-  for (const one of ratios) {
-    ratioTable.push(['plain map', one.backends, show(one.decisionToPlainMap), show(one.cycleToPlainMap)]);
-    if (one.decisionToInterpreted !== null) {
-      ratioTable.push([
-        'interpreted chart',
-        one.backends,
-        show(one.decisionToInterpreted),
-        show(one.cycleToInterpreted),
-      ]);
+async function runAll(sections: readonly Section[], quick: boolean): Promise<Report> {
+  const began = performance.now();
+  const rounds = quick ? QUICK_ROUNDS : FULL_ROUNDS;
+  const results: SectionResult[] = [];
+  for (const section of sections) {
+    const start = performance.now();
+    process.stderr.write(`${section.name}…`);
+    try {
+      results.push(await runSection(section, { quick, rounds }));
+      progress(` ${Math.round((performance.now() - start) / 1_000)} s`);
+    } catch (error) {
+      // The others are worth seeing all the same.
+      process.exitCode = 1;
+      progress(` ${error instanceof Error ? error.message : error}`);
     }
   }
-  const { attempt, rateLimited } = result.bytesPerDecision;
-  process.stdout.write(
-    `${table}\n${ratioTable}\n` +
-      `a backend with a failure counted: ${result.bytesPerBackend.toFixed(0)} bytes with its key\n` +
-      `garbage of a decision: ${attempt.toFixed(2)} bytes for an attempt, ${rateLimited.toFixed(1)} with retryAfterMs\n` +
-      `${manyBackends.toLocaleString('en-US')} windows that end together block the event loop for at most ${result.windowEnds.longestBlockMs.toFixed(1)} ms\n`,
-  );
+  return {
+    date: new Date().toISOString(),
+    quick,
+    rounds,
+    seconds: Math.round((performance.now() - began) / 1_000),
+    machine: describeMachine(),
+    sections: results,
+  };
 }
 
-void main();
+async function bench({ json, quick, docs, section: chosen }: Options): Promise<void> {
+  const report = await runAll(chosen.length > 0 ? chosen : SECTIONS, quick);
+  const isWhole = report.sections.length === SECTIONS.length;
+  if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  else process.stdout.write(`${[...report.sections.map(showSection), showTargets(report)].join('\n\n')}\n`);
+  if (docs ?? (isWhole && !quick)) {
+    if (!isWhole) progress('docs/benchmarks.md is left as it is: not all sections were measured');
+    else writeDocs(report);
+  }
+}
+
+new Command('npm run bench --')
+  .description('Measures what the README promises, as ratios in one run.')
+  .option('-q, --quick', 'fewer and shorter rounds: under two minutes', false)
+  .option('--json', 'print one JSON object and nothing else', false)
+  .option('-s, --section <name>', `run one section only, or several: ${NAMES}`, addSection, [])
+  .option('--docs', 'write docs/benchmarks.md and its charts, even with --quick')
+  .option('--no-docs', 'leave docs/benchmarks.md as it is')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 all sections were measured, whether or not they met their targets; 1 one failed, or an option is wrong.',
+  )
+  .action(bench)
+  .parseAsync();

@@ -138,6 +138,84 @@ describe('HandoffController', () => {
     controller.dispose();
   });
 
+  it('lists backends in the order in which it came to know them, names and keys alike', () => {
+    const { controller } = start({ maxBackends: 3 });
+    for (const backend of [KEY, 'a', { ...KEY, serviceVersion: '2' }]) controller.hold(backend);
+    expect([...controller.backends()]).toEqual([KEY, 'a', { ...KEY, serviceVersion: '2' }]);
+    // The oldest goes first, be it a name or a key.
+    controller.hold('b');
+    controller.hold('c');
+    expect([...controller.backends()]).toEqual([{ ...KEY, serviceVersion: '2' }, 'b', 'c']);
+    controller.dispose();
+  });
+
+  it('has no window to show once it is over, though nobody has read it since', () => {
+    const { controller, clock } = start();
+    fail(controller, 1);
+    clock.jump(999);
+    expect(controller.windowOf(KEY)).toEqual({ failedAttempts: 1, remainingMs: 1 });
+    clock.jump(1);
+    expect(controller.windowOf(KEY)).toBeUndefined();
+    expect(controller.windowOf(KEY, clock.time - 1)).toEqual({ failedAttempts: 1, remainingMs: 1 });
+    controller.dispose();
+  });
+
+  it('gives decisions that nobody can change for others', () => {
+    const { controller } = start();
+    const attempt = controller.shouldAttempt(KEY, ENABLED);
+    const fallback = controller.shouldAttempt(KEY, HandoffAttemptInputs.of(false, true, false));
+    const failed = controller.recordFailedAttempt(KEY, 'permissionDenied');
+    for (const shared of [attempt, fallback, failed]) expect(Object.isFrozen(shared)).toBe(true);
+    fail(controller, 1);
+    const limited = controller.shouldAttempt(KEY, ENABLED);
+    expect(controller.shouldAttempt(KEY, ENABLED)).not.toBe(limited);
+    controller.dispose();
+  });
+
+  it('names an actor after its backend, with the instance unless it is the usual one', () => {
+    const { controller } = start();
+    expect(controller.actorOf(KEY).id).toBe('svc@1.0.0');
+    expect(controller.actorOf({ ...KEY, instance: 'blue' }).id).toBe('blue/svc@1.0.0');
+    expect(controller.actorOf('plain').id).toBe('plain');
+    controller.dispose();
+  });
+
+  it('has counted nothing where the clock can set no timer', () => {
+    const { clock } = start();
+    let isBroken = true;
+    const setTimeout = (fn: () => void, ms: number): number => {
+      if (isBroken) throw new Error('no timers left');
+      return clock.setTimeout(fn, ms);
+    };
+    const controller = new HandoffController({ policy: TWO_IN_A_SECOND, clock: { ...clock, setTimeout } });
+    expect(() => fail(controller, 1)).toThrow('no timers left');
+    expect([...controller.backends()]).toEqual([]);
+    controller.shouldAttempt(KEY, ENABLED);
+    expect(() => fail(controller, 1)).toThrow('no timers left');
+    expect(controller.stateOf(KEY)).toBe('attempting');
+    expect(controller.failedAttemptCount(KEY)).toBe(0);
+    isBroken = false;
+    fail(controller, 1, 5_000);
+    isBroken = true;
+    // Less is left by this time, so the timer would have to be sooner.
+    expect(() => fail(controller, 1, 5_500)).toThrow('no timers left');
+    expect(controller.failedAttemptCount(KEY, 5_500)).toBe(1);
+    controller.dispose();
+  });
+
+  it('bounds its table where the budget is large, and loses no count', () => {
+    const policy = { maxFailedAttemptsPerWindow: 20_000, failedAttemptWindowMs: 1_000 };
+    const { controller } = start({ policy });
+    controller.recordFailedAttempt('other', 'permissionDenied');
+    fail(controller, 5_000);
+    expect(controller.failedAttemptCount(KEY)).toBe(5_000);
+    expect(controller.failedAttemptCount('other')).toBe(1);
+    // What is as good as unknown still is.
+    controller.failedAttemptCount('unknown');
+    expect([...controller.backends()]).toEqual(['other', KEY]);
+    controller.dispose();
+  });
+
   it('knows nothing of another controller', () => {
     const one = start();
     const two = start();
@@ -346,6 +424,32 @@ describe('a persisted snapshot', () => {
     clock.advance(700);
     expect(restored.actorOf(KEY).getSnapshot().value).toEqual({ handoff: 'idle', window: 'elapsed' });
     restored.dispose();
+  });
+
+  it('goes on from the moment that is given on the new time base', () => {
+    const { controller, clock } = start();
+    fail(controller, 2);
+    clock.jump(300);
+    const restored = HandoffController.restore(controller.getPersistedSnapshot(), {
+      policy: TWO_IN_A_SECOND,
+      clock,
+      now: 50_000,
+    });
+    controller.dispose();
+    expect(restored.windowOf(KEY, 50_100)).toEqual({ failedAttempts: 2, remainingMs: 600 });
+    expect(restored.stateOf(KEY, 50_699)).toBe('rateLimited');
+    expect(restored.stateOf(KEY, 50_700)).toBe('idle');
+    restored.dispose();
+  });
+
+  it('takes the time of day from the system where the clock has none', () => {
+    const { now, setTimeout, clearTimeout } = new ManualClock();
+    const controller = new HandoffController({ clock: { now, setTimeout, clearTimeout } });
+    const before = Date.now();
+    const { wallTimeMs } = controller.getPersistedSnapshot();
+    expect(wallTimeMs).toBeGreaterThanOrEqual(before);
+    expect(wallTimeMs).toBeLessThanOrEqual(Date.now());
+    controller.dispose();
   });
 
   it('lets the new policy cap the count and the remainder', () => {

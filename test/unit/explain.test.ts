@@ -17,7 +17,7 @@ describe('hold', () => {
     controller.hold(KEY);
     controller.hold('another');
     expect(seen).toEqual(['echo@1.0.0', 'another']);
-    expect([...controller.backends()]).toEqual(['another', KEY]);
+    expect([...controller.backends()]).toEqual([KEY, 'another']);
     expect(controller.getPersistedSnapshot().backends).toEqual([]);
   });
 });

@@ -8,11 +8,15 @@ import { takeOrders } from './control';
 /** So long that a machine that stands still for a while makes no failed handoff of it. */
 const ACK_DEADLINE_MS = 20_000;
 
+/** More than any number of clients that is measured: none is to be reconnected for being one too many. */
+const MAX_TRANSFERS = 1_024;
+
 async function main([directory = '', ...execArgv]: readonly string[]): Promise<void> {
   const broker = await createBroker({
     socketPath: join(directory, 'broker.sock'),
     endpointDirectory: directory,
     ackDeadlineMs: ACK_DEADLINE_MS,
+    maxTransfersPerBackend: MAX_TRANSFERS,
     services: [
       {
         name: 'bench',

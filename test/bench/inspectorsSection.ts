@@ -1,0 +1,45 @@
+import { chartByInspectors } from './Chart';
+import { benchInspectors, type InspectorFigures } from './inspectors';
+import { section, showCount, showNumber } from './Section';
+
+function viewersName(viewers: number | undefined): string {
+  return viewers === undefined ? 'without `inspect`' : `a relay, viewers: ${viewers}`;
+}
+
+export const inspectors = section<InspectorFigures>({
+  name: 'inspectors',
+  title: 'A decision that is watched',
+  about:
+    'Nanoseconds for which the caller waits, and of CPU time with what is sent to the viewers afterwards; the ratio is of CPU time, to a ' +
+    'controller without `inspect`.',
+
+  run: ({ rounds }) => benchInspectors({ rounds }),
+
+  table({ backends, rows, noiseRatio }) {
+    return {
+      head: [`${showCount(backends)} backends`, 'caller waits', 'CPU time', 'ratio'],
+      rows: [
+        ...rows.map(({ viewers, nanoseconds, cpuNanoseconds, ratio }) => [
+          viewersName(viewers),
+          showNumber(nanoseconds),
+          showNumber(cpuNanoseconds),
+          `${showNumber(ratio)} ×`,
+        ]),
+        ['without `inspect`, beside itself: noise', '', '', `${showNumber(noiseRatio)} ×`],
+      ],
+    };
+  },
+
+  charts({ rows }) {
+    const curve = (label: string, of: (row: InspectorFigures['rows'][number]) => number) => ({
+      label,
+      points: rows.flatMap((row) => (row.viewers === undefined ? [] : [[row.viewers, of(row)] as const])),
+    });
+    return [
+      chartByInspectors('decision-by-inspectors', 'A decision by number of viewers that watch', 'ns', [
+        curve('caller waits', ({ nanoseconds }) => nanoseconds),
+        curve('CPU time', ({ cpuNanoseconds }) => cpuNanoseconds),
+      ]),
+    ];
+  },
+});

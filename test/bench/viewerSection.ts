@@ -1,0 +1,25 @@
+import { section, showCount, showNumber } from './Section';
+import { benchViewer, type ViewerFigures } from './viewer';
+
+const SECONDS = 20;
+const QUICK_SECONDS = 5;
+
+export const viewer = section<ViewerFigures>({
+  name: 'viewer',
+  title: 'The viewer under load',
+  about: 'The viewer in a real browser on the same machine, with backends that all change.',
+
+  run: ({ quick }) => benchViewer({ seconds: quick ? QUICK_SECONDS : SECONDS }),
+
+  table({ backends, eventsPerSecond, framesPerSecond, longestFrameMs, firstChartMs }) {
+    return {
+      head: [`${showCount(backends)} backends`, ''],
+      rows: [
+        ['events a second', showNumber(eventsPerSecond)],
+        ['frames a second', showNumber(framesPerSecond)],
+        ['longest frame, ms', showNumber(longestFrameMs)],
+        ['first chart, ms', showNumber(firstChartMs)],
+      ],
+    };
+  },
+});
