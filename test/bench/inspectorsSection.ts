@@ -2,6 +2,9 @@ import { chartByInspectors } from './Chart';
 import { benchInspectors, type InspectorFigures } from './inspectors';
 import { section, showCount, showNumber } from './Section';
 
+// What two controllers that are alike differ by, at the most, on a machine that does other work too.
+const UNMEASURABLE = 1.05;
+
 function viewersName(viewers: number | undefined): string {
   return viewers === undefined ? 'without `inspect`' : `a relay, viewers: ${viewers}`;
 }
@@ -41,5 +44,19 @@ export const inspectors = section<InspectorFigures>({
         curve('CPU time', ({ cpuNanoseconds }) => cpuNanoseconds),
       ]),
     ];
+  },
+
+  targets({ rows }) {
+    const unwatched = rows.find(({ viewers }) => viewers === 0);
+    return unwatched === undefined
+      ? []
+      : [
+          {
+            what: 'a decision that nobody watches, beside one without `inspect`',
+            bound: { atMost: UNMEASURABLE },
+            unit: '×',
+            measured: unwatched.ratio,
+          },
+        ];
   },
 });

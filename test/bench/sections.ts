@@ -1,5 +1,6 @@
 import { decisions } from './decisions';
 import { garbage } from './garbage';
+import { hostile } from './hostileSection';
 import { inspectors } from './inspectorsSection';
 import { memory } from './memory';
 import { peers } from './peers';
@@ -16,6 +17,7 @@ export const SECTIONS: readonly Section[] = [
   garbage,
   windowEnds,
   routes,
+  hostile,
   inspectors,
   viewer,
 ];

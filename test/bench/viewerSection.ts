@@ -22,4 +22,13 @@ export const viewer = section<ViewerFigures>({
       ],
     };
   },
+
+  targets: ({ backends, eventsPerSecond, framesPerSecond }) => [
+    {
+      what: `frames of the viewer with ${showCount(backends)} backends and ${showCount(eventsPerSecond)} events a second`,
+      bound: { atLeast: 30 },
+      unit: 'frames/s',
+      measured: framesPerSecond,
+    },
+  ],
 });

@@ -226,6 +226,7 @@ class BrokerRun {
       handoff: inputs.clientSupportsHandoff,
       earlyData: bytes,
       connectTimeoutMs: 60_000,
+      brokerWaitMs: 60_000,
       signal: abort.signal,
     });
     const isLeft = (): boolean => abort.signal.aborted;
