@@ -100,6 +100,15 @@ class Controlled {
   }
 }
 
+/** How the broker passes handles: as it does by itself, or over Node's own channel. */
+export type RouteTransport = 'default' | 'nodeIpc';
+
+export interface RouteProcessesOptions {
+  /** Directory that Node's `--cpu-prof` of each process writes to, as `ROLE.cpuprofile`. */
+  readonly cpuProfiles?: string;
+  readonly transport?: RouteTransport;
+}
+
 interface Member {
   readonly controlled: Controlled;
   readonly pid: number;
@@ -122,14 +131,16 @@ export class RouteProcesses {
   }
 
   /**
-   * @param cpuProfiles directory that Node's `--cpu-prof` of each process writes to, as `ROLE.cpuprofile`.
    * @throws Error a process could not be started, or the package could not be compiled
    */
-  static async start(cpuProfiles?: string): Promise<RouteProcesses> {
+  static async start({
+    cpuProfiles,
+    transport = 'default',
+  }: RouteProcessesOptions = {}): Promise<RouteProcesses> {
     buildIfStale();
     const processes = new RouteProcesses(mkdtempSync(join(tmpdir(), 'handoff-routes-')));
     try {
-      await processes.#start(cpuProfiles);
+      await processes.#start(transport, cpuProfiles);
       return processes;
     } catch (error) {
       await processes.stop();
@@ -168,7 +179,7 @@ export class RouteProcesses {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  async #start(cpuProfiles: string | undefined): Promise<void> {
+  async #start(transport: RouteTransport, cpuProfiles: string | undefined): Promise<void> {
     compileWorkers(this.#directory);
     this.#server.listen(controlPath(this.#directory));
     await once(this.#server, 'listening');
@@ -182,7 +193,13 @@ export class RouteProcesses {
             `--cpu-prof-name=${role}.cpuprofile`,
           ];
     await this.#launch(
-      [...nodeArguments('broker'), this.#worker('broker'), this.#directory, ...nodeArguments('backend')],
+      [
+        ...nodeArguments('broker'),
+        this.#worker('broker'),
+        this.#directory,
+        transport,
+        ...nodeArguments('backend'),
+      ],
       ['broker', 'backend'],
     );
     await this.#launch([...nodeArguments('clients'), this.#worker('clients'), this.#directory], ['clients']);

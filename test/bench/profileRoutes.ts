@@ -105,7 +105,7 @@ function readProfile(path: string, connections: number): Omit<ProcessProfile, 'r
 export async function profileRoutes(directory: string, load: ProfiledLoad): Promise<ProcessProfile[]> {
   const profiles: ProcessProfile[] = [];
   for (const route of ROUTES) {
-    const processes = await RouteProcesses.start(join(directory, route));
+    const processes = await RouteProcesses.start({ cpuProfiles: join(directory, route) });
     try {
       await processes.run({ ...load, route });
     } finally {

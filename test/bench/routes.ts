@@ -1,4 +1,4 @@
-import { type MeasuredRound, ROLES, RouteProcesses } from './RouteProcesses';
+import { type MeasuredRound, ROLES, RouteProcesses, type RouteTransport } from './RouteProcesses';
 import type { ProcessRole, RoundOrder } from './routeProcesses/control';
 
 const WARM_UP_ROUNDS = 2;
@@ -43,6 +43,7 @@ export interface RouteBenchOptions {
   /** Bytes of a request, from 4. */
   readonly sizes: readonly number[];
   readonly earlyData: readonly boolean[];
+  readonly transport?: RouteTransport;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -142,9 +143,9 @@ export function loadsOf({
  * @throws Error a process could not be started, or a connection went another route than it was meant to
  */
 export async function benchRoutes(options: RouteBenchOptions): Promise<RouteRow[]> {
-  const { rounds, onProgress } = options;
+  const { rounds, transport, onProgress } = options;
   onProgress?.('starting the processes…');
-  const processes = await RouteProcesses.start();
+  const processes = await RouteProcesses.start(transport === undefined ? {} : { transport });
   try {
     for (const route of ['handedOff', 'reconnected'] as const) {
       const connections = WARM_UP_CONNECTIONS;

@@ -16,6 +16,8 @@ interface RoutesData {
   readonly rows: readonly RouteRow[];
   /** 64-byte requests with early data, by number of clients. Empty in a quick run. */
   readonly byClients: readonly RouteRow[];
+  /** The same over Node's own channel, which is all that there is without native code. Empty in a quick run. */
+  readonly overNodeIpc: readonly RouteRow[];
 }
 
 function loadName({ clients, bytes, earlyData }: RouteRow): string {
@@ -27,6 +29,20 @@ function curvesOf(rows: readonly RouteRow[], of: (figures: RouteFigures) => numb
     label: route,
     points: rows.map((row) => [row.clients, of(row[route])] as const),
   }));
+}
+
+function rowOf(name: string, { handoff, reconnect, ratios }: RouteRow): string[] {
+  return [
+    name,
+    showNumber(handoff.p50Ms),
+    showNumber(reconnect.p50Ms),
+    `${showNumber(ratios.p50)} ×`,
+    showNumber(handoff.p99Ms),
+    showNumber(reconnect.p99Ms),
+    `${showNumber(ratios.p99)} ×`,
+    `${showNumber(ratios.connectionsPerSecond)} ×`,
+    `${showNumber(ratios.cpu)} ×`,
+  ];
 }
 
 /** Both routes with real processes. */
@@ -52,10 +68,15 @@ export const routes = section<RoutesData>({
       ...(await benchRoutes({ ...load, clients: few, sizes: small, earlyData: [false] })),
     ];
     const curve = { ...load, clients: CURVE_CLIENTS, sizes: small, earlyData: [true] };
-    return { rows, byClients: quick ? [] : await benchRoutes(curve) };
+    if (quick) return { rows, byClients: [], overNodeIpc: [] };
+    return {
+      rows,
+      byClients: await benchRoutes(curve),
+      overNodeIpc: await benchRoutes({ ...curve, clients: CLIENTS, transport: 'nodeIpc' }),
+    };
   },
 
-  table({ rows }) {
+  table({ rows, overNodeIpc }) {
     return {
       head: [
         '',
@@ -68,17 +89,10 @@ export const routes = section<RoutesData>({
         'connections/s',
         'CPU',
       ],
-      rows: rows.map((row) => [
-        loadName(row),
-        showNumber(row.handoff.p50Ms),
-        showNumber(row.reconnect.p50Ms),
-        `${showNumber(row.ratios.p50)} ×`,
-        showNumber(row.handoff.p99Ms),
-        showNumber(row.reconnect.p99Ms),
-        `${showNumber(row.ratios.p99)} ×`,
-        `${showNumber(row.ratios.connectionsPerSecond)} ×`,
-        `${showNumber(row.ratios.cpu)} ×`,
-      ]),
+      rows: [
+        ...rows.map((row) => rowOf(loadName(row), row)),
+        ...overNodeIpc.map((row) => rowOf(`${loadName(row)}, over Node’s own channel`, row)),
+      ],
     };
   },
 

@@ -25,7 +25,7 @@ export const viewer = section<ViewerFigures>({
 
   targets: ({ backends, eventsPerSecond, framesPerSecond }) => [
     {
-      what: `frames of the viewer with ${showCount(backends)} backends and ${showCount(eventsPerSecond)} events a second`,
+      what: `frames of the viewer with ${showCount(backends)} backends and ${showCount(Math.round(eventsPerSecond))} events a second`,
       bound: { atLeast: 30 },
       unit: 'frames/s',
       measured: framesPerSecond,
