@@ -3,7 +3,7 @@ import type { ReconnectReason } from '../wire/frame';
 
 /** Options of `connect`. */
 export interface ConnectOptions {
-  /** Path of the broker's socket. */
+  /** Path of the broker's socket, at most 107 bytes (macOS: 103). */
   readonly socketPath: string;
   /** Name of the service, 1 to 256 characters. */
   readonly service: string;

@@ -1,3 +1,4 @@
+import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
 import { isTraceparent } from '../wire/traceparent';
 import { MAX_EARLY_DATA_BYTES } from '../wire/wireLimits';
 import type { ConnectOptions, HandoffConnection } from './ConnectOptions';
@@ -156,7 +157,7 @@ function checkOptions(options: ConnectOptions): CheckedOptions {
     signal,
     traceparent,
   } = options;
-  checkText('socketPath', socketPath, 1, Number.POSITIVE_INFINITY);
+  checkSocketPath(socketPath);
   checkText('service', service, 1, 256);
   checkText('version', version, 1, 128);
   checkBoolean('handoff', handoff);
@@ -188,13 +189,18 @@ function checkOptions(options: ConnectOptions): CheckedOptions {
   };
 }
 
+/** The system would cut a longer path off, and lead to another socket. */
+function checkSocketPath(value: unknown): void {
+  const max = maxSocketPathBytes();
+  const isPath = typeof value === 'string' && value.length > 0 && !value.includes('\0');
+  if (!isPath || Buffer.byteLength(value) > max) {
+    throw invalid('socketPath', `a path of 1 to ${max} bytes`, value);
+  }
+}
+
 function checkText(field: string, value: unknown, min: number, max: number): void {
   if (typeof value !== 'string' || value.length < min || value.length > max) {
-    throw invalid(
-      field,
-      max === Number.POSITIVE_INFINITY ? 'a non-empty string' : `a string of ${min} to ${max} characters`,
-      value,
-    );
+    throw invalid(field, `a string of ${min} to ${max} characters`, value);
   }
 }
 

@@ -113,6 +113,8 @@ describe('what a broker answers to', () => {
     [{ version: '9' }, 'noMatchingVersion'],
     [{ version: 'newest' }, 'refused'],
     [{ service: '' }, 'invalidOption'],
+    [{ socketPath: `/tmp/${'x'.repeat(103)}` }, 'invalidOption'],
+    [{ socketPath: '/tmp/a\0b' }, 'invalidOption'],
     [{ connectTimeoutMs: Number.NaN }, 'invalidOption'],
     [{ signal: AbortSignal.abort() }, 'aborted'],
     [{ socketPath: '/nowhere/at/all.sock', brokerWaitMs: 0 }, 'brokerUnavailable'],
