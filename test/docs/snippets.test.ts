@@ -101,7 +101,15 @@ describe('every snippet of README and docs', () => {
       }
     });
 
-    afterAll(() => rmSync(directory, { recursive: true, force: true }));
+    afterAll(() => {
+      for (const manifest of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+        if (basename(manifest) !== 'manifest.json') continue;
+        // The configuration leaves the backends to the next broker, which there is none of.
+        const { backends } = JSON.parse(readFileSync(join(directory, manifest), 'utf8'));
+        for (const { pid } of backends) process.kill(pid, 'SIGKILL');
+      }
+      rmSync(directory, { recursive: true, force: true });
+    });
 
     const lines = inLanguage('sh').flatMap(([where, code]) =>
       code
