@@ -28,6 +28,8 @@ const TURNS: readonly TransferHappening[] = [
   { type: 'turn.came', clientKnows: true, hasReadTooFar: true },
 ];
 
+const PROVOKABLE_TURNS = TURNS.filter((turn) => !('hasReadTooFar' in turn && turn.hasReadTooFar));
+
 const ANNOUNCEMENT_ENDS: readonly TransferHappening[] = [
   { type: 'announcement.written', hasReadTooFar: false },
   { type: 'announcement.written', hasReadTooFar: true },
@@ -98,31 +100,46 @@ export const realTransferGraph = new ChartGraph<TransferWorld>({
 /**
  * Only what real processes can be made to do to a transfer. Left out, since nobody outside the broker can provoke it:
  *
- * - `announcement.written` with `hasReadTooFar`: the broker stops reading at the handle before it has read too far. A Node
- *   on which it can't is not handed a connection in the first place.
+ * - `hasReadTooFar`, whether with `turn.came` or `announcement.written`: the broker stops reading at the handle before it
+ *   has read too far. A Node on which it can't is not handed a connection in the first place.
  * - Anything between `announce` and its end: the announcement is the first that is written to the client, so the kernel has
  *   room for it and the write ends in the turn of the loop in which it began.
- * - An answer before `send.done`: Node calls back as soon as the kernel has the handle. As long as it hasn't, because the
- *   channel is full, the backend has nothing to answer for.
+ * - An answer before `send.done`: the channel calls back as soon as the kernel has the handle. As long as it hasn't, because
+ *   the channel is full, the backend has nothing to answer for.
  * - `send.failed` after the end of the attempt: a channel that is full fails by being closed, which is told first.
+ *
+ * @param canBeFull whether a send may wait for room in the channel. Where it can't, nothing comes between `send` and its
+ * end: the handle is in the kernel, or refused, when the send returns.
  */
-export const provokableTransferGraph = new ChartGraph<TransferWorld>({
-  machine: handoffTransfer,
-  input: { ackDeadlineMs: 1000 },
-  world: INITIAL,
-  next: (world, { type }, emitted) => nextWorld(world, type, emitted),
-  eventsIn: ({ chart, world }) => {
-    if (world.isAnnouncing) {
-      return [{ type: 'announcement.written', hasReadTooFar: false }, { type: 'announcement.failed' }];
-    }
-    const isOver = typeof (chart.value as { attempt: unknown }).attempt === 'string';
-    const isInChannel = world.isSending && !world.isChannelClosed;
-    return [
-      ...(isOver || world.hasTurn ? [] : [{ type: 'turn.came' }]),
-      ...(isInChannel ? (isOver ? [{ type: 'send.done' }] : SEND_ENDS) : []),
-      ...(isOver || world.isSending || !world.hasTurn ? [] : ANSWERS),
-      ...(isOver && !isInChannel ? [] : [{ type: 'channel.closed' }]),
-      ...(isOver ? [] : [{ type: DEADLINE_EVENT }]),
-    ];
-  },
-});
+function provokableTransferGraph(canBeFull: boolean): ChartGraph<TransferWorld> {
+  return new ChartGraph<TransferWorld>({
+    machine: handoffTransfer,
+    input: { ackDeadlineMs: 1000 },
+    world: INITIAL,
+    next: (world, { type }, emitted) => nextWorld(world, type, emitted),
+    eventsIn: ({ chart, world }) => {
+      if (world.isAnnouncing) {
+        return [{ type: 'announcement.written', hasReadTooFar: false }, { type: 'announcement.failed' }];
+      }
+      const isOver = typeof (chart.value as { attempt: unknown }).attempt === 'string';
+      const isInChannel = world.isSending && !world.isChannelClosed;
+      if (isInChannel && !canBeFull) return SEND_ENDS;
+      return [
+        ...(isOver || world.hasTurn ? [] : PROVOKABLE_TURNS),
+        ...(isInChannel ? (isOver ? [{ type: 'send.done' }] : SEND_ENDS) : []),
+        ...(isOver || world.isSending || !world.hasTurn ? [] : ANSWERS),
+        ...(isOver && !isInChannel ? [] : [{ type: 'channel.closed' }]),
+        ...(isOver ? [] : [{ type: DEADLINE_EVENT }]),
+      ];
+    },
+  });
+}
+
+/** What processes can do over Node's channel, which makes a send wait while the backend doesn't read. */
+export const nodeIpcTransferGraph = provokableTransferGraph(true);
+
+/**
+ * What processes can do over a channel of its own. It has room for more handles than are ever on their way, and says at once
+ * what became of each: a backend that dies or says nothing does so after `send.done`.
+ */
+export const scmRightsTransferGraph = provokableTransferGraph(false);
