@@ -10,7 +10,7 @@ import { createNodeIpcTransport } from './createNodeIpcTransport';
 import type { HandoffTransport } from './HandoffTransport';
 
 // Each waits in the kernel as one byte with its descriptor, of which a socket's buffer holds over two hundred.
-const CAPACITY = 32;
+const CAPACITY = 128;
 const PIPES = { records: 4, descriptors: 5 } as const;
 
 /**

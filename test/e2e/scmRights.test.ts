@@ -95,15 +95,15 @@ describe('the channel for handles', () => {
     await eventually(() => transport.isOpen());
     const sent: TransferEvent[] = [];
     broker.on('transfer', (event) => event.state === 'sent' && sent.push(event));
-    const clients = Array.from({ length: 40 }, (_, index) =>
-      echo(broker.socketPath, `client ${index}`.repeat(index + 1)),
+    const clients = Array.from({ length: 140 }, (_, index) =>
+      echo(broker.socketPath, `client ${index}`.repeat(10 * index + 1)),
     );
-    await eventually(() => broker.backends()[0]?.inFlight === 40);
-    expect(sent).toHaveLength(32);
-    expect(broker.backends()[0]).toMatchObject({ queued: 8 });
+    await eventually(() => broker.backends()[0]?.inFlight === 140);
+    expect(sent).toHaveLength(128);
+    expect(broker.backends()[0]).toMatchObject({ queued: 12 });
     transport.children[0]?.send({ goOn: true });
     expect((await Promise.all(clients)).map(({ route }) => route)).toEqual(clients.map(() => 'handedOff'));
-    await eventually(() => broker.stats().handedOff === 40);
+    await eventually(() => broker.stats().handedOff === 140);
     expect(broker.stats()).toMatchObject({ lateAcks: 0, unknownAcks: 0, malformedAcks: 0 });
   });
 
