@@ -4,17 +4,27 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { connect as connectTo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createScmRightsTransport, type HandoffTransport, type TransferEvent } from '../../src/broker';
+import {
+  type Broker,
+  createScmRightsTransport,
+  type HandoffTransport,
+  type TransferEvent,
+} from '../../src/broker';
 import { connect } from '../../src/client';
 import { descriptorOf } from '../../src/wire/descriptorOf';
 import { scmRights } from '../../src/wire/scmRights';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { eventually } from './support/eventually';
-import { openFds } from './support/openFds';
 import { readAll } from './support/readAll';
-import { fixtureService, TestBrokers } from './support/TestBrokers';
+import { fixtureService } from './support/TestBrokers';
 
 /** The transport, with the processes that it leads to. */
-function watchedTransport(): HandoffTransport & { readonly children: ChildProcess[]; isOpen(): boolean } {
+interface WatchedTransport extends HandoffTransport {
+  readonly children: ChildProcess[];
+  isOpen(): boolean;
+}
+
+function watchedTransport(): WatchedTransport {
   const transport = createScmRightsTransport();
   const children: ChildProcess[] = [];
   return {
@@ -60,17 +70,19 @@ describe('a descriptor', () => {
 });
 
 describe('the channel for handles', () => {
-  let brokers: TestBrokers;
-  let fdsBefore: number;
+  const brokers = brokersOfEachTest();
 
-  beforeEach(() => {
-    fdsBefore = openFds();
-    brokers = new TestBrokers();
-  });
-  afterEach(async () => {
-    expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
-  });
+  /** A broker with one backend, the channel to which is open. */
+  async function start(mode: string): Promise<{ broker: Broker; transport: WatchedTransport }> {
+    const transport = watchedTransport();
+    const broker = await brokers.start({
+      services: [fixtureService(mode)],
+      transport,
+      ackDeadlineMs: 60_000,
+    });
+    await eventually(() => transport.isOpen());
+    return { broker, transport };
+  }
 
   async function echo(socketPath: string, text: string) {
     const connection = await connect({
@@ -86,13 +98,7 @@ describe('the channel for handles', () => {
   }
 
   it('takes many handles at a time, and none gets the other\u2019s bytes', async () => {
-    const transport = watchedTransport();
-    const broker = await brokers.start({
-      services: [fixtureService('puppet')],
-      transport,
-      ackDeadlineMs: 60_000,
-    });
-    await eventually(() => transport.isOpen());
+    const { broker, transport } = await start('puppet');
     const sent: TransferEvent[] = [];
     broker.on('transfer', (event) => event.state === 'sent' && sent.push(event));
     const clients = Array.from({ length: 140 }, (_, index) =>
@@ -108,13 +114,7 @@ describe('the channel for handles', () => {
   });
 
   it('is told of a handle for which the backend had no descriptor: its client reconnects, the next is handed over', async () => {
-    const transport = watchedTransport();
-    const broker = await brokers.start({
-      services: [fixtureService('full')],
-      transport,
-      ackDeadlineMs: 60_000,
-    });
-    await eventually(() => transport.isOpen());
+    const { broker, transport } = await start('full');
     const [child] = transport.children;
     if (child === undefined) throw new Error('no process');
     child.kill('SIGUSR2');
@@ -131,13 +131,7 @@ describe('the channel for handles', () => {
   });
 
   it('takes the handles that were in it along when the backend dies: the clients begin again', async () => {
-    const transport = watchedTransport();
-    const broker = await brokers.start({
-      services: [fixtureService('puppet')],
-      transport,
-      ackDeadlineMs: 60_000,
-    });
-    await eventually(() => transport.isOpen());
+    const { broker, transport } = await start('puppet');
     const clients = Array.from({ length: 10 }, (_, index) => echo(broker.socketPath, `client ${index}`));
     await eventually(() => broker.backends()[0]?.inFlight === 10);
     const [first] = transport.children;
