@@ -57,6 +57,8 @@ export class TestBrokers {
     const broker = await createBroker({
       socketPath: this.path('broker.sock'),
       services: [fixtureService()],
+      // A machine that does much else compiles the fixtures slowly.
+      startTimeoutMs: 60_000,
       ...options,
     });
     this.#brokers.push(broker);
