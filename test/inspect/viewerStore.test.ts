@@ -48,6 +48,52 @@ test('what is paused stays, and can be stepped through in both directions', () =
   expect(shownState(state)).toBe('five');
 });
 
+describe('the time that is shown', () => {
+  const clock = jest.spyOn(Date, 'now');
+  afterAll(() => clock.mockRestore());
+
+  test('stays where somebody paused, whichever actor is looked at, and is that of a step once one is chosen', () => {
+    clock.mockReturnValue(10_000);
+    const { store, state } = start();
+    store.receive(actor('a', 'first'));
+    store.receive(at('one', 'a', { createdAt: '3000' }));
+    store.receive(actor('b', 'second'));
+    store.receive(at('two', 'b', { createdAt: '4000' }));
+    state.pause();
+    clock.mockReturnValue(20_000);
+    expect(state.now).toBe(10_000);
+    const second = store.actors.get('b');
+    if (second) state.select(second);
+    expect(state.now).toBe(10_000);
+    state.stepBy(-1);
+    state.stepBy(1);
+    expect(state.now).toBe(4_000);
+    const first = store.actors.get('a');
+    if (first) state.select(first);
+    expect(state.now).toBe(4_000);
+    state.resume();
+    expect(state.now).toBe(20_000);
+  });
+
+  test('stands still while the line is lost, since nothing is known of what happens then', () => {
+    clock.mockReturnValue(10_000);
+    const { store, state } = start();
+    store.receive(actor('a', 'first'));
+    state.connection = { status: 'open', lostAt: undefined };
+    clock.mockReturnValue(20_000);
+    expect(state.now).toBe(20_000);
+    store.clockOffsetMs = 500;
+    state.connection = { status: 'waiting', lostAt: 20_000 };
+    clock.mockReturnValue(30_000);
+    expect(state.now).toBe(20_500);
+    state.pause();
+    state.connection = { status: 'open', lostAt: undefined };
+    expect(state.now).toBe(20_500);
+    state.resume();
+    expect(state.now).toBe(30_500);
+  });
+});
+
 test('steps that are kept are bounded', () => {
   const { store, state } = start();
   store.receive(actor('a', 'first'));

@@ -7,6 +7,8 @@ const LONGEST_WAIT_MS = 3_000;
 /** The line to the relay that served the page. Comes back by itself. */
 export class Connection {
   status: ConnectionStatus = 'connecting';
+  /** Since when there has been no line, in milliseconds since 1970. Undefined: there is one, or there never was. */
+  lostAt: number | undefined;
   #waitMs = FIRST_WAIT_MS;
 
   constructor(
@@ -20,10 +22,12 @@ export class Connection {
     const socket = new WebSocket(`ws://${location.host}/?${BATCHED_QUERY}`);
     socket.onopen = () => {
       this.#waitMs = FIRST_WAIT_MS;
+      this.lostAt = undefined;
       this.#become('open');
     };
     socket.onmessage = ({ data }) => this.receive(JSON.parse(String(data)));
     socket.onclose = () => {
+      if (this.status === 'open') this.lostAt = Date.now();
       this.#become('waiting');
       setTimeout(() => this.#open(), this.#waitMs);
       this.#waitMs = Math.min(this.#waitMs * 1.6, LONGEST_WAIT_MS);

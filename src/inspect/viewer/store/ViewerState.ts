@@ -2,13 +2,28 @@ import type { ConnectionStatus } from './ConnectionStatus';
 import type { InspectedActor, Step } from './InspectedActor';
 import type { InspectionStore } from './InspectionStore';
 
+/** A place in what was received. */
+interface Cursor {
+  /** Of the last step that is shown. */
+  readonly seq: number;
+  /** Milliseconds since 1970, by the relay's clock. */
+  readonly at: number;
+}
+
+/** To the relay. */
+interface Line {
+  readonly status: ConnectionStatus;
+  /** Since when it has been lost, in milliseconds since 1970 by this machine's clock. Undefined: it isn't. */
+  readonly lostAt: number | undefined;
+}
+
 /** What the page shows of what was received: which actor, and up to which step. */
 export class ViewerState {
-  connection: { readonly status: ConnectionStatus } | undefined;
+  connection: Line | undefined;
   /** Grows with each choice. */
   version = 0;
   /** Undefined: live. */
-  #cursor: number | undefined;
+  #cursor: Cursor | undefined;
   #selectedId: string | undefined;
   /** An actor of the same name takes the place of the chosen one after a restart. */
   #selectedName: string | undefined;
@@ -17,16 +32,22 @@ export class ViewerState {
 
   /** The last step that is shown. */
   get seq(): number {
-    return this.#cursor ?? this.store.seq;
+    return this.#cursor?.seq ?? this.store.seq;
   }
 
   get paused(): boolean {
     return this.#cursor !== undefined;
   }
 
-  /** Now; or when what is shown happened. */
+  /** Now; or when what is shown was so. */
   get now(): number {
-    return this.#shownStep()?.at ?? this.store.now();
+    return this.#cursor?.at ?? this.lostAt ?? this.store.now();
+  }
+
+  /** When the relay was last heard of, by its clock. Undefined: it's there, or has never been. */
+  get lostAt(): number | undefined {
+    const lostAt = this.connection?.lostAt;
+    return lostAt === undefined ? undefined : lostAt + this.store.clockOffsetMs;
   }
 
   /** The chosen actor; the first one, until there's a choice. */
@@ -44,7 +65,7 @@ export class ViewerState {
   }
 
   pause(): void {
-    this.#showAt(this.#cursor ?? this.store.seq);
+    this.#showAt(this.#cursor ?? { seq: this.store.seq, at: this.now });
   }
 
   resume(): void {
@@ -52,8 +73,8 @@ export class ViewerState {
   }
 
   /** Shows everything as it was right after a step. */
-  goTo({ seq }: Step): void {
-    this.#showAt(seq);
+  goTo({ seq, at }: Step): void {
+    this.#showAt({ seq, at });
   }
 
   /** Shows the chosen actor's step before or after the one that is shown. */
@@ -67,14 +88,10 @@ export class ViewerState {
     else this.pause();
   }
 
-  #showAt(cursor: number | undefined): void {
+  #showAt(cursor: Cursor | undefined): void {
     this.#cursor = cursor;
     this.store.hold(cursor !== undefined);
     this.version++;
-  }
-
-  #shownStep(): Step | undefined {
-    return this.#cursor === undefined ? undefined : this.selected?.stepAt(this.#cursor);
   }
 
   #successor(): InspectedActor | undefined {
