@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Locator, Page } from 'playwright-core';
+import { WebSocket } from 'ws';
 import { createActor, createMachine, type InspectionEvent, type Observer } from 'xstate';
 import { HandoffAttemptInputs } from '../../src';
 import { createInspectionRelay, type InspectionRelay } from '../../src/inspect';
@@ -238,6 +240,9 @@ describe('the viewer', () => {
     const port = Number(new URL(relay.url).port);
     await relay.close();
     await page.getByText('Reconnecting…').waitFor();
+    // What was last heard must not be taken for what is.
+    await page.getByText(/as of \d\d:\d\d:\d\d$/).waitFor();
+    await page.locator('main.stale').waitFor();
     traffic.controller.dispose();
     traffic = new Traffic(600_000);
     traffic.exhaust(backendNamed('search@3.2.0'));
@@ -245,6 +250,7 @@ describe('the viewer', () => {
     await page.getByText('Connected').waitFor();
     await active('handoff.rateLimited');
     await page.getByRole('heading', { name: 'search@3.2.0' }).waitFor();
+    expect(await page.locator('main.stale').count()).toBe(0);
     // A refused connection is the one thing that a browser itself puts on the console.
     expect(faults.filter((text) => !text.includes('WebSocket connection to'))).toEqual([]);
   });
@@ -284,6 +290,29 @@ describe('the viewer', () => {
     await page.locator('.edge-label.after', { hasText: '600 s' }).waitFor();
     await page.locator('.edge-label', { hasText: 'PAY' }).getByText('[hasItems]').waitFor();
     actor.stop();
+    expect(faults).toEqual([]);
+  });
+
+  test('says so where there is nothing to draw, rather than showing an empty space', async () => {
+    await start();
+    await open();
+    const sender = new WebSocket(relay.url.replace('http', 'ws'));
+    await once(sender, 'open');
+    sender.send(
+      JSON.stringify({
+        type: '@xstate.actor',
+        sessionId: 'x:1',
+        name: 'loader',
+        createdAt: '1',
+        // What the client of `@statelyai/inspect` makes of a promise's logic.
+        definition: '{"type":"load"}',
+        snapshot: { status: 'active' },
+        _version: '0.7.2',
+      }),
+    );
+    await choose('loader');
+    await page.getByText('This actor has no chart.').waitFor();
+    sender.close();
     expect(faults).toEqual([]);
   });
 

@@ -25,10 +25,12 @@ export function App({ state, layout, measure }: AppProps) {
     addEventListener('keydown', onKeyDown);
     return () => removeEventListener('keydown', onKeyDown);
   }, [state]);
+  const withRoutes = state.store.routes.length > 0 ? 'with-routes' : '';
+  const stale = state.lostAt !== undefined ? 'stale' : '';
   return (
     <>
       <TopBar state={state} />
-      <main class={state.store.routes.length > 0 ? 'with-routes' : ''}>
+      <main class={`${withRoutes} ${stale}`}>
         <ActorPanel state={state} />
         <ChartPanel state={state} layout={layout} measure={measure} />
         <StepPanel state={state} />

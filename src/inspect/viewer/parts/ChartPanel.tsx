@@ -96,16 +96,20 @@ export function ChartPanel({ state, layout, measure }: ChartPanelProps) {
           />
         ) : (
           <p class="chart-empty">
-            {actor
-              ? definition === undefined
-                ? 'This actor has no chart.'
-                : ''
-              : 'Waiting for an actor. Anything with XState’s inspector shows up here.'}
+            {whyEmpty(actor !== undefined, chart !== undefined, state.lostAt !== undefined)}
           </p>
         )}
       </section>
     </section>
   );
+}
+
+function whyEmpty(hasActor: boolean, hasChart: boolean, isLost: boolean): string {
+  // The layout of a chart with very many states takes seconds.
+  if (hasChart) return 'Drawing the chart…';
+  if (hasActor) return 'This actor has no chart.';
+  if (isLost) return `Waiting for the process that served this page at ${location.host}.`;
+  return 'Waiting for an actor. Anything with XState’s inspector shows up here.';
 }
 
 function fitScale(drawing: ChartDrawing, space: LayoutSpace): number {

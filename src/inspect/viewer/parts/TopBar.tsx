@@ -62,6 +62,12 @@ function Status({ state }: { readonly state: ViewerState }) {
     <p class={`status status-${status}`} role="status">
       <span class="lamp" aria-hidden="true" />
       {text}
+      {state.lostAt !== undefined && (
+        <span>
+          {' '}
+          · as of <time>{formatTime(state.lostAt).slice(0, -4)}</time>
+        </span>
+      )}
       {state.store.missed > 0 && (
         <span class="missed" title="This page was too slow for what happened; the present state is right.">
           {' '}
