@@ -204,6 +204,19 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
+  test('draws the chart with letters that can be read where there is little space', async () => {
+    await start();
+    await open(400);
+    await active('handoff.idle');
+    const letters = await page.evaluate(`(() => {
+      const row = document.querySelector('.block-row');
+      const scale = row.getBoundingClientRect().height / row.offsetHeight;
+      return scale * parseFloat(getComputedStyle(row).fontSize);
+    })()`);
+    expect(letters).toBeGreaterThanOrEqual(10);
+    expect(faults).toEqual([]);
+  });
+
   test.each(['light', 'dark'] as const)(
     'has no fault that axe finds while it waits, or is paused, %s',
     async (theme) => {

@@ -14,8 +14,11 @@ import { formatRemaining } from './formatTime';
 import { StateMark } from './StateMark';
 import { stateTone } from './stateTone';
 
-/** Smaller than this nobody can read it: then the chart is scrolled. */
+/** Smaller than this nobody can read it. */
 const MIN_FIT_SCALE = 0.66;
+/** Where a chart is far from fitting it is scrolled all the time, and small letters would win nothing. */
+const SCROLLED_BELOW = 0.5;
+const SCROLLED_SCALE = 0.85;
 const MARGIN = 16;
 
 interface ChartPanelProps {
@@ -118,7 +121,7 @@ function fitScale(drawing: ChartDrawing, space: LayoutSpace): number {
     (space.height - 2 * MARGIN) / drawing.height,
     1.15,
   );
-  return Math.max(MIN_FIT_SCALE, scale);
+  return scale < SCROLLED_BELOW ? SCROLLED_SCALE : Math.max(MIN_FIT_SCALE, scale);
 }
 
 /** Where the chart is larger than its space, what is active is in view when an actor is chosen. */
