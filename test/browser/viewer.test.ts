@@ -58,6 +58,19 @@ describe('the viewer', () => {
   const active = (id: string): Promise<void> =>
     page.locator(`[data-state="backendHandoff.${id}"][data-active="true"]`).waitFor();
 
+  const connectSender = async (): Promise<WebSocket> => {
+    const sender = new WebSocket(relay.url.replace('http', 'ws'));
+    await once(sender, 'open');
+    return sender;
+  };
+  const sendActor = (sender: WebSocket, name: string, snapshot: object, definition?: string): void =>
+    sender.send(
+      JSON.stringify({
+        ...{ type: '@xstate.actor', sessionId: name, name, createdAt: '1', _version: '0.7.2' },
+        ...{ snapshot, definition },
+      }),
+    );
+
   test('draws a chart on load, without a click, and lists every backend', async () => {
     await start();
     await open();
@@ -309,22 +322,22 @@ describe('the viewer', () => {
   test('says so where there is nothing to draw, rather than showing an empty space', async () => {
     await start();
     await open();
-    const sender = new WebSocket(relay.url.replace('http', 'ws'));
-    await once(sender, 'open');
-    sender.send(
-      JSON.stringify({
-        type: '@xstate.actor',
-        sessionId: 'x:1',
-        name: 'loader',
-        createdAt: '1',
-        // What the client of `@statelyai/inspect` makes of a promise's logic.
-        definition: '{"type":"load"}',
-        snapshot: { status: 'active' },
-        _version: '0.7.2',
-      }),
-    );
+    const sender = await connectSender();
+    // What the client of `@statelyai/inspect` makes of a promise's logic.
+    sendActor(sender, 'loader', { status: 'active' }, '{"type":"load"}');
     await choose('loader');
     await page.getByText('This actor has no chart.').waitFor();
+    sender.close();
+    expect(faults).toEqual([]);
+  });
+
+  test('has room for the actors of an app, in however many states they are', async () => {
+    await start();
+    await open(1280, 800);
+    const sender = await connectSender();
+    for (let n = 0; n < 80; n++) sendActor(sender, `job-${n}`, { status: 'active', value: `step-${n}` });
+    await page.getByRole('button', { name: /^step-79/ }).waitFor();
+    await choose('job-10');
     sender.close();
     expect(faults).toEqual([]);
   });
