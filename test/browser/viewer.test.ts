@@ -145,6 +145,21 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
+  test('lets go of a filter that nothing passes any more', async () => {
+    await start();
+    await open();
+    traffic.exhaust(FAILING);
+    const chip = page.getByRole('button', { name: /^rateLimited \d/ });
+    await chip.click();
+    await row('auth@1.4.2').waitFor({ state: 'detached' });
+    traffic.controller.recordSuccess(FAILING);
+    await page.getByText('Nothing matches.').waitFor();
+    await chip.click();
+    await row('auth@1.4.2').waitFor();
+    await chip.waitFor({ state: 'detached' });
+    expect(faults).toEqual([]);
+  });
+
   test('pauses, steps back through what was received, and goes live again', async () => {
     await start();
     await open();

@@ -35,7 +35,7 @@ export function ActorPanel({ state }: { readonly state: ViewerState }) {
     () => [...store.actors.values()].flatMap((actor) => viewActor(actor, seq) ?? []),
     [store, moment, store.actors.size],
   );
-  const counts = useMemo(() => countByState(views), [views]);
+  const counts = useMemo(() => countByState(views, filter), [views, filter]);
   const shown = useMemo(() => {
     const text = search.trim().toLowerCase();
     return views
@@ -145,8 +145,9 @@ function Failures({ count, max }: { readonly count: number; readonly max: number
   );
 }
 
-function countByState(views: readonly ActorView[]): [string, number][] {
-  const counts = new Map<string, number>();
+function countByState(views: readonly ActorView[], filter: string | undefined): [string, number][] {
+  // A filter that nothing passes any more must still be there to be taken off.
+  const counts = new Map<string, number>(filter === undefined ? [] : [[filter, 0]]);
   for (const { state, gone } of views) {
     const key = gone ? 'ended' : state;
     counts.set(key, (counts.get(key) ?? 0) + 1);
