@@ -156,7 +156,19 @@ describe('the viewer', () => {
     await page.getByText('Nothing matches.').waitFor();
     await chip.click();
     await row('auth@1.4.2').waitFor();
-    await chip.waitFor({ state: 'detached' });
+    expect(faults).toEqual([]);
+  });
+
+  test('has the filters for backends in their places, whichever states there are just now', async () => {
+    await start();
+    await open();
+    await row('auth@1.4.2').waitFor();
+    const filters = page.getByRole('group', { name: 'Filter by state' }).getByRole('button');
+    const texts = () => filters.allTextContents();
+    expect(await texts()).toEqual(['rateLimited 0', 'attempting 0', 'idle 7', 'adopted 0']);
+    traffic.exhaust(FAILING);
+    await filters.filter({ hasText: 'rateLimited 1' }).waitFor();
+    expect(await texts()).toEqual(['rateLimited 1', 'attempting 0', 'idle 6', 'adopted 0']);
     expect(faults).toEqual([]);
   });
 

@@ -35,7 +35,13 @@ export function ActorPanel({ state }: { readonly state: ViewerState }) {
     () => [...store.actors.values()].flatMap((actor) => viewActor(actor, seq) ?? []),
     [store, moment, store.actors.size],
   );
-  const counts = useMemo(() => countByState(views, filter), [views, filter]);
+  const hasBackends = useMemo(() => views.some(({ failures }) => failures), [views]);
+  const counts = useMemo(() => {
+    // The filters for backends stand still, however their states come and go. And one that nothing passes any more
+    // must still be there to be taken off.
+    const always = [...(hasBackends ? STATE_ORDER : []), ...(filter === undefined ? [] : [filter])];
+    return countByState(views, always);
+  }, [views, hasBackends, filter]);
   const shown = useMemo(() => {
     const text = search.trim().toLowerCase();
     return views
@@ -46,7 +52,7 @@ export function ActorPanel({ state }: { readonly state: ViewerState }) {
       .sort(comparer(sort));
   }, [views, search, filter, sort]);
   const { selected } = state;
-  const noun = views.length === 0 || views.some(({ failures }) => failures) ? 'Backends' : 'Actors';
+  const noun = views.length === 0 || hasBackends ? 'Backends' : 'Actors';
   return (
     <section class="panel actors" aria-labelledby="actors-title">
       <header class="panel-head">
@@ -145,9 +151,8 @@ function Failures({ count, max }: { readonly count: number; readonly max: number
   );
 }
 
-function countByState(views: readonly ActorView[], filter: string | undefined): [string, number][] {
-  // A filter that nothing passes any more must still be there to be taken off.
-  const counts = new Map<string, number>(filter === undefined ? [] : [[filter, 0]]);
+function countByState(views: readonly ActorView[], always: readonly string[]): [string, number][] {
+  const counts = new Map(always.map((state) => [state, 0]));
   for (const { state, gone } of views) {
     const key = gone ? 'ended' : state;
     counts.set(key, (counts.get(key) ?? 0) + 1);
