@@ -246,7 +246,7 @@ export const backendHandoff = chartSetup.createMachine({
       },
       states: {
         idle: {
-          description: 'Handoff would be tried; nothing is in flight.',
+          description: 'The backend holds nothing back, and nothing is in flight.',
           always: [
             {
               guard: 'failedAttemptRateLimited',

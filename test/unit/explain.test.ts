@@ -29,7 +29,7 @@ describe('explain', () => {
       decision: { type: 'attempt' },
       because: 'All checks passed: try to hand the connection over.',
       state: 'idle',
-      stateMeans: 'Handoff would be tried; nothing is in flight.',
+      stateMeans: 'The backend holds nothing back, and nothing is in flight.',
     });
     expect([...controller.backends()]).toEqual([]);
     controller.recordFailedAttempt(KEY, 'permissionDenied', 0);
