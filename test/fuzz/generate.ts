@@ -1,5 +1,8 @@
+import { TRANSFER_REFUSALS } from '../../machines';
+import { encodeAnswer, encodeRequest } from '../../src/wire/channelRecord';
 import { encodeFrame } from '../../src/wire/encodeFrame';
 import type { Frame } from '../../src/wire/frame';
+import { PROTOCOL_VERSION } from '../../src/wire/wireLimits';
 import type { SeededRandom } from './SeededRandom';
 
 const ID = '0123456789abcdef0123456789abcdef';
@@ -81,6 +84,33 @@ function mutate(random: SeededRandom, bytes: Buffer): Buffer {
     default:
       return makePayload(random, bytes);
   }
+}
+
+/** Bytes of the channel for handles, of either side, that are records, nearly, or none at all. */
+export function makeRecords(random: SeededRandom): Buffer {
+  const token = random.bytes(16).toString('hex');
+  const handoffController = PROTOCOL_VERSION;
+  const makeRecord = (): Buffer =>
+    random.pick<() => Buffer>([
+      () => Buffer.concat(encodeRequest({ handoffController, type: 'sync', token })),
+      () =>
+        Buffer.concat(
+          encodeRequest({
+            handoffController,
+            type: 'handoff',
+            token,
+            id: ID,
+            stamp: random.below(1e6),
+            earlyData: random.bytes(random.below(100)),
+            traceparent: random.once(2) ? undefined : random.pick(TEXTS).slice(0, 100),
+          }),
+        ),
+      () => encodeAnswer({ handoffController, type: 'ack', token }),
+      () => encodeAnswer({ handoffController, type: 'refuse', token, code: random.pick(TRANSFER_REFUSALS) }),
+    ])();
+  let bytes: Buffer = Buffer.concat(Array.from({ length: 1 + random.below(3) }, makeRecord));
+  for (let changes = random.below(4); changes > 0; changes -= 1) bytes = mutate(random, bytes);
+  return bytes;
 }
 
 /** A whole frame around JSON that is hardly what its type wants. */

@@ -7,12 +7,13 @@ import { Transfer } from '../../src/broker/Transfer';
 import { type RefusedAnswer, TransferQueue } from '../../src/broker/TransferQueue';
 import { TransferTokens } from '../../src/broker/TransferTokens';
 import { parseBackendIdentity } from '../../src/wire/backendIdentity';
+import { AnswerReader, RequestReader } from '../../src/wire/channelRecord';
 import { encodeFrame } from '../../src/wire/encodeFrame';
 import { FrameReader } from '../../src/wire/FrameReader';
 import type { Frame } from '../../src/wire/frame';
 import { receiveBackendMessage, receiveBrokerMessage, tokenOf } from '../../src/wire/ipcMessage';
 import { WireError } from '../../src/wire/WireError';
-import { cut, makeBytes, makeMessage, makeValue } from './generate';
+import { cut, makeBytes, makeMessage, makeRecords, makeValue } from './generate';
 import type { SeededRandom } from './SeededRandom';
 
 /** Throws what is wrong, if anything is. */
@@ -54,6 +55,40 @@ export const fuzzFrames: FuzzTarget = (random) => {
     const again = readAll([encodeFrame(frame)]);
     if (!isDeepStrictEqual(again.frames, [frame]))
       throw new Error(`a ${frame.type} frame is not what it was`);
+  }
+};
+
+interface RecordReading {
+  readonly records: readonly unknown[];
+  readonly error: string | undefined;
+}
+
+function readRecords(
+  reader: { push(chunk: Buffer): void; next(): unknown },
+  chunks: readonly Buffer[],
+): RecordReading {
+  const records: unknown[] = [];
+  try {
+    for (const chunk of chunks) {
+      reader.push(chunk);
+      for (let record = reader.next(); record !== undefined; record = reader.next()) records.push(record);
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { records, error: error.message };
+  }
+  return { records, error: undefined };
+}
+
+/** However the bytes of the channel for handles are cut they mean the same, and what can't be read ends it by our error. */
+export const fuzzRecords: FuzzTarget = (random) => {
+  const bytes = makeRecords(random);
+  const chunks = cut(random, bytes);
+  for (const Reader of [RequestReader, AnswerReader]) {
+    const whole = readRecords(new Reader(), [bytes]);
+    if (!isDeepStrictEqual(readRecords(new Reader(), chunks), whole)) {
+      throw new Error(`cut records mean something else than whole ones to ${Reader.name}`);
+    }
   }
 };
 

@@ -1,4 +1,4 @@
-import { type FuzzTarget, fuzzAnswers, fuzzFrames, fuzzMessages } from './parserTargets';
+import { type FuzzTarget, fuzzAnswers, fuzzFrames, fuzzMessages, fuzzRecords } from './parserTargets';
 import { SeededRandom } from './SeededRandom';
 import { SocketTarget } from './SocketTarget';
 
@@ -12,6 +12,7 @@ const PARSERS: readonly [[string, FuzzTarget], ...[string, FuzzTarget][]] = [
   ['frames', fuzzFrames],
   ['messages', fuzzMessages],
   ['answers', fuzzAnswers],
+  ['records', fuzzRecords],
 ];
 
 export interface FuzzOptions {
