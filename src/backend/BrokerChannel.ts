@@ -107,6 +107,7 @@ class HandleChannel {
   }
 
   close(): void {
+    this.#writer.flush();
     this.#records.destroy();
   }
 

@@ -55,6 +55,8 @@ class BackendService implements ServedBackend {
   // Connections to the endpoint that aren't the application's: they may be closed at any time.
   readonly #visitors = new PeerConnections();
   readonly #probers = new Set<Socket>();
+  // Tokens of the handles that are this process's, of which the broker hasn't been told yet.
+  readonly #unsentAcks = new Set<string>();
   #unansweredHandoffs = 0;
   #unansweredSyncs: string[] = [];
   #closed: Promise<void> | undefined;
@@ -127,8 +129,13 @@ class BackendService implements ServedBackend {
       this.#server.close();
       this.#visitors.destroyAll();
       for (const socket of this.#probers) socket.destroy();
-      this.#channel.close();
-      setImmediate(resolve);
+      // Called for one connection, it must not cost those that have come with it their answers: without them the broker
+      // would count each as a failure.
+      setImmediate(() => {
+        for (const token of this.#unsentAcks) this.#acknowledge(token);
+        this.#channel.close();
+        resolve();
+      });
     });
     return this.#closed;
   }
@@ -196,12 +203,10 @@ class BackendService implements ServedBackend {
     this.#unansweredHandoffs += 1;
     this.#writeReady(socket, (error) => {
       if (error === undefined) {
+        this.#unsentAcks.add(token);
         this.#give(socket, info, toBuffer(message.earlyData), swallow);
         // Behind what the application does with the early data: its client waits for that, and nobody for this.
-        setImmediate(() => {
-          this.#channel.answer({ handoffController: PROTOCOL_VERSION, type: 'ack', token });
-          this.#onHandoffAnswered();
-        });
+        setImmediate(() => this.#acknowledge(token));
         return;
       }
       refuse('clientLeft');
@@ -344,6 +349,12 @@ class BackendService implements ServedBackend {
       this.#report(error);
       return 'integrity';
     }
+  }
+
+  #acknowledge(token: string): void {
+    if (!this.#unsentAcks.delete(token)) return;
+    this.#channel.answer({ handoffController: PROTOCOL_VERSION, type: 'ack', token });
+    this.#onHandoffAnswered();
   }
 
   #onHandoffAnswered(): void {

@@ -23,15 +23,18 @@ export class BatchedWriter {
     }
     this.#isFirst = false;
     this.#writeAll(pieces);
-    setImmediate(this.#flush);
+    setImmediate(() => {
+      this.#isFirst = true;
+      this.flush();
+    });
   }
 
-  readonly #flush = (): void => {
+  /** Writes what waits for the turn's end now. */
+  flush(): void {
     const batch = this.#batch;
     this.#batch = [];
-    this.#isFirst = true;
     this.#writeAll(batch);
-  };
+  }
 
   #writeAll(pieces: readonly Uint8Array[]): void {
     if (pieces.length === 0) return;

@@ -73,12 +73,15 @@ describe('the channel for handles', () => {
   const brokers = brokersOfEachTest();
 
   /** A broker with one backend, the channel to which is open. */
-  async function start(mode: string): Promise<{ broker: Broker; transport: WatchedTransport }> {
+  async function start(
+    mode: string,
+    ackDeadlineMs = 60_000,
+  ): Promise<{ broker: Broker; transport: WatchedTransport }> {
     const transport = watchedTransport();
     const broker = await brokers.start({
       services: [fixtureService(mode)],
       transport,
-      ackDeadlineMs: 60_000,
+      ackDeadlineMs,
     });
     await eventually(() => transport.isOpen());
     return { broker, transport };
@@ -142,5 +145,12 @@ describe('the channel for handles', () => {
     expect(
       broker.stats().handedOff + Object.values(broker.stats().reconnected).reduce((a, b) => a + b, 0),
     ).toBe(20);
+  });
+
+  it('says that it has a connection though it closes with that very one', async () => {
+    const { broker } = await start('once');
+    expect(await echo(broker.socketPath, 'a')).toMatchObject({ route: 'handedOff' });
+    await eventually(() => broker.backends()[0]?.process !== 'ready');
+    expect(broker.stats()).toMatchObject({ handedOff: 1, reconnected: {} });
   });
 });
