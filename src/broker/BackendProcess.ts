@@ -98,14 +98,14 @@ export class BackendProcess {
     return this.#child.pid;
   }
 
-  /** Asks the process to stop, then makes it. Resolves when it's gone. */
+  /** Lets the transfers in flight end, asks the process to stop, then makes it. Resolves when it's gone. */
   stop(): Promise<void> {
     this.#askToStop();
     this.#killTimer ??= setTimeout(() => this.#terminate(), this.#stopTimeoutMs);
     return this.#stopped;
   }
 
-  /** Asks the process to stop, and lets it take as long as its connections do. Resolves when it's gone. */
+  /** As `stop`, but lets the process take as long as its connections do. */
   retire(): Promise<void> {
     this.#askToStop();
     return this.#stopped;
@@ -132,9 +132,11 @@ export class BackendProcess {
   #askToStop(): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    if (this.#child.connected) {
+    // The message could overtake handles, and what ends with the channel counts as a failure.
+    this.queue.whenSettled(() => {
+      if (!this.#child.connected) return;
       this.#child.send({ handoffController: PROTOCOL_VERSION, type: 'stop' }, () => {});
-    }
+    });
   }
 
   #terminate(): void {

@@ -35,6 +35,7 @@ export class TransferQueue {
   // Those whose turn it is, in the order of its coming.
   readonly #current = new Map<Transfer, IssuedToken<TransferQueue>>();
   #isClosed = false;
+  #onSettled: (() => void) | undefined;
 
   /** @param tokens shared by the queues of all backends, so that one can tell what is another's. */
   constructor(
@@ -72,6 +73,19 @@ export class TransferQueue {
     this.#next();
   }
 
+  /** Calls back once every transfer has ended. Nothing may be added any more. */
+  whenSettled(callback: () => void): void {
+    this.#onSettled = callback;
+    this.#tellIfSettled();
+  }
+
+  #tellIfSettled(): void {
+    if (this.#onSettled === undefined || this.size > 0) return;
+    const onSettled = this.#onSettled;
+    this.#onSettled = undefined;
+    onSettled();
+  }
+
   /** The channel is closed or about to be: ends every transfer. */
   close(): void {
     if (this.#isClosed) return;
@@ -93,7 +107,9 @@ export class TransferQueue {
   }
 
   #free(transfer: Transfer): void {
-    if (this.#current.delete(transfer)) this.#next();
+    if (!this.#current.delete(transfer)) return;
+    this.#next();
+    this.#tellIfSettled();
   }
 
   #currentOf(token: string): Transfer | undefined {
@@ -105,6 +121,7 @@ export class TransferQueue {
 
   #onExpired(transfer: Transfer): void {
     if (!this.#waiting.delete(transfer) && this.#current.has(transfer)) this.#askForSync(transfer);
+    this.#tellIfSettled();
   }
 
   #askForSync(transfer: Transfer): void {
@@ -194,5 +211,6 @@ export class TransferQueue {
     if (transfer === undefined) return;
     transfer.distrust();
     this.#askForSync(transfer);
+    this.#tellIfSettled();
   }
 }

@@ -153,4 +153,18 @@ describe('the channel for handles', () => {
     await eventually(() => broker.backends()[0]?.process !== 'ready');
     expect(broker.stats()).toMatchObject({ handedOff: 1, reconnected: {} });
   });
+
+  it('brings to an end what is in it before the backend is replaced', async () => {
+    const { broker, transport } = await start('puppet');
+    const clients = Array.from({ length: 140 }, (_, index) => echo(broker.socketPath, `client ${index}`));
+    await eventually(() => broker.backends()[0]?.inFlight === 140);
+    const [backend] = broker.backends();
+    if (backend === undefined) throw new Error('no backend');
+    const respawned = broker.respawnBackend(backend.backend);
+    transport.children[0]?.send({ goOn: true });
+    await Promise.all(clients);
+    await respawned;
+    expect(broker.stats()).toMatchObject({ connections: 140, handedOff: 140, reconnected: {} });
+    expect(broker.backends()).toMatchObject([{ state: 'idle' }]);
+  });
 });
