@@ -125,7 +125,7 @@ class HandleChannel {
       return this.#reader.next();
     } catch {
       // The end of this channel: what is in flight runs into its deadline, and later handles take Node's.
-      this.#records.destroy();
+      this.close();
       return undefined;
     }
   }

@@ -35,7 +35,7 @@ export function createScmRightsTransport(): HandoffTransport {
       const stdio: readonly unknown[] = child.stdio;
       const [records, descriptors] = [stdio[PIPES.records], stdio[PIPES.descriptors]];
       if (!(records instanceof Socket) || !(descriptors instanceof Socket)) return;
-      channels.set(child, new Channel(system, records, descriptors, onAnswer));
+      channels.set(child, new Channel(system, child, records, descriptors, onAnswer));
       const message = { handoffController: PROTOCOL_VERSION, type: 'openChannel', ...PIPES } as const;
       child.send(message, () => {});
     },
@@ -48,10 +48,14 @@ export function createScmRightsTransport(): HandoffTransport {
     },
     sync(child, message) {
       const channel = channelTo(child);
-      if (channel === undefined) child.send(message, () => {});
+      if (channel === undefined) syncOverNodeIpc(child, message);
       else channel.sync(message);
     },
   };
+}
+
+function syncOverNodeIpc(child: ChildProcess, message: SyncMessage): void {
+  if (child.connected) child.send(message, () => {});
 }
 
 /** The broker's end of a channel. */
@@ -62,10 +66,13 @@ class Channel {
   readonly #descriptors: Socket;
   readonly #reader = new AnswerReader();
   readonly #onAnswer: (answer: ChannelAnswer | 'malformed') => void;
+  // Questions about handles that nothing was answered for, by their token.
+  readonly #syncs = new Map<string, SyncMessage>();
   #isOpened = false;
 
   constructor(
     system: ScmRights,
+    child: ChildProcess,
     records: Socket,
     descriptors: Socket,
     onAnswer: (answer: ChannelAnswer | 'malformed') => void,
@@ -79,6 +86,11 @@ class Channel {
     for (const socket of [records, descriptors]) socket.on('error', () => {});
     descriptors.resume();
     records.on('data', (chunk: Buffer) => this.#onData(chunk));
+    // The handles that they were about have ended with the channel, as an answer over Node's says. Without one their turns
+    // would last for ever.
+    records.once('close', () => {
+      for (const message of this.#syncs.values()) syncOverNodeIpc(child, message);
+    });
   }
 
   /** Whether the backend listens at the other end. */
@@ -101,6 +113,7 @@ class Channel {
   }
 
   sync(message: SyncMessage): void {
+    this.#syncs.set(message.token, message);
     this.#writer.write(...encodeRequest(message));
   }
 
@@ -109,8 +122,12 @@ class Channel {
     for (;;) {
       const answer = this.#reader.next();
       if (answer === undefined) return;
-      if (answer === 'opened') this.#isOpened = true;
-      else this.#onAnswer(answer);
+      if (answer === 'opened') {
+        this.#isOpened = true;
+        continue;
+      }
+      if (answer !== 'malformed') this.#syncs.delete(answer.token);
+      this.#onAnswer(answer);
     }
   }
 }

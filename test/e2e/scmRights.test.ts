@@ -167,4 +167,21 @@ describe('the channel for handles', () => {
     expect(broker.stats()).toMatchObject({ connections: 140, handedOff: 140, reconnected: {} });
     expect(broker.backends()).toMatchObject([{ state: 'idle' }]);
   });
+
+  it('leaves handles to Node\u2019s when it ends, though some were lost in it', async () => {
+    const { broker, transport } = await start('echo', 100);
+    const [child] = transport.children;
+    if (child === undefined) throw new Error('no process');
+    // The type has only the five that every child may have.
+    const stdio: readonly unknown[] = child.stdio;
+    child.kill('SIGSTOP');
+    // Nothing that a backend could read: it closes its end.
+    (stdio[4] as Socket).write(Buffer.alloc(64, 0xff));
+    const client = echo(broker.socketPath, 'a');
+    await eventually(() => broker.stats().reconnected.backendAckTimeout === 1);
+    child.kill('SIGCONT');
+    await client;
+    await eventually(() => !transport.isOpen());
+    expect(await echo(broker.socketPath, 'b')).toMatchObject({ route: 'handedOff' });
+  });
 });
