@@ -100,6 +100,7 @@ class Channel {
 
   send(message: HandoffMessage, descriptor: number, callback: (error: Error | null) => void): void {
     const socket = descriptorOf(this.#descriptors);
+    const record = encodeRequest(message);
     try {
       if (socket === undefined) throw new Error('the channel is closed');
       this.#system.send(socket, descriptor);
@@ -108,7 +109,7 @@ class Channel {
       return;
     }
     // Behind its descriptor, so that the backend finds one for each record.
-    this.#writer.write(...encodeRequest(message));
+    this.#writer.write(...record);
     callback(null);
   }
 
