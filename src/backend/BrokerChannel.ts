@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { BatchedWriter } from '../wire/BatchedWriter';
 import { type ChannelAnswer, type ChannelRequest, encodeAnswer, RequestReader } from '../wire/channelRecord';
@@ -15,6 +15,8 @@ export type BrokerMessageListener = (
   received: Exclude<ReceivedMessage<BrokerMessage>, 'foreign'>,
   socket: Socket | undefined,
 ) => void;
+
+type ChannelPipes = Extract<BrokerMessage, { type: 'openChannel' }>;
 
 const ignore = (): void => {};
 
@@ -62,12 +64,32 @@ export class BrokerChannel {
     const received = receiveBrokerMessage(value);
     if (received === 'foreign') return;
     if ('message' in received && received.message.type === 'openChannel') {
-      const system = scmRights();
-      if (system !== undefined) this.#handles ??= new HandleChannel(system, received.message, this);
+      this.#handles ??= openHandleChannel(received.message, this);
       return;
     }
     this.receive(received, isSocket(handle) ? handle : undefined);
   };
+}
+
+/** Undefined where there is none to be had: then the broker gets no answer, and handles take Node's channel. */
+function openHandleChannel(pipes: ChannelPipes, owner: BrokerChannel): HandleChannel | undefined {
+  const system = scmRights();
+  // An application may have closed what it didn't know, and have opened something else there.
+  if (system === undefined || !isOpenSocket(pipes.records) || !isOpenSocket(pipes.descriptors))
+    return undefined;
+  try {
+    return new HandleChannel(system, pipes, owner);
+  } catch {
+    return undefined;
+  }
+}
+
+function isOpenSocket(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isSocket();
+  } catch {
+    return false;
+  }
 }
 
 /** The backend's end of the channel for handles. */
@@ -79,11 +101,7 @@ class HandleChannel {
   readonly #reader = new RequestReader();
   readonly #owner: BrokerChannel;
 
-  constructor(
-    system: ScmRights,
-    { records, descriptors }: Extract<BrokerMessage, { type: 'openChannel' }>,
-    owner: BrokerChannel,
-  ) {
+  constructor(system: ScmRights, { records, descriptors }: ChannelPipes, owner: BrokerChannel) {
     this.#system = system;
     this.#descriptors = descriptors;
     this.#owner = owner;
@@ -93,7 +111,9 @@ class HandleChannel {
     this.#records.unref();
     this.#records.on('error', ignore);
     // What is still on its way is nobody's any more: the clients see the end of their connections.
-    this.#records.once('close', () => closeSync(descriptors));
+    this.#records.once('close', () => {
+      if (isOpenSocket(descriptors)) closeSync(descriptors);
+    });
     this.#records.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#records.write(encodeAnswer());
   }

@@ -184,4 +184,13 @@ describe('the channel for handles', () => {
     await eventually(() => !transport.isOpen());
     expect(await echo(broker.socketPath, 'b')).toMatchObject({ route: 'handedOff' });
   });
+
+  it('is left alone by a backend that has other use for its descriptors', async () => {
+    const transport = watchedTransport();
+    const broker = await brokers.start({ services: [fixtureService('ownDescriptors')], transport });
+    expect(await echo(broker.socketPath, 'a')).toMatchObject({ route: 'handedOff' });
+    expect(await echo(broker.socketPath, 'b')).toMatchObject({ route: 'handedOff' });
+    expect(transport.isOpen()).toBe(false);
+    expect(transport.children).toHaveLength(1);
+  });
 });
