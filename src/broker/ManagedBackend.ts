@@ -96,6 +96,7 @@ export class ManagedBackend {
   #readyAt = 0;
   #onRetired: (() => void) | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
+  #respawned: Promise<void> | undefined;
 
   constructor(options: ManagedBackendOptions) {
     this.#options = options;
@@ -236,16 +237,25 @@ export class ManagedBackend {
   }
 
   /**
-   * Ends the present process and starts another.
+   * Ends the present process and starts another. Called meanwhile again it's the same: two would start one each.
    *
    * @throws {BrokerError} `startFailed` if the new one doesn't start; it will be tried again (the promise rejects).
    */
-  async respawn(): Promise<void> {
+  respawn(): Promise<void> {
+    this.#respawned ??= this.#respawn().finally(() => {
+      this.#respawned = undefined;
+    });
+    return this.#respawned;
+  }
+
+  async #respawn(): Promise<void> {
     this.#checkNotStopped();
     this.#state = 'restarting';
     clearTimeout(this.#restartTimer);
     await this.#stopRunning();
     this.#checkNotStopped();
+    // The one that was ended may have been starting, and have failed at it.
+    clearTimeout(this.#restartTimer);
     try {
       await this.start();
     } catch (error) {
@@ -289,7 +299,9 @@ export class ManagedBackend {
   async stop(): Promise<void> {
     this.#state = 'stopping';
     clearTimeout(this.#restartTimer);
-    await Promise.all([this.#stopRunning(), ...[...this.#leaving.keys()].map((leaving) => leaving.stop())]);
+    const leaving = [...this.#leaving.keys()].map((backendProcess) => backendProcess.stop());
+    // Who asked for a replacement is told that there will be none.
+    await Promise.all([this.#stopRunning(), this.#respawned?.catch(() => {}), ...leaving]);
     this.#state = 'stopped';
   }
 

@@ -13,7 +13,13 @@ import {
 import { connect as connectSocket, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { HandoffFallbackPolicy } from '../../src';
-import { type Broker, type BrokerOptions, type BrokerWarning, createBroker } from '../../src/broker';
+import {
+  type BackendStatus,
+  type Broker,
+  type BrokerOptions,
+  type BrokerWarning,
+  createBroker,
+} from '../../src/broker';
 import { connect } from '../../src/client';
 import { BrokerProcess } from './support/BrokerProcess';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
@@ -271,6 +277,28 @@ describe('a broker', () => {
     old.socket.end('still there');
     expect(String(await readAll(old.socket))).toBe('still there');
     expect(await exited).toMatchObject({ pid, code: 0, signal: null });
+  });
+
+  it('starts one process only, however often a backend is to be replaced', async () => {
+    // A process that is still starting can't be asked to stop.
+    const broker = await brokers.start({ stopTimeoutMs: 100 });
+    const [{ backend, pid = 0 }] = broker.backends() as [BackendStatus];
+    await Promise.all([broker.respawnBackend(backend), broker.respawnBackend(backend)]);
+    expect(isAlive(pid)).toBe(false);
+    const [{ pid: second = 0 }] = broker.backends() as [BackendStatus];
+    process.kill(second, 'SIGKILL');
+    // In the middle of the start that its death brings about.
+    await eventually(() => broker.backends()[0]?.process === 'starting');
+    await broker.respawnBackend(backend);
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+  });
+
+  it('waits with its own end for a backend that is being replaced', async () => {
+    const broker = await brokers.start({ services: [fixtureService('ignoreStop')], stopTimeoutMs: 100 });
+    const [{ backend, pid = 0 }] = broker.backends() as [BackendStatus];
+    const respawned = broker.respawnBackend(backend);
+    await Promise.all([expect(respawned).rejects.toMatchObject({ code: 'stopped' }), broker.stop()]);
+    expect(isAlive(pid)).toBe(false);
   });
 
   it('turns away more connections than it may have, and takes them later', async () => {
