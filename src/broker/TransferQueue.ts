@@ -20,6 +20,9 @@ export interface TransferQueueListener {
   onRefusedAnswer(why: RefusedAnswer): void;
 }
 
+// Far more than can be on their way; a backend that never answers must not fill the memory.
+const MAX_ASKED = 1024;
+
 /**
  * The transfers to one backend process. Only as many handles as the transport has room for are on their way, where nobody
  * could take them back from a backend that is stopped or dead; the others wait here. A turn ends when the backend has
@@ -34,6 +37,8 @@ export class TransferQueue {
   readonly #tokens: TransferTokens<TransferQueue>;
   // Those whose turn it is, in the order of its coming.
   readonly #current = new Map<Transfer, IssuedToken<TransferQueue>>();
+  // Tokens that were asked about and not answered for, in the order of their asking.
+  readonly #asked = new Set<string>();
   #isClosed = false;
   #onSettled: (() => void) | undefined;
 
@@ -128,9 +133,19 @@ export class TransferQueue {
     // A handle can get lost on its way, when the backend is out of descriptors for instance. Messages keep their order,
     // so an answer to this one says that the handle isn't in the channel, whatever became of it.
     if (!this.#child.connected) return;
+    this.#remember(transfer.token);
     const message: SyncMessage = { handoffController: PROTOCOL_VERSION, type: 'sync', token: transfer.token };
     if (this.#transport.sync === undefined) this.#child.send(message, () => {});
     else this.#transport.sync(this.#child, message);
+  }
+
+  #remember(token: string): void {
+    this.#asked.add(token);
+    if (this.#asked.size <= MAX_ASKED) return;
+    for (const oldest of this.#asked) {
+      this.#asked.delete(oldest);
+      return;
+    }
   }
 
   readonly #onMessage = (value: unknown): void => {
@@ -161,13 +176,15 @@ export class TransferQueue {
   }
 
   #onSynced(token: string): void {
+    const isAsked = this.#asked.delete(token);
     const transfer = this.#currentOf(token);
     if (transfer !== undefined) {
       if (transfer.isOver) this.#free(transfer);
       return;
     }
+    // The handle's own answer came before this one and has ended the turn.
+    if (isAsked) return;
     const issued = this.#tokens.find(token);
-    // The answer itself may have overtaken the deadline by so little that the turn is over already.
     if (issued?.owner !== this) this.#listener.onRefusedAnswer(issued === undefined ? 'unknown' : 'foreign');
   }
 
