@@ -7,5 +7,7 @@ module.exports = {
     // Types are checked once by `tsc`, for all files; here they are only stripped.
     '^.+\\.ts$': ['ts-jest', { diagnostics: false }],
   },
-  testTimeout: 120_000,
+  globalSetup: '<rootDir>/test/support/globalSetup.ts',
+  // Beyond the bounds that waits have of their own: these say what was waited for.
+  testTimeout: 240_000,
 };

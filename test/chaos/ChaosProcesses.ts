@@ -4,9 +4,9 @@ import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { build, stop as stopBundler } from 'esbuild';
 import type { BrokerOptions } from '../../src/broker';
 import { isAlive } from '../e2e/support/TestBrokers';
+import { compiled } from '../support/compiled';
 import { type ChaosCommand, type ChaosReport, readLines, writeLine } from './controlMessage';
 
 const DESCRIPTORS = 512;
@@ -63,14 +63,6 @@ export class ChaosProcesses {
   /** @param restartDelayMs how long a killed broker is left dead */
   async start(restartDelayMs: () => number): Promise<void> {
     this.#restartDelayMs = restartDelayMs;
-    await build({
-      entryPoints: ['chaosBroker', 'chaosBackend'].map((name) => join(__dirname, `${name}.ts`)),
-      outdir: this.#directory,
-      bundle: true,
-      platform: 'node',
-      logLevel: 'error',
-    });
-    await stopBundler();
     await new Promise<void>((resolve) =>
       this.#control.listen(join(this.#directory, 'control.sock'), resolve),
     );
@@ -180,7 +172,7 @@ export class ChaosProcesses {
       services: this.#services.map((name) => ({
         name,
         version: '1.0.0',
-        module: join(this.#directory, 'chaosBackend.js'),
+        module: compiled('test/chaos/chaosBackend.ts'),
         env: { CHAOS_NAME: name },
       })),
     };
@@ -189,7 +181,7 @@ export class ChaosProcesses {
       '-c',
       script,
       process.execPath,
-      join(this.#directory, 'chaosBroker.js'),
+      compiled('test/chaos/chaosBroker.ts'),
       JSON.stringify(options),
     ];
     this.#broker = spawn('sh', args, {

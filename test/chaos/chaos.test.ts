@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { compiled } from '../support/compiled';
 import { report } from '../support/report';
 import type { ChaosResult } from './runChaos';
 
@@ -13,14 +13,10 @@ const SEEDS = [1, 2, 3, 4];
 
 describe('everything that goes wrong at random', () => {
   it.each(SEEDS)('costs nobody anything that could be kept, with seed %d', async (seed) => {
-    const args = ['-r', require.resolve('ts-node/register/transpile-only'), join(__dirname, 'main.ts')];
-    const child = spawn(
-      process.execPath,
-      [...args, '--seed', String(seed), '--duration', DURATION, '--json'],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
+    const main = compiled('test/chaos/main.ts');
+    const child = spawn(process.execPath, [main, '--seed', String(seed), '--duration', DURATION, '--json'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const [output] = await Promise.all([text(child.stdout), once(child, 'close')]);
     const result = JSON.parse(output) as ChaosResult;
     const { faults, problems, ...counts } = result;

@@ -21,6 +21,7 @@ import {
   createBroker,
 } from '../../src/broker';
 import { connect } from '../../src/client';
+import { compiled } from '../support/compiled';
 import { BrokerProcess } from './support/BrokerProcess';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { eventually } from './support/eventually';
@@ -342,10 +343,7 @@ describe('a broker', () => {
 
   it('throws what a listener threw where nothing of its own is in the way', async () => {
     // In a process of its own, since the error isn't to be caught.
-    const child = fork(join(__dirname, '../fixtures/throwingListener.ts'), [brokers.path('broker.sock')], {
-      execArgv: ['-r', require.resolve('ts-node/register/transpile-only')],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+    const child = fork(compiled('test/fixtures/throwingListener.ts'), [brokers.path('broker.sock')]);
     const [result] = await new Promise<unknown[]>((resolve) =>
       child.once('message', (...all) => resolve(all)),
     );

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Broker } from '../../src/broker';
 import { connect, type HandoffClientErrorCode } from '../../src/client';
+import { compiled } from '../support/compiled';
 import { eventually } from './support/eventually';
 import { openFds } from './support/openFds';
 import { readAll } from './support/readAll';
@@ -21,7 +21,7 @@ describe('a backend that is stopped, continued and killed all the time', () => {
       policy: { maxFailedAttemptsPerWindow: 1_000_000 },
       services: [
         fixtureService('', {
-          module: join(__dirname, '../fixtures/backends/recordingBackend.ts'),
+          module: compiled('test/fixtures/backends/recordingBackend.ts'),
           env: { RECORD: record },
         }),
       ],

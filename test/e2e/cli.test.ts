@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../src/client';
+import { compiled } from '../support/compiled';
 import { Command, DEMO_BACKEND } from './support/Command';
 import { readBytes } from './support/readAll';
 import { get } from './support/scrape';
@@ -193,7 +194,7 @@ describe('the command', () => {
     });
 
     it('leaves its backends to the next one if it is told to', async () => {
-      const library = join(__dirname, '..', '..', 'dist', 'src', 'backend');
+      const library = compiled('src/backend');
       const module = join(temporary, 'survivor.js');
       writeFileSync(
         module,

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { LosslessReport } from '../fixtures/clients/losslessClient';
+import { compiled } from '../support/compiled';
 import { eventually } from './support/eventually';
 import { openFds } from './support/openFds';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
@@ -21,7 +21,7 @@ describe('every byte arrives, once and in order', () => {
       ackDeadlineMs: 20_000,
       services: [
         fixtureService('', {
-          module: join(__dirname, '../fixtures/backends/countingBackend.ts'),
+          module: compiled('test/fixtures/backends/countingBackend.ts'),
           env: { TOTALS: totalsPath },
         }),
       ],
@@ -59,11 +59,12 @@ describe('every byte arrives, once and in order', () => {
 });
 
 function runClient(socketPath: string, seed: number): Promise<LosslessReport> {
-  const child = fork(
-    join(__dirname, '../fixtures/clients/losslessClient.ts'),
-    [socketPath, String(CONNECTIONS_PER_CLIENT), String(CONCURRENCY), String(seed)],
-    { execArgv: ['-r', require.resolve('ts-node/register/transpile-only')] },
-  );
+  const child = fork(compiled('test/fixtures/clients/losslessClient.ts'), [
+    socketPath,
+    String(CONNECTIONS_PER_CLIENT),
+    String(CONCURRENCY),
+    String(seed),
+  ]);
   return new Promise((resolve, reject) => {
     let report: LosslessReport | undefined;
     child.on('message', (message) => {

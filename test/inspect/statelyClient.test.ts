@@ -1,18 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInspectionRelay } from '../../src/inspect';
+import { compiled } from '../support/compiled';
 import { Watcher } from './support/Watcher';
 
 test('the client of @statelyai/inspect works as a controller\u2019s observer, and reaches the relay', async () => {
   const relay = await createInspectionRelay();
   const watcher = await Watcher.watch(relay.url, '?batched');
-  const client = join(__dirname, 'support', 'statelyClient.ts');
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['-r', require.resolve('ts-node/register/transpile-only'), client, relay.url.replace('http', 'ws')],
-    { stdio: ['ignore', 'inherit', 'inherit'] },
-  );
+  const client = compiled('test/inspect/support/statelyClient.ts');
+  const child: ChildProcess = spawn(process.execPath, [client, relay.url.replace('http', 'ws')], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   try {
     const backend = await watcher.find('@xstate.actor', ({ name }) => name === 'files@2.1.0');
     await watcher.find(

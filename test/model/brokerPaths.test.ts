@@ -15,6 +15,7 @@ import { connect, type HandoffConnection } from '../../src/client';
 import { eventually } from '../e2e/support/eventually';
 import { readBytes } from '../e2e/support/readAll';
 import { fixtureService, TestBrokers } from '../e2e/support/TestBrokers';
+import { compiled } from '../support/compiled';
 import { ManualClock } from '../support/ManualClock';
 import { report } from '../support/report';
 import { ChartCoverage } from './ChartCoverage';
@@ -160,7 +161,7 @@ class BrokerRun {
       services: [
         fixtureService('', {
           name: NAME,
-          module: join(__dirname, '..', 'fixtures', 'backends', 'heldBackend.ts'),
+          module: compiled('test/fixtures/backends/heldBackend.ts'),
           env: { HOLD_DIRECTORY: this.brokers.directory },
         }),
       ],

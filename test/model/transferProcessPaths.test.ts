@@ -1,9 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { buildSync } from 'esbuild';
+import { readFileSync } from 'node:fs';
 import type { InspectionEvent } from 'xstate';
 import { handoffTransfer, type TransferOutcome } from '../../machines';
 import {
@@ -45,7 +42,6 @@ const FULL_CHANNEL_BYTES = 8_000_000;
 const MAX_STEPS = 6;
 /** More than the handles that wait in front of a transfer, all of which may fail. */
 const MAX_FAILURES = 100;
-const ROOT = resolve(__dirname, '../..');
 
 /** Blocks until a process is stopped. */
 function blockUntilStopped(pid: number): void {
@@ -336,19 +332,6 @@ class TransferRun {
   }
 }
 
-/** The backend in one file of JavaScript, which starts in a fraction of the time. */
-function bundledPuppet(directory: string): string {
-  const outfile = join(directory, 'scriptedBackend.js');
-  buildSync({
-    entryPoints: [join(ROOT, 'test/fixtures/backends/scriptedBackend.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    logLevel: 'error',
-  });
-  return outfile;
-}
-
 /** A way for handles, the paths that are possible on it, and the transitions that no process can provoke there. */
 interface Way {
   readonly name: string;
@@ -392,17 +375,12 @@ describe.each(WAYS)(
       ];
     });
     const brokers = brokersOfEachTest();
-    let directory = '';
-    let module = '';
     let steps = 0;
 
     beforeAll(() => {
       // Not before: it watches the guards of the one chart that both ways go through.
       coverage = new ChartCoverage(handoffTransfer);
-      directory = mkdtempSync(join(tmpdir(), 'hc-test-'));
-      module = bundledPuppet(directory);
     });
-    afterAll(() => rmSync(directory, { recursive: true }));
 
     beforeEach(() => {
       const { monotonicNow: now } = jest.requireActual('../../src/wire/monotonicNow');
@@ -413,15 +391,7 @@ describe.each(WAYS)(
       const transport = new ProvokedTransport(way.create());
       let run: TransferRun | undefined;
       const broker = await brokers.start({
-        services: [
-          fixtureService('puppet', {
-            marker: brokers.path('marker'),
-            module,
-            execArgv: [],
-            // It looks for its optional dependency from where it is.
-            env: { NODE_PATH: join(ROOT, 'node_modules') },
-          }),
-        ],
+        services: [fixtureService('puppet', { marker: brokers.path('marker') })],
         transport,
         policy: { maxFailedAttemptsPerWindow: MAX_FAILURES, failedAttemptWindowMs: LONG_ACK_DEADLINE_MS },
         ackDeadlineMs: path.some(({ event }) => event.type === DEADLINE_EVENT)

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import type { InspectionEvent } from 'xstate';
 import { HandoffAttemptInputs, HandoffController, type HandoffControllerOptions } from '../../src';
+import { compiled } from '../support/compiled';
 import { ManualClock } from '../support/ManualClock';
 
 const KEY = { instance: 'shared', serviceName: 'svc', serviceVersion: '1.0.0' };
@@ -258,16 +258,15 @@ describe('HandoffController', () => {
 
   it('lets a process end whose only work is an open window', () => {
     const script = `
-      const { HandoffController } = require('./src');
+      const { HandoffController } = require(${JSON.stringify(compiled('src'))});
       const controller = new HandoffController({ policy: { failedAttemptWindowMs: 3_000_000_000 } });
       controller.recordFailedAttempt('svc', 'permissionDenied');
       console.log(controller.actorOf('svc').getSnapshot().value.window);
     `;
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ['-r', 'ts-node/register/transpile-only', '-e', script],
-      { cwd: join(__dirname, '..', '..'), encoding: 'utf8', timeout: 60_000 },
-    );
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', script], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'open\n', stderr: '' });
   });
 

@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { type Browser, chromium as driver } from 'playwright-core';
+import { compile } from '../../support/compiled';
 
 // The package's types are those of its ES module, which Jest can't load.
 const chromium: { executablePath(): Promise<string> } = require('@sparticuz/chromium');
@@ -16,6 +15,6 @@ const ARGUMENTS = [
 
 /** The browser that came with the packages, and the page as its sources are now. */
 export async function openBrowser(): Promise<Browser> {
-  execFileSync('npm', ['run', '--silent', 'build:viewer'], { cwd: join(__dirname, '../../..') });
+  compile();
   return driver.launch({ executablePath: await chromium.executablePath(), args: ARGUMENTS });
 }

@@ -1,15 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import type { AdoptableBackend, BrokerOptions } from '../../../src/broker';
+import { compiled } from '../../support/compiled';
 
 /** A broker that can be killed, since it has a process of its own. */
 export class BrokerProcess {
   readonly child: ChildProcess;
 
   private constructor(options: BrokerOptions, env: Readonly<Record<string, string>>) {
-    this.child = fork(join(__dirname, '../../fixtures/brokerProcess.ts'), [JSON.stringify(options)], {
-      execArgv: ['-r', require.resolve('ts-node/register/transpile-only')],
+    this.child = fork(compiled('test/fixtures/brokerProcess.ts'), [JSON.stringify(options)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, ...env },
     });

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { compiled } from '../../support/compiled';
 import { plainEnvironment } from '../../support/plainEnvironment';
 
-const MAIN = join(__dirname, '..', '..', '..', 'dist', 'src', 'cli', 'main.js');
+const MAIN = compiled('src/cli/main.ts');
 
 /** A backend module that sends every byte back; with the argument `refusing` it refuses each handoff. */
 export const DEMO_BACKEND = join(MAIN, '..', 'demo', 'demoBackend.js');

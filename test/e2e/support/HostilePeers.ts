@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { compiled } from '../../support/compiled';
 
-const REGISTER = require.resolve('ts-node/register/transpile-only');
-const FIXTURE = join(__dirname, '../../fixtures/clients/hostileClient.ts');
+const FIXTURE = compiled('test/fixtures/clients/hostileClient.ts');
 
 /** What they can do to either kind of socket. */
 const COMMON_ATTACKS = [
@@ -40,7 +39,7 @@ export class HostilePeers {
    * @param backend which process the socket is the endpoint of; left out, the socket is a broker's.
    */
   static async start(attack: Attack, socketPath: string, backend?: string): Promise<HostilePeers> {
-    const args = ['-r', REGISTER, FIXTURE, attack, socketPath, ...(backend === undefined ? [] : [backend])];
+    const args = [FIXTURE, attack, socketPath, ...(backend === undefined ? [] : [backend])];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

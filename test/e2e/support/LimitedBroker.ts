@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import type { BackendStatus, BrokerStats } from '../../../src/broker';
+import { compiled } from '../../support/compiled';
 
-const FIXTURE = join(__dirname, '../../fixtures/limitedBroker.ts');
-const REGISTER = require.resolve('ts-node/register/transpile-only');
+const FIXTURE = compiled('test/fixtures/limitedBroker.ts');
 
 /** A broker in a process that may have few descriptors open. */
 export class LimitedBroker {
@@ -25,8 +24,6 @@ export class LimitedBroker {
         '-c',
         `ulimit -n ${maxFds} && exec "$0" "$@"`,
         process.execPath,
-        '-r',
-        REGISTER,
         FIXTURE,
         socketPath,
         JSON.stringify(options),

@@ -1,10 +1,11 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Broker, type BrokerOptions, type BrokerService, createBroker } from '../../../src/broker';
+import { compiled } from '../../support/compiled';
 
-const FIXTURES = resolve(__dirname, '../../fixtures/backends');
-const REGISTER = require.resolve('ts-node/register/transpile-only');
+/** What no load reaches: a test that is about a deadline has one of its own. */
+const NO_DEADLINE_MS = 60_000;
 
 /** A service whose backend is a fixture. */
 export function fixtureService(
@@ -15,9 +16,8 @@ export function fixtureService(
   return {
     name: 'echo',
     version: '1.0.0',
-    module: join(FIXTURES, 'scriptedBackend.ts'),
+    module: compiled('test/fixtures/backends/scriptedBackend.ts'),
     args: [mode, marker],
-    execArgv: ['-r', REGISTER],
     ...rest,
   };
 }
@@ -57,8 +57,8 @@ export class TestBrokers {
     const broker = await createBroker({
       socketPath: this.path('broker.sock'),
       services: [fixtureService()],
-      // A machine that does much else compiles the fixtures slowly.
-      startTimeoutMs: 60_000,
+      ackDeadlineMs: NO_DEADLINE_MS,
+      startTimeoutMs: NO_DEADLINE_MS,
       ...options,
     });
     this.#brokers.push(broker);

@@ -1,0 +1,52 @@
+import type { Broker } from '../../../src/broker';
+import { type ConnectOptions, connect, type HandoffConnection } from '../../../src/client';
+import { eventually } from '../../support/eventually';
+import { readAll } from './readAll';
+
+/** What no load reaches: a test that is about a client's timeout gives its own. */
+export const NO_TIMEOUT_MS = 120_000;
+
+/**
+ * Resolves when a broker has no transfer in flight: all that its backends have said is counted. A client's promise says
+ * nothing of that, since a backend's `ack` comes behind its `ready`.
+ */
+export async function settled(broker: Pick<Broker, 'backends'>): Promise<void> {
+  await eventually('nothing to be in flight at the broker', () =>
+    broker.backends().every(({ inFlight }) => inFlight === 0),
+  );
+}
+
+/** Sends a text to a service that echoes, and reads it back. What the broker counts of it may come later. */
+export async function echoBy(
+  { socketPath }: Pick<Broker, 'socketPath'>,
+  text = 'x',
+  options: Partial<ConnectOptions> = {},
+): Promise<HandoffConnection> {
+  const connection = await connect({
+    socketPath,
+    service: 'echo',
+    earlyData: text,
+    allowHalfOpen: true,
+    connectTimeoutMs: NO_TIMEOUT_MS,
+    ...options,
+  });
+  try {
+    connection.socket.end();
+    const answer = String(await readAll(connection.socket));
+    if (answer !== text) throw new Error(`sent ${JSON.stringify(text)}, but got ${JSON.stringify(answer)}`);
+    return connection;
+  } finally {
+    connection.socket.destroy();
+  }
+}
+
+/** As {@link echoBy}, and then nothing is in flight at the broker: what it counts and shows is up to date. */
+export async function echo(
+  broker: Pick<Broker, 'socketPath' | 'backends'>,
+  text?: string,
+  options?: Partial<ConnectOptions>,
+): Promise<HandoffConnection> {
+  const connection = await echoBy(broker, text, options);
+  await settled(broker);
+  return connection;
+}
