@@ -1,5 +1,4 @@
-import { requireCount, requireMilliseconds } from './invalidArgument';
-import { type OptionNames, readOptions } from './readOptions';
+import { requireCount, requireMilliseconds, requireObject } from './invalidArgument';
 
 /** Failed attempts that use up a window's budget, unless the policy says otherwise: 8. */
 export const DEFAULT_HANDOFF_FAILED_ATTEMPTS_PER_WINDOW = 8;
@@ -20,11 +19,6 @@ export interface HandoffFallbackPolicyOptions {
   readonly failedAttemptWindowMs?: number | undefined;
 }
 
-const OPTION_NAMES: OptionNames<HandoffFallbackPolicyOptions> = {
-  maxFailedAttemptsPerWindow: true,
-  failedAttemptWindowMs: true,
-};
-
 /** How many failed attempts, in how long a window, suppress handoff to a backend. Immutable. */
 export class HandoffFallbackPolicy {
   /** Failed attempts that use up a window's budget, from 1. */
@@ -33,18 +27,17 @@ export class HandoffFallbackPolicy {
   readonly failedAttemptWindowMs: number;
 
   /**
-   * @throws TypeError a field has the wrong type, or isn't known
+   * @throws TypeError a field has the wrong type
    * @throws RangeError a field is NaN, infinite, negative, or a fractional maximum
    */
   constructor(options: HandoffFallbackPolicyOptions = {}) {
     const {
       maxFailedAttemptsPerWindow = DEFAULT_HANDOFF_FAILED_ATTEMPTS_PER_WINDOW,
       failedAttemptWindowMs = DEFAULT_HANDOFF_FAILED_ATTEMPT_WINDOW_MS,
-    } = readOptions('policy', options, OPTION_NAMES);
+    } = requireObject('policy', options) as HandoffFallbackPolicyOptions;
     this.maxFailedAttemptsPerWindow =
-      requireCount('policy.maxFailedAttemptsPerWindow', maxFailedAttemptsPerWindow) || 1;
-    this.failedAttemptWindowMs =
-      requireMilliseconds('policy.failedAttemptWindowMs', failedAttemptWindowMs) || 1;
+      requireCount('maxFailedAttemptsPerWindow', maxFailedAttemptsPerWindow) || 1;
+    this.failedAttemptWindowMs = requireMilliseconds('failedAttemptWindowMs', failedAttemptWindowMs) || 1;
     Object.freeze(this);
   }
 }

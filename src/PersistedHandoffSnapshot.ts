@@ -1,6 +1,5 @@
 import { type BackendId, backendKeyText, checkBackendId } from './BackendKey';
 import { invalidType, requireCount, requireMilliseconds, requireObject } from './invalidArgument';
-import { messageOf } from './showValue';
 
 /** The version that this library writes and reads. */
 export const PERSISTED_SNAPSHOT_VERSION = 1;
@@ -73,7 +72,8 @@ export function checkPersistedSnapshot(snapshot: unknown): PersistedHandoffSnaps
     }
     return checked;
   } catch (cause) {
-    throw Object.assign(new Error(`Refused a persisted snapshot: ${messageOf(cause)}`, { cause }), {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw Object.assign(new Error(`Refused a persisted snapshot: ${reason}`, { cause }), {
       code: 'ERR_INVALID_SNAPSHOT',
     });
   }

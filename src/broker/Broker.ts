@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import type { TransferAbandonment, TransferOutcome } from '../../machines';
 import {
   type BackendHandoffState,
@@ -241,8 +241,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
    */
   async start(): Promise<void> {
     try {
-      checkPrivateDirectory(dirname(resolve(this.socketPath)));
-      checkPrivateDirectory(this.#endpointDirectory);
+      const { stateDirectory } = this.#options;
+      const directories = [dirname(this.socketPath), this.#endpointDirectory];
+      if (stateDirectory !== undefined) directories.push(stateDirectory);
+      const warnings = directories.flatMap((directory) => checkPrivateDirectory(directory));
+      for (const message of new Set(warnings)) this.#warn({ code: 'groupWritable', message });
       // First, so that a second broker finds out before it starts a process.
       await listenOnPath(this.#server, this.socketPath);
       checkPrivateSocket(this.socketPath);

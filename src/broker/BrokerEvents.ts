@@ -60,6 +60,7 @@ export interface BackendExitEvent {
  * - `startFailed`: a restart of a backend failed; it will be tried again.
  * - `unknownAnswer`: a backend answered what nobody waits for: for no transfer, for another's, twice, or nonsense.
  * - `serverError`: the listening socket failed.
+ * - `groupWritable`: members of the user's own group can put another directory in the place of one of the broker's.
  * - `checkFailed`: `adjustInputs` or `fdPressure` threw or gave what isn't valid; the client reconnects.
  */
 export type BrokerWarningCode =
@@ -69,7 +70,8 @@ export type BrokerWarningCode =
   | 'serverError'
   | 'checkFailed'
   | 'stateDamaged'
-  | 'stateNotWritten';
+  | 'stateNotWritten'
+  | 'groupWritable';
 
 /** Something is wrong that the broker goes on in spite of. */
 export interface BrokerWarning {

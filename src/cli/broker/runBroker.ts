@@ -8,6 +8,9 @@ import { InspectionSwitch } from './InspectionSwitch';
 import { logBroker } from './logBroker';
 import type { MetricsEndpoint } from './serveMetrics';
 
+const AS_ROOT =
+  'The broker runs as root, and so do its backends: whoever takes over one of them has the whole system.';
+
 export interface RunBrokerOptions {
   /** Path of the configuration. */
   readonly config: string;
@@ -36,10 +39,13 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
   if (check) {
     checkBrokerOptions(read.options);
     await Promise.all(read.options.services.map(({ module }) => access(module)));
-    process.stdout.write(json ? `${JSON.stringify({ config, valid: true })}\n` : `${config} is valid.\n`);
+    const warnings = isRoot() ? [AS_ROOT] : [];
+    const text = [`${config} is valid.`, ...warnings].join('\n');
+    process.stdout.write(`${json ? JSON.stringify({ config, valid: true, warnings }) : text}\n`);
     return;
   }
   const logger = createLogger({ json: json || !process.stderr.isTTY, level: options.logLevel });
+  if (isRoot()) logger.warn(AS_ROOT);
   const broker = await createBroker(read.options);
   const endLog = logBroker(broker, logger);
   const inspection = new InspectionSwitch(broker, {
@@ -84,4 +90,8 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     endLog();
   }
   logger.info('stopped');
+}
+
+function isRoot(): boolean {
+  return process.geteuid?.() === 0;
 }
