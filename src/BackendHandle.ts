@@ -5,6 +5,7 @@ import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
 import type { HandoffController } from './HandoffController';
 import type { HandoffExplanation } from './HandoffExplanation';
+import { invalidType } from './invalidArgument';
 import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
 
 /**
@@ -30,8 +31,13 @@ export class BackendHandle {
     this.#text = text;
   }
 
-  /** @internal What the controller holds of it. */
-  find(): BackendRecord | undefined {
+  /**
+   * What the controller holds of it.
+   * @internal
+   * @throws TypeError the handle is another controller's
+   */
+  find(controller: HandoffController): BackendRecord | undefined {
+    if (controller !== this.#controller) throw invalidType('backend', 'a handle of this controller', this);
     return this.#records.get(this.#text);
   }
 

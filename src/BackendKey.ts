@@ -1,4 +1,4 @@
-import { invalidType, outOfRange, requireObject } from './invalidArgument';
+import { invalidType, outOfRange, requireObject, unreadable } from './invalidArgument';
 
 /** Names a backend by its parts. Two keys name the same backend only if every field is equal. */
 export interface BackendKey {
@@ -22,7 +22,15 @@ export function checkBackendId(backend: unknown): asserts backend is BackendId {
     if (backend === '') throw outOfRange('backend', 'a non-empty string', backend);
     return;
   }
-  const { instance, serviceName, serviceVersion } = requireObject('backend', backend);
+  const key = requireObject('backend', backend);
+  let instance: unknown;
+  let serviceName: unknown;
+  let serviceVersion: unknown;
+  try {
+    ({ instance, serviceName, serviceVersion } = key);
+  } catch (cause) {
+    throw unreadable('backend', cause);
+  }
   if (typeof instance !== 'string') throw invalidType('backend.instance', 'a string', instance);
   if (typeof serviceName !== 'string') throw invalidType('backend.serviceName', 'a string', serviceName);
   if (typeof serviceVersion !== 'string') {

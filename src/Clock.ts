@@ -1,3 +1,6 @@
+import { invalidType, readGiven } from './invalidArgument';
+import { type OptionNames, requireMembers } from './readOptions';
+
 /** The time of a controller. */
 export interface Clock {
   /** Milliseconds that never go back, from any start. */
@@ -11,6 +14,22 @@ export interface Clock {
   setTimeout(fn: () => void, ms: number): unknown;
   /** Takes what `setTimeout` returned. */
   clearTimeout(id: unknown): void;
+}
+
+const CLOCK_METHODS: OptionNames<Clock> = { now: true, wallNow: true, setTimeout: true, clearTimeout: true };
+
+/**
+ * Checks a clock that a caller gave.
+ * @throws TypeError a method is missing, or something else
+ */
+export function checkClock(value: unknown): Clock {
+  const clock = requireMembers<Clock>('clock', value, CLOCK_METHODS);
+  for (const name of Object.keys(CLOCK_METHODS) as (keyof Clock)[]) {
+    const method: unknown = readGiven(`clock.${name}`, () => clock[name]);
+    if (typeof method === 'function' || (name === 'wallNow' && method === undefined)) continue;
+    throw invalidType(`clock.${name}`, 'a function', method);
+  }
+  return clock;
 }
 
 /** Monotonic time and timers that keep no process alive. */

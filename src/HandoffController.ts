@@ -12,7 +12,7 @@ import {
   parseBackendKeyText,
 } from './BackendKey';
 import { type BackendHandoffActor, BackendRecord } from './BackendRecord';
-import { type Clock, systemClock } from './Clock';
+import { type Clock, checkClock, systemClock } from './Clock';
 import {
   ABANDONED_CLASS,
   BACKEND_ADOPTED_CLASS,
@@ -31,7 +31,13 @@ import type { HandoffExplanation } from './HandoffExplanation';
 import { HandoffFallbackPolicy, type HandoffFallbackPolicyOptions } from './HandoffFallbackPolicy';
 import { type HandoffEdge, HandoffTable } from './HandoffTable';
 import { INERT_CLOCK } from './inertClock';
-import { invalidType, outOfRange, requireCount, requireMilliseconds, requireObject } from './invalidArgument';
+import {
+  readGiven,
+  requireCount,
+  requireFunction,
+  requireMilliseconds,
+  requireObject,
+} from './invalidArgument';
 import {
   checkPersistedSnapshot,
   type FailedAttemptWindow,
@@ -39,6 +45,7 @@ import {
   type PersistedBackend,
   type PersistedHandoffSnapshot,
 } from './PersistedHandoffSnapshot';
+import { type OptionNames, readOptions } from './readOptions';
 import { WindowTimers } from './WindowTimers';
 
 /** XState's inspection observer: a function, or an object with `next`. */
@@ -67,6 +74,17 @@ export interface HandoffControllerOptions {
   readonly inspect?: InspectionObserver | undefined;
 }
 
+const OPTION_NAMES: OptionNames<HandoffControllerOptions> = {
+  policy: true,
+  clock: true,
+  maxBackends: true,
+  inspect: true,
+};
+const RESTORE_OPTION_NAMES: OptionNames<HandoffControllerOptions & { readonly now?: number | undefined }> = {
+  ...OPTION_NAMES,
+  now: true,
+};
+
 /** A moment that nothing has asked for yet. */
 const UNREAD = Number.NaN;
 const DEFAULT_MAX_BACKENDS = 1_000_000;
@@ -83,11 +101,17 @@ function weightOf({ node, attemptsInFlight }: BackendRecord): number {
 
 /** What tells an observer: an error of its is rethrown where no decision is in its way. */
 function toTeller(observer: InspectionObserver): (event: InspectionEvent) => void {
+  if (typeof observer !== 'function') {
+    requireObject('observer', observer);
+    requireFunction(
+      'observer.next',
+      readGiven('observer.next', () => observer.next),
+    );
+  }
   const next =
     typeof observer === 'function'
       ? observer
       : (event: InspectionEvent) => (observer as Partial<Observer<InspectionEvent>>).next?.(event);
-  if (typeof observer !== 'function') requireObject('observer', observer);
   return (event) => {
     try {
       next(event);
@@ -140,26 +164,17 @@ export class HandoffController {
   #made = 0;
   #disposed = false;
 
-  /** @throws TypeError or RangeError a field of the policy or the clock is bad */
+  /** @throws TypeError or RangeError an option, or a field of the policy or the clock, is bad or isn't known */
   constructor(options: HandoffControllerOptions = {}) {
     const {
       policy,
       clock = systemClock,
       inspect,
       maxBackends = DEFAULT_MAX_BACKENDS,
-    } = requireObject('options', options) as HandoffControllerOptions;
+    } = readOptions('options', options, OPTION_NAMES);
     this.policy = policy instanceof HandoffFallbackPolicy ? policy : new HandoffFallbackPolicy(policy);
-    for (const method of ['now', 'setTimeout', 'clearTimeout'] as const) {
-      const value = requireObject('clock', clock)[method];
-      if (typeof value !== 'function') throw invalidType(`clock.${method}`, 'a function', value);
-    }
-    if (requireCount('maxBackends', maxBackends) === 0)
-      throw outOfRange('maxBackends', 'from 1', maxBackends);
-    this.#maxBackends = maxBackends;
-    if (clock.wallNow !== undefined && typeof clock.wallNow !== 'function') {
-      throw invalidType('clock.wallNow', 'a function', clock.wallNow);
-    }
-    this.#clock = clock;
+    this.#maxBackends = requireCount('maxBackends', maxBackends, 1);
+    this.#clock = checkClock(clock);
     this.#windowMs = this.policy.failedAttemptWindowMs;
     this.#table = new HandoffTable(this.policy);
     this.#timers = new WindowTimers(clock, (record) =>
@@ -174,14 +189,16 @@ export class HandoffController {
    * @param snapshot what `getPersistedSnapshot` gave, perhaps through JSON
    * @param options of the new controller; `now` is the moment on its clock
    * @throws Error with code `ERR_INVALID_SNAPSHOT` another version, or anything malformed
+   * @throws TypeError or RangeError as the constructor
    */
   static restore(
     snapshot: unknown,
     options: HandoffControllerOptions & { readonly now?: number | undefined } = {},
   ): HandoffController {
     const { wallTimeMs, backends } = checkPersistedSnapshot(snapshot);
-    const controller = new HandoffController(options);
-    const now = controller.#at(options.now);
+    const { now: given, ...controllerOptions } = readOptions('options', options, RESTORE_OPTION_NAMES);
+    const controller = new HandoffController(controllerOptions);
+    const now = controller.#at(given);
     const passedMs = Math.max(0, controller.#wallNow() - wallTimeMs);
     for (const { backend, adopted, window } of backends) {
       const record = controller.#create(backend);
@@ -429,7 +446,7 @@ export class HandoffController {
   }
 
   #findKey(backend: BackendKey | BackendHandle): BackendRecord | undefined {
-    if (backend instanceof BackendHandle) return backend.find();
+    if (backend instanceof BackendHandle) return backend.find(this);
     this.#check(backend);
     return this.#keyed.get(backendKeyText(backend));
   }

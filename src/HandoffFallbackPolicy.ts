@@ -1,4 +1,5 @@
-import { requireCount, requireMilliseconds, requireObject } from './invalidArgument';
+import { requireCount, requireMilliseconds } from './invalidArgument';
+import { type OptionNames, readOptions } from './readOptions';
 
 /** Failed attempts that use up a window's budget, unless the policy says otherwise: 8. */
 export const DEFAULT_HANDOFF_FAILED_ATTEMPTS_PER_WINDOW = 8;
@@ -19,6 +20,11 @@ export interface HandoffFallbackPolicyOptions {
   readonly failedAttemptWindowMs?: number | undefined;
 }
 
+const OPTION_NAMES: OptionNames<HandoffFallbackPolicyOptions> = {
+  maxFailedAttemptsPerWindow: true,
+  failedAttemptWindowMs: true,
+};
+
 /** How many failed attempts, in how long a window, suppress handoff to a backend. Immutable. */
 export class HandoffFallbackPolicy {
   /** Failed attempts that use up a window's budget, from 1. */
@@ -27,17 +33,18 @@ export class HandoffFallbackPolicy {
   readonly failedAttemptWindowMs: number;
 
   /**
-   * @throws TypeError a field has the wrong type
+   * @throws TypeError a field has the wrong type, or isn't known
    * @throws RangeError a field is NaN, infinite, negative, or a fractional maximum
    */
   constructor(options: HandoffFallbackPolicyOptions = {}) {
     const {
       maxFailedAttemptsPerWindow = DEFAULT_HANDOFF_FAILED_ATTEMPTS_PER_WINDOW,
       failedAttemptWindowMs = DEFAULT_HANDOFF_FAILED_ATTEMPT_WINDOW_MS,
-    } = requireObject('policy', options) as HandoffFallbackPolicyOptions;
+    } = readOptions('policy', options, OPTION_NAMES);
     this.maxFailedAttemptsPerWindow =
-      requireCount('maxFailedAttemptsPerWindow', maxFailedAttemptsPerWindow) || 1;
-    this.failedAttemptWindowMs = requireMilliseconds('failedAttemptWindowMs', failedAttemptWindowMs) || 1;
+      requireCount('policy.maxFailedAttemptsPerWindow', maxFailedAttemptsPerWindow) || 1;
+    this.failedAttemptWindowMs =
+      requireMilliseconds('policy.failedAttemptWindowMs', failedAttemptWindowMs) || 1;
     Object.freeze(this);
   }
 }

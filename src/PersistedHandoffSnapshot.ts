@@ -1,5 +1,6 @@
 import { type BackendId, backendKeyText, checkBackendId } from './BackendKey';
 import { invalidType, requireCount, requireMilliseconds, requireObject } from './invalidArgument';
+import { messageOf } from './showValue';
 
 /** The version that this library writes and reads. */
 export const PERSISTED_SNAPSHOT_VERSION = 1;
@@ -72,8 +73,7 @@ export function checkPersistedSnapshot(snapshot: unknown): PersistedHandoffSnaps
     }
     return checked;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw Object.assign(new Error(`Refused a persisted snapshot: ${reason}`, { cause }), {
+    throw Object.assign(new Error(`Refused a persisted snapshot: ${messageOf(cause)}`, { cause }), {
       code: 'ERR_INVALID_SNAPSHOT',
     });
   }

@@ -4,7 +4,8 @@ import {
   type HandoffAttemptInputs,
   type HandoffFailure,
 } from '../machines/backendHandoff';
-import { invalidType, outOfRange, requireObject } from './invalidArgument';
+import { invalidType, outOfRange } from './invalidArgument';
+import { type OptionNames, readOptions } from './readOptions';
 
 /** The firing of the window's timer, as XState names it. */
 const WINDOW_TIMER_EVENT = { type: 'xstate.after.failedAttemptWindow.backendHandoff.window.open' };
@@ -41,8 +42,16 @@ export function othersInFlightClass(eventClass: number): number {
   return eventClass | OTHERS_IN_FLIGHT;
 }
 
+const INPUT_NAMES: OptionNames<HandoffAttemptInputs> = {
+  clientSupportsHandoff: true,
+  servicePolicyEnabled: true,
+  fdPressureDisabled: true,
+  backendAdoptedExisting: true,
+};
+
+/** Says what is wrong. Only here are the names looked at, since that would double what a decision costs. */
 function refuseInputs(inputs: HandoffAttemptInputs): never {
-  const values = requireObject('inputs', inputs);
+  const values = readOptions('inputs', inputs, INPUT_NAMES);
   for (const field of ['clientSupportsHandoff', 'servicePolicyEnabled', 'fdPressureDisabled'] as const) {
     if (typeof values[field] !== 'boolean') throw invalidType(`inputs.${field}`, 'a boolean', values[field]);
   }
@@ -55,10 +64,18 @@ function refuseInputs(inputs: HandoffAttemptInputs): never {
  * @throws TypeError an input is missing or not a boolean
  */
 export function requestClass(inputs: HandoffAttemptInputs): number {
-  const client = inputs?.clientSupportsHandoff;
-  const policy = inputs?.servicePolicyEnabled;
-  const pressure = inputs?.fdPressureDisabled;
-  const adopted = inputs?.backendAdoptedExisting;
+  let client: unknown;
+  let policy: unknown;
+  let pressure: unknown;
+  let adopted: unknown;
+  try {
+    client = inputs.clientSupportsHandoff;
+    policy = inputs.servicePolicyEnabled;
+    pressure = inputs.fdPressureDisabled;
+    adopted = inputs.backendAdoptedExisting;
+  } catch {
+    refuseInputs(inputs);
+  }
   if (
     typeof client !== 'boolean' ||
     typeof policy !== 'boolean' ||

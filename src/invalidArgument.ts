@@ -1,22 +1,10 @@
-const MAX_SHOWN_CHARACTERS = 80;
+import { meantName } from './nearestName';
+import { messageOf, showName, showValue } from './showValue';
 
-/** A value as it stands in an error message, at most 80 characters of it. */
-function show(value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
-}
-
-function safelyShow(value: unknown): string {
-  try {
-    return show(value);
-  } catch {
-    // An object without a prototype has no string form.
-    return typeof value;
-  }
-}
+const MAX_ITEMS = 100_000;
 
 function message(field: string, expected: string, value: unknown): string {
-  return `${field} must be ${expected}, but is ${safelyShow(value)}`;
+  return `${field} must be ${expected}, but is ${showValue(value)}`;
 }
 
 /** The error for a value of the wrong type: a TypeError with code `ERR_INVALID_ARG_TYPE`. */
@@ -29,6 +17,40 @@ export function outOfRange(field: string, expected: string, value: unknown): Ran
   return Object.assign(new RangeError(message(field, expected, value)), { code: 'ERR_OUT_OF_RANGE' });
 }
 
+/** What is said of an option that there isn't: the one that was most likely meant, or all that there are. */
+export function describeUnknownOption(object: string, name: string, known: readonly string[]): string {
+  const meant = meantName(name, known);
+  const advice = meant === undefined ? `there are ${known.join(', ')}` : `did you mean \`${meant}\`?`;
+  return `unknown option \`${object}${showName(name)}\`; ${advice}`;
+}
+
+/**
+ * The error for an option that there isn't: a TypeError with code `ERR_UNKNOWN_OPTION`.
+ *
+ * @param object what the option's name stands behind, such as `services[0].`.
+ */
+export function unknownOption(object: string, name: string, known: readonly string[]): TypeError {
+  return Object.assign(new TypeError(describeUnknownOption(object, name, known)), {
+    code: 'ERR_UNKNOWN_OPTION',
+  });
+}
+
+/** The error for a value that throws when it's looked at, as a getter or a proxy can: code `ERR_INVALID_ARG_TYPE`. */
+export function unreadable(field: string, cause: unknown): TypeError {
+  return Object.assign(new TypeError(`${field} can't be read: ${messageOf(cause)}`, { cause }), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}
+
+/** Takes a look at what a caller gave. Throws a TypeError that names the field if the look throws. */
+export function readGiven<T>(field: string, look: () => T): T {
+  try {
+    return look();
+  } catch (cause) {
+    throw unreadable(field, cause);
+  }
+}
+
 /** Returns a finite number from 0. Throws a TypeError or RangeError that names the field and the value. */
 export function requireMilliseconds(field: string, value: unknown): number {
   if (typeof value !== 'number') throw invalidType(field, 'a number of milliseconds', value);
@@ -36,17 +58,63 @@ export function requireMilliseconds(field: string, value: unknown): number {
   return value;
 }
 
-/** Returns an integer from 0. Throws a TypeError or RangeError that names the field and the value. */
-export function requireCount(field: string, value: unknown): number {
-  if (typeof value !== 'number') throw invalidType(field, 'a number', value);
-  if (!Number.isSafeInteger(value) || value < 0) throw outOfRange(field, 'an integer from 0', value);
+/** Returns milliseconds within bounds. Throws a TypeError or RangeError that names the field and the value. */
+export function requireSpan(field: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number') throw invalidType(field, 'a number of milliseconds', value);
+  if (!(value >= min && value <= max)) throw outOfRange(field, `milliseconds from ${min} to ${max}`, value);
   return value;
+}
+
+/** Returns an integer from `min`. Throws a TypeError or RangeError that names the field and the value. */
+export function requireCount(field: string, value: unknown, min = 0): number {
+  if (typeof value !== 'number') throw invalidType(field, 'a number', value);
+  if (!Number.isSafeInteger(value) || value < min) throw outOfRange(field, `an integer from ${min}`, value);
+  return value;
+}
+
+/** Returns a boolean. Throws a TypeError that names the field and the value. */
+export function requireBoolean(field: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw invalidType(field, 'a boolean', value);
+  return value;
+}
+
+/** Throws a TypeError that names the field and the value, unless it's a function or left out. */
+export function requireFunction(field: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function') throw invalidType(field, 'a function', value);
+}
+
+/** Returns a string of `min` to `max` characters. Throws a TypeError or RangeError that names the field and the value. */
+export function requireText(field: string, value: unknown, min: number, max: number): string {
+  if (typeof value !== 'string') throw invalidType(field, 'a string', value);
+  if (value.length < min || value.length > max) {
+    const expected =
+      max === Number.POSITIVE_INFINITY ? 'a non-empty string' : `a string of ${min} to ${max} characters`;
+    throw outOfRange(field, expected, value);
+  }
+  return value;
+}
+
+/** Returns an array of at most 100,000. Throws a TypeError or RangeError that names the field and the value. */
+export function requireArray(field: string, value: unknown): readonly unknown[] {
+  if (!isArray(value)) throw invalidType(field, 'an array', value);
+  if (value.length > MAX_ITEMS) throw outOfRange(field, `an array of at most ${MAX_ITEMS}`, value);
+  // A copy, without holes.
+  return readGiven(field, () => Array.from(value));
 }
 
 /** Returns an object (not an array). Throws a TypeError that names the field and the value. */
 export function requireObject(field: string, value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (typeof value !== 'object' || value === null || isArray(value)) {
     throw invalidType(field, 'an object', value);
   }
   return value as Record<string, unknown>;
+}
+
+function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    // A proxy that was revoked.
+    return false;
+  }
 }
