@@ -63,15 +63,25 @@ type InternalEvent =
 
 /** What the chart tells whoever sent an event. */
 export type BackendHandoffEmitted =
+  | HandoffAnswer
+  /** One attempt more is in flight. */
+  | { readonly type: 'attempt.started' }
+  /** One attempt less is in flight. */
+  | { readonly type: 'attempt.ended' }
+  /** The window opened at this moment, with nothing counted. */
+  | { readonly type: 'window.opened' }
+  /** A failure was counted in the window that was open already: what is left of it is left from this moment on. */
+  | { readonly type: 'window.counted' };
+
+/** How the chart answers a request, or the end of an attempt that failed. */
+export type HandoffAnswer =
   | { readonly type: 'attempt' }
   | {
       readonly type: 'fallback';
       readonly reason: HandoffFallbackReason;
       /** The answer holds until the window's end, so it goes with the time that is left. */
       readonly untilWindowEnds: boolean;
-    }
-  /** The window opened at this moment, with nothing counted. */
-  | { readonly type: 'window.opened' };
+    };
 
 /** The policy of one backend's chart, already clamped. */
 export interface BackendHandoffInput {
@@ -80,6 +90,9 @@ export interface BackendHandoffInput {
   /** The window's length in milliseconds, over 0. */
   readonly failedAttemptWindowMs: number;
 }
+
+/** `hasWindow`: failures are counted, or were. `outlivesController`: what a later controller has to know. */
+export type BackendHandoffTag = 'hasWindow' | 'outlivesController';
 
 export interface BackendHandoffContext extends BackendHandoffInput {
   /** Failed attempts counted in the window, from 0 to the maximum. Stale once the window has elapsed. */
@@ -94,6 +107,7 @@ const chartSetup = setup({
     events: {} as BackendHandoffEvent | InternalEvent,
     emitted: {} as BackendHandoffEmitted,
     input: {} as BackendHandoffInput,
+    tags: {} as BackendHandoffTag,
   },
   delays: {
     failedAttemptWindow: ({ context }) => context.failedAttemptWindowMs,
@@ -122,6 +136,9 @@ const chartSetup = setup({
         }) as const,
     ),
     tellWindowOpened: emit({ type: 'window.opened' }),
+    tellWindowCounted: emit({ type: 'window.counted' }),
+    tellAttemptStarted: emit({ type: 'attempt.started' }),
+    tellAttemptEnded: emit({ type: 'attempt.ended' }),
     startAttempt: assign({ attemptsInFlight: true }),
     endAttempt: assign({
       attemptsInFlight: ({ event, context }) =>
@@ -216,13 +233,14 @@ export const backendHandoff = chartSetup.createMachine({
           },
           {
             description: 'All checks passed: try to hand the connection over.',
-            actions: ['startAttempt', 'answerAttempt'],
+            actions: ['startAttempt', 'tellAttemptStarted', 'answerAttempt'],
           },
         ],
         'attempt.failed': {
           description: 'The client reconnects for the failure\u2019s reason; the window counts it.',
           actions: [
             'endAttempt',
+            'tellAttemptEnded',
             {
               type: 'answerFallback',
               params: ({ event }) => ({ reason: event.failure }),
@@ -233,11 +251,11 @@ export const backendHandoff = chartSetup.createMachine({
         },
         'attempt.succeeded': {
           description: 'The backend owns the connection.',
-          actions: 'endAttempt',
+          actions: ['endAttempt', 'tellAttemptEnded'],
         },
         'attempt.abandoned': {
           description: 'The attempt ended with neither success nor failure: nothing is counted or cleared.',
-          actions: 'endAttempt',
+          actions: ['endAttempt', 'tellAttemptEnded'],
         },
         'backend.adopted': {
           description: 'The backend was found alive after a restart of the broker.',
@@ -285,6 +303,7 @@ export const backendHandoff = chartSetup.createMachine({
         },
         adopted: {
           description: 'An earlier broker started the backend: clients reconnect.',
+          tags: 'outlivesController',
           on: {
             'backend.spawned': {
               description: 'This broker started the backend anew: it can be handed to again.',
@@ -322,6 +341,7 @@ export const backendHandoff = chartSetup.createMachine({
         },
         open: {
           description: 'Failed attempts are being counted.',
+          tags: ['hasWindow', 'outlivesController'],
           after: {
             failedAttemptWindow: {
               description: 'The window is over; the next read or count opens it anew.',
@@ -338,12 +358,13 @@ export const backendHandoff = chartSetup.createMachine({
             },
             'window.count': {
               description: 'One more failed attempt, up to the maximum; the window is not extended.',
-              actions: 'countFailure',
+              actions: ['countFailure', 'tellWindowCounted'],
             },
           },
         },
         elapsed: {
           description: 'The window is over, and nobody has read it since.',
+          tags: ['hasWindow', 'outlivesController'],
           on: {
             'window.touch': [
               {

@@ -1,3 +1,4 @@
+export { attemptsInFlightAfter, hasOthersInFlight } from './attemptsInFlight';
 export {
   type BackendHandoffContext,
   type BackendHandoffEmitted,
@@ -5,8 +6,10 @@ export {
   type BackendHandoffInput,
   type BackendHandoffSnapshot,
   type BackendHandoffState,
+  type BackendHandoffTag,
   backendHandoff,
   HANDOFF_FAILURES,
+  type HandoffAnswer,
   type HandoffAttemptInputs,
   type HandoffFailure,
   type HandoffFallbackReason,

@@ -1,24 +1,24 @@
 export type { BackendHandoffState, HandoffFailure, HandoffFallbackReason } from '../machines/backendHandoff';
-export { BackendHandle } from './BackendHandle';
-export type { BackendId, BackendKey } from './BackendKey';
-export type { BackendHandoffActor } from './BackendRecord';
-export type { Clock } from './Clock';
-export type { HandoffAttemptDecision, HandoffFallback } from './HandoffAttemptDecision';
-export { HandoffAttemptInputs } from './HandoffAttemptInputs';
+export type { InspectionObserver } from './controller/ActorMirror';
+export { BackendHandle } from './controller/BackendHandle';
+export type { BackendId, BackendKey } from './controller/BackendKey';
+export type { BackendHandoffActor } from './controller/BackendRecord';
+export type { Clock } from './controller/Clock';
+export type { HandoffAttemptDecision, HandoffFallback } from './controller/HandoffAttemptDecision';
+export { HandoffAttemptInputs } from './controller/HandoffAttemptInputs';
 export {
   HandoffController,
   type HandoffControllerOptions,
-  type InspectionObserver,
-} from './HandoffController';
-export type { HandoffExplanation } from './HandoffExplanation';
+} from './controller/HandoffController';
+export type { HandoffExplanation } from './controller/HandoffExplanation';
 export {
   DEFAULT_HANDOFF_FAILED_ATTEMPT_WINDOW_MS,
   DEFAULT_HANDOFF_FAILED_ATTEMPTS_PER_WINDOW,
   HandoffFallbackPolicy,
   type HandoffFallbackPolicyOptions,
-} from './HandoffFallbackPolicy';
+} from './controller/HandoffFallbackPolicy';
 export type {
   FailedAttemptWindow,
   PersistedBackend,
   PersistedHandoffSnapshot,
-} from './PersistedHandoffSnapshot';
+} from './controller/PersistedHandoffSnapshot';

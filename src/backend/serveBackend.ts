@@ -1,6 +1,6 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { requireCount, requireMilliseconds } from '../invalidArgument';
+import { requireCount, requireMilliseconds } from '../errors/invalidArgument';
 import {
   BACKEND_IDENTITY_VARIABLE,
   type BackendIdentity,

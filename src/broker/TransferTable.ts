@@ -5,7 +5,7 @@ import {
   handoffTransfer,
   type TransferOutcome,
 } from '../../machines';
-import { type ChartEffects, type ChartNode, ChartTable } from '../ChartTable';
+import { type ChartEffects, type ChartNode, ChartTable } from '../chart/ChartTable';
 import { transferEventOf } from './transferEventClass';
 
 type AttemptValue = HandoffTransferSnapshot['value']['attempt'];

@@ -1,13 +1,13 @@
 import { valid } from 'semver';
-import { DEFAULT_INSTANCE } from '../BackendKey';
-import { HandoffFallbackPolicy } from '../index';
+import { DEFAULT_INSTANCE } from '../controller/BackendKey';
 import {
   invalidType,
   outOfRange,
   requireCount,
   requireMilliseconds,
   requireObject,
-} from '../invalidArgument';
+} from '../errors/invalidArgument';
+import { HandoffFallbackPolicy } from '../index';
 import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
 import { MAX_DEADLINE_MS } from '../wire/wireLimits';
 import { BrokerError } from './BrokerError';

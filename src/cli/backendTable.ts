@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
-import { backendDisplayName } from '../BackendKey';
 import type { BackendStatus } from '../broker';
+import { backendDisplayName } from '../controller/BackendKey';
 import type { Colors } from './colorsFor';
 
 /** What a row shows. */

@@ -1,5 +1,5 @@
 import type { ActorRefLike } from 'xstate';
-import type { HandoffController } from '../HandoffController';
+import type { HandoffController } from '../controller/HandoffController';
 import type { InspectionSource } from './InspectionSource';
 
 /** A controller's backends, with when their windows end: the chart's delay is dynamic, so that no snapshot tells. */

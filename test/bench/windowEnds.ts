@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Clock, HandoffController } from '../../src';
-import { systemClock } from '../../src/Clock';
+import { systemClock } from '../../src/controller/Clock';
 import { median } from './measure';
 import { section, showCount, showNumber } from './Section';
 

@@ -50,7 +50,7 @@ export class InterpretedController {
       else if (one.type === 'attempt') {
         backend.inFlight++;
         decision = one;
-      } else {
+      } else if (one.type === 'fallback') {
         const { reason, untilWindowEnds } = one;
         decision = {
           type: 'fallbackToReconnect',

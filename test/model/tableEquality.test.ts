@@ -2,11 +2,11 @@ import { getAdjacencyMap } from '@xstate/graph';
 import type { AnyStateMachine } from 'xstate';
 import { type BackendHandoffSnapshot, backendHandoff } from '../../machines';
 import { HandoffFallbackPolicy } from '../../src';
-import { EVENTS, eventOfClass } from '../../src/eventClass';
-import { type HandoffNode, HandoffTable } from '../../src/HandoffTable';
+import { type HandoffNode, HandoffTable } from '../../src/controller/HandoffTable';
+import { EVENTS, eventOfSymbol } from '../../src/controller/handoffSymbols';
 import { report } from '../support/report';
 
-const CLASSES = [...EVENTS.keys()].filter((eventClass) => eventClass in EVENTS);
+const CLASSES = [...EVENTS.keys()].filter((symbol) => symbol in EVENTS);
 
 function nameOf({ value, context }: Pick<BackendHandoffSnapshot, 'value' | 'context'>): string {
   return JSON.stringify([value, context.failedAttempts, context.attemptsInFlight]);
@@ -19,7 +19,7 @@ function exploreTable(table: HandoffTable): Map<string, string[]> {
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     const name = nameOf(node.snapshot);
     if (edges.has(name)) continue;
-    const nexts = CLASSES.map((eventClass) => table.edge(node as HandoffNode, eventClass).next);
+    const nexts = CLASSES.map((symbol) => table.edge(node as HandoffNode, symbol).next);
     edges.set(
       name,
       nexts.map(({ snapshot }) => nameOf(snapshot)),
@@ -36,7 +36,7 @@ describe.each([1, 2, 8])('the table of a chart with a budget of %p', (maxFailedA
     const logic: AnyStateMachine = backendHandoff;
     const graph: object = getAdjacencyMap(logic, {
       input: { ...policy },
-      events: CLASSES.map(eventOfClass),
+      events: CLASSES.map(eventOfSymbol),
       serializeState: nameOf,
     });
     const nodes: [string, { transitions: Record<string, { state: BackendHandoffSnapshot }> }][] =
@@ -57,7 +57,7 @@ describe.each([1, 2, 8])('the table of a chart with a budget of %p', (maxFailedA
 describe('a table that is full', () => {
   it('starts over and goes on giving the same answers', () => {
     const table = new HandoffTable(new HandoffFallbackPolicy({ maxFailedAttemptsPerWindow: 100_000 }));
-    const fail = CLASSES.find((eventClass) => eventOfClass(eventClass).type === 'attempt.failed') ?? 0;
+    const fail = CLASSES.find((symbol) => eventOfSymbol(symbol).type === 'attempt.failed') ?? 0;
     let node = table.initial;
     for (let count = 1; count <= 10_000; count++) {
       node = table.edge(node, fail).next;

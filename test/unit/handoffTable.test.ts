@@ -1,6 +1,6 @@
 import { HandoffFallbackPolicy } from '../../src';
-import { failedClass, QUERIED_CLASS } from '../../src/eventClass';
-import { type HandoffNode, HandoffTable } from '../../src/HandoffTable';
+import { type HandoffNode, HandoffTable } from '../../src/controller/HandoffTable';
+import { failedSymbol, QUERIED } from '../../src/controller/handoffSymbols';
 
 const MAX_NODES = 4_096;
 
@@ -14,7 +14,7 @@ function reachable(from: HandoffNode): Set<HandoffNode> {
 describe('HandoffTable', () => {
   it('starts over when it is full: keeps nothing of what it held, but the state that all begin in', () => {
     const table = new HandoffTable(new HandoffFallbackPolicy({ maxFailedAttemptsPerWindow: 20_000 }));
-    const failed = failedClass('permissionDenied');
+    const failed = failedSymbol('permissionDenied');
     let node = table.initial;
     while (table.size < MAX_NODES) node = table.edge(node, failed).next;
     expect(reachable(table.initial).size).toBe(MAX_NODES);
@@ -25,6 +25,6 @@ describe('HandoffTable', () => {
     // Whoever is in a state goes on from there, with one edge computed since.
     expect(reachable(last)).toEqual(new Set([last, node]));
     expect(node.snapshot.context.failedAttempts).toBe(MAX_NODES);
-    expect(table.edge(table.initial, QUERIED_CLASS).next).toBe(table.initial);
+    expect(table.edge(table.initial, QUERIED).next).toBe(table.initial);
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Clock } from '../../src';
-import { type TimerOwner, WindowTimers } from '../../src/WindowTimers';
+import { type TimerOwner, WindowTimers } from '../../src/controller/WindowTimers';
 import { ManualClock } from '../support/ManualClock';
 
 interface Owner extends TimerOwner {

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
-import { backendDisplayName } from '../../BackendKey';
 import type { Broker, BrokerEvents, ReconnectReason, RouteEvent, TransferEvent } from '../../broker';
+import { backendDisplayName } from '../../controller/BackendKey';
 
 const SUMMARY_EVERY_MS = 60_000;
 const WARN_EVERY_MS = 10_000;

@@ -14,7 +14,7 @@ const MAX_NODES = 4_096;
 /** One state of a chart. */
 export interface ChartNode<Machine extends AnyStateMachine, Edge> {
   readonly snapshot: SnapshotFrom<Machine>;
-  /** By event class, as far as they have been needed. */
+  /** By symbol, as far as they have been needed. */
   readonly edges: (Edge | undefined)[];
 }
 
@@ -37,8 +37,8 @@ function effectsOf<Emitted>(actions: readonly ExecutableActionObject[]): ChartEf
 
 /**
  * A chart, determinized as it runs: a transition that has not been needed before is computed by XState from the chart
- * and kept; one that has is a lookup. It holds no rule of its own. The events fall into classes, numbered from 0: from
- * the same state, two events of one class have the same effect.
+ * and kept; one that has is a lookup. It holds no rule of its own. Symbols, numbered from 0, stand for events: from the
+ * same state, two events of one symbol have the same effect.
  */
 export abstract class ChartTable<
   Machine extends AnyStateMachine,
@@ -62,11 +62,11 @@ export abstract class ChartTable<
     return this.#nodes.size;
   }
 
-  edge(node: Node, eventClass: number): Edge {
-    return node.edges[eventClass] ?? this.#addEdge(node, eventClass);
+  edge(node: Node, symbol: number): Edge {
+    return node.edges[symbol] ?? this.#addEdge(node, symbol);
   }
 
-  /** What an event does that belongs to no class. */
+  /** What an event does that no symbol stands for. */
   compute(node: Node, event: EventFromLogic<Machine>): Edge {
     const [snapshot, actions] = transition(this.#machine, node.snapshot, event);
     return this.makeEdge(node, this.#nodeOf(snapshot as SnapshotFrom<Machine>), event, effectsOf(actions));
@@ -81,12 +81,12 @@ export abstract class ChartTable<
     event: EventFromLogic<Machine>,
     effects: ChartEffects<Emitted>,
   ): Edge;
-  /** The event that stands for a class. */
-  protected abstract eventOf(eventClass: number): EventFromLogic<Machine>;
+  /** The event that a symbol stands for. */
+  protected abstract eventOf(symbol: number): EventFromLogic<Machine>;
 
-  #addEdge(node: Node, eventClass: number): Edge {
-    const edge = this.compute(node, this.eventOf(eventClass));
-    node.edges[eventClass] = edge;
+  #addEdge(node: Node, symbol: number): Edge {
+    const edge = this.compute(node, this.eventOf(symbol));
+    node.edges[symbol] = edge;
     return edge;
   }
 

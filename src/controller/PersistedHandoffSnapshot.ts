@@ -1,6 +1,6 @@
+import { invalidType, requireCount, requireMilliseconds, requireObject } from '../errors/invalidArgument';
+import { messageOf } from '../errors/showValue';
 import { type BackendId, backendKeyText, checkBackendId } from './BackendKey';
-import { invalidType, requireCount, requireMilliseconds, requireObject } from './invalidArgument';
-import { messageOf } from './showValue';
 
 /** The version that this library writes and reads. */
 export const PERSISTED_SNAPSHOT_VERSION = 1;

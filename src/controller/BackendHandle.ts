@@ -1,11 +1,11 @@
-import type { BackendHandoffState, HandoffFailure } from '../machines/backendHandoff';
+import type { BackendHandoffState, HandoffFailure } from '../../machines/backendHandoff';
+import { invalidType } from '../errors/invalidArgument';
 import type { BackendId } from './BackendKey';
 import type { BackendHandoffActor, BackendRecord } from './BackendRecord';
 import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
-import type { HandoffController } from './HandoffController';
+import type { HandoffCalls } from './HandoffCalls';
 import type { HandoffExplanation } from './HandoffExplanation';
-import { invalidType } from './invalidArgument';
 import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
 
 /**
@@ -14,21 +14,18 @@ import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
  */
 export class BackendHandle {
   readonly backend: BackendId;
-  readonly #controller: HandoffController;
-  readonly #records: ReadonlyMap<string, BackendRecord>;
-  readonly #text: string;
+  readonly #controller: HandoffCalls<BackendHandle>;
+  readonly #find: () => BackendRecord | undefined;
 
   /** @internal Made by `HandoffController.backend`. */
   constructor(
-    controller: HandoffController,
+    controller: HandoffCalls<BackendHandle>,
     backend: BackendId,
-    records: ReadonlyMap<string, BackendRecord>,
-    text: string,
+    find: () => BackendRecord | undefined,
   ) {
     this.backend = backend;
     this.#controller = controller;
-    this.#records = records;
-    this.#text = text;
+    this.#find = find;
   }
 
   /**
@@ -36,9 +33,9 @@ export class BackendHandle {
    * @internal
    * @throws TypeError the handle is another controller's
    */
-  find(controller: HandoffController): BackendRecord | undefined {
+  find(controller: HandoffCalls<BackendHandle>): BackendRecord | undefined {
     if (controller !== this.#controller) throw invalidType('backend', 'a handle of this controller', this);
-    return this.#records.get(this.#text);
+    return this.#find();
   }
 
   shouldAttempt(inputs: HandoffAttemptInputs, now?: number): HandoffAttemptDecision {

@@ -1,8 +1,9 @@
 import type { Actor } from 'xstate';
-import type { backendHandoff } from '../machines/backendHandoff';
-import { hasWindowElapsed, windowRemainingMs } from '../machines/failedAttemptWindow';
-import { othersInFlightClass } from './eventClass';
-import type { HandoffNode } from './HandoffTable';
+import { attemptsInFlightAfter, hasOthersInFlight } from '../../machines/attemptsInFlight';
+import type { backendHandoff } from '../../machines/backendHandoff';
+import { hasWindowElapsed, windowRemainingMs } from '../../machines/failedAttemptWindow';
+import type { HandoffEdge, HandoffNode } from './HandoffTable';
+import { othersInFlightSymbol } from './handoffSymbols';
 import type { TimerOwner } from './WindowTimers';
 
 /** The actor of one backend's chart. */
@@ -38,9 +39,17 @@ export class BackendRecord implements TimerOwner {
     this.#openedFrom = Math.floor(moment);
   }
 
-  /** The class of an attempt's end, with whether others stay in flight. */
-  endingClass(eventClass: number): number {
-    return this.attemptsInFlight > 1 ? othersInFlightClass(eventClass) : eventClass;
+  /** The symbol of an attempt's end, with whether others stay in flight. */
+  endingSymbol(symbol: number): number {
+    return hasOthersInFlight(this.attemptsInFlight) ? othersInFlightSymbol(symbol) : symbol;
+  }
+
+  /** Takes the state that an edge leads to. */
+  enter({ next, inFlightChange }: HandoffEdge): void {
+    // Most edges lead back to where they came from; a write would cost a line of memory.
+    if (this.node !== next) this.node = next;
+    if (inFlightChange !== 0)
+      this.attemptsInFlight = attemptsInFlightAfter(this.attemptsInFlight, inFlightChange);
   }
 
   /** Whether there is a window that is over at `now`. */

@@ -1,4 +1,4 @@
-import { invalidType, outOfRange, requireObject, unreadable } from './invalidArgument';
+import { invalidType, outOfRange, requireObject, unreadable } from '../errors/invalidArgument';
 
 /** Names a backend by its parts. Two keys name the same backend only if every field is equal. */
 export interface BackendKey {

@@ -1,5 +1,5 @@
-import { invalidType, readGiven } from './invalidArgument';
-import { type OptionNames, requireMembers } from './readOptions';
+import { invalidType, readGiven } from '../errors/invalidArgument';
+import { type OptionNames, requireMembers } from '../errors/readOptions';
 
 /** The time of a controller. */
 export interface Clock {

@@ -3,12 +3,13 @@ import {
   type BackendHandoffEvent,
   type BackendHandoffSnapshot,
   backendHandoff,
-} from '../machines/backendHandoff';
-import { answeringDescription } from './answeringDescription';
-import { type ChartEffects, type ChartNode, ChartTable } from './ChartTable';
-import { EVENTS, eventOfClass } from './eventClass';
+  type HandoffAnswer,
+} from '../../machines/backendHandoff';
+import { answeringDescription } from '../chart/answeringDescription';
+import { type ChartEffects, type ChartNode, ChartTable } from '../chart/ChartTable';
 import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffFallbackPolicy } from './HandoffFallbackPolicy';
+import { EVENTS, eventOfSymbol } from './handoffSymbols';
 
 const ATTEMPT: HandoffAttemptDecision = Object.freeze({ type: 'attempt' });
 
@@ -18,37 +19,37 @@ const ATTEMPT: HandoffAttemptDecision = Object.freeze({ type: 'attempt' });
  */
 export class HandoffEdge {
   readonly next: HandoffNode;
-  /** What the event adds to the attempts in flight. */
-  readonly inFlightChange: -1 | 0 | 1;
+  /** What the event adds to the attempts in flight: -1, 0 or 1. */
+  readonly inFlightChange: number;
   /** The chart's answer, if the event asks for one. */
   readonly decision: HandoffAttemptDecision | undefined;
   /** The same, where it doesn't depend on the time that is left. */
   readonly constantDecision: HandoffAttemptDecision | undefined;
   /** The answer goes with what is left of the window. */
   readonly untilWindowEnds: boolean;
-  /** The window opens, closes, or has its end scheduled anew. */
-  readonly changesWindow: boolean;
   /** The window opens at the event's moment. */
   readonly opensWindow: boolean;
-  /** The chart schedules the window's end. */
+  /** What is left of the window is left from the event's moment on: its end is scheduled anew. */
   readonly armsTimer: boolean;
+  /** Neither the window nor its timer is touched. */
+  readonly isPlain: boolean;
 
   constructor(
     from: HandoffNode,
     next: HandoffNode,
-    event: BackendHandoffEvent,
     { emitted, armsTimer }: ChartEffects<BackendHandoffEmitted>,
   ) {
-    const answer = emitted.find((one) => one.type !== 'window.opened');
-    const endsAttempt = 'othersInFlight' in event;
+    const answer = emitted.find((one) => one.type === 'attempt' || one.type === 'fallback');
+    const count = (type: BackendHandoffEmitted['type']): number =>
+      emitted.filter((one) => one.type === type).length;
     this.next = next;
-    this.inFlightChange = endsAttempt ? -1 : answer?.type === 'attempt' ? 1 : 0;
+    this.inFlightChange = count('attempt.started') - count('attempt.ended');
     this.decision = answer && decisionOf(answer);
     this.untilWindowEnds = answer?.type === 'fallback' && answer.untilWindowEnds;
     this.constantDecision = this.untilWindowEnds ? undefined : this.decision;
-    this.opensWindow = emitted.some(({ type }) => type === 'window.opened');
-    this.armsTimer = armsTimer;
-    this.changesWindow = this.opensWindow || armsTimer || next.hasWindow !== from.hasWindow;
+    this.opensWindow = count('window.opened') > 0;
+    this.armsTimer = armsTimer || count('window.counted') > 0;
+    this.isPlain = !this.opensWindow && !this.armsTimer && next.hasWindow === from.hasWindow;
   }
 }
 
@@ -56,20 +57,22 @@ export class HandoffEdge {
 export class HandoffNode implements ChartNode<typeof backendHandoff, HandoffEdge> {
   readonly snapshot: BackendHandoffSnapshot;
   readonly hasWindow: boolean;
+  /** A later controller has to know of a backend in this state. */
+  readonly outlivesController: boolean;
   readonly edges: (HandoffEdge | undefined)[] = EVENTS.map(() => undefined);
 
   constructor(snapshot: BackendHandoffSnapshot) {
     this.snapshot = snapshot;
-    this.hasWindow = !snapshot.matches({ window: 'closed' });
+    this.hasWindow = snapshot.hasTag('hasWindow');
+    this.outlivesController = snapshot.hasTag('outlivesController');
   }
 }
 
-function decisionOf(emitted: BackendHandoffEmitted): HandoffAttemptDecision | undefined {
-  if (emitted.type === 'attempt') return ATTEMPT;
-  if (emitted.type !== 'fallback') return undefined;
+function decisionOf(answer: HandoffAnswer): HandoffAttemptDecision {
+  if (answer.type === 'attempt') return ATTEMPT;
   return Object.freeze({
     type: 'fallbackToReconnect',
-    reason: emitted.reason,
+    reason: answer.reason,
     usesBackendReconnect: true,
     sendsClientError: false,
   });
@@ -89,18 +92,18 @@ export class HandoffTable extends ChartTable<
   }
 
   /** Why an event is answered as it is, in the chart's words. */
-  because(node: HandoffNode, eventClass: number): string {
-    const edge = this.edge(node, eventClass);
+  because(node: HandoffNode, symbol: number): string {
+    const edge = this.edge(node, symbol);
     let description = this.#descriptions.get(edge);
     if (description === undefined) {
-      description = answeringDescription(node.snapshot, eventOfClass(eventClass)) ?? '';
+      description = answeringDescription(node.snapshot, eventOfSymbol(symbol)) ?? '';
       this.#descriptions.set(edge, description);
     }
     return description;
   }
 
-  protected override eventOf(eventClass: number): BackendHandoffEvent {
-    return eventOfClass(eventClass);
+  protected override eventOf(symbol: number): BackendHandoffEvent {
+    return eventOfSymbol(symbol);
   }
 
   protected override nameOf({ value, context }: BackendHandoffSnapshot): string {
@@ -114,9 +117,9 @@ export class HandoffTable extends ChartTable<
   protected override makeEdge(
     from: HandoffNode,
     next: HandoffNode,
-    event: BackendHandoffEvent,
+    _event: BackendHandoffEvent,
     effects: ChartEffects<BackendHandoffEmitted>,
   ): HandoffEdge {
-    return new HandoffEdge(from, next, event, effects);
+    return new HandoffEdge(from, next, effects);
   }
 }

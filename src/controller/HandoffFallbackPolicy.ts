@@ -1,5 +1,5 @@
-import { requireCount, requireMilliseconds } from './invalidArgument';
-import { type OptionNames, readOptions } from './readOptions';
+import { requireCount, requireMilliseconds } from '../errors/invalidArgument';
+import { type OptionNames, readOptions } from '../errors/readOptions';
 
 /** Failed attempts that use up a window's budget, unless the policy says otherwise: 8. */
 export const DEFAULT_HANDOFF_FAILED_ATTEMPTS_PER_WINDOW = 8;

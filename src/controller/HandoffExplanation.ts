@@ -1,4 +1,4 @@
-import type { BackendHandoffState } from '../machines/backendHandoff';
+import type { BackendHandoffState } from '../../machines/backendHandoff';
 import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
 

@@ -1,4 +1,4 @@
-import type { HandoffAttemptInputs as Inputs } from '../machines/backendHandoff';
+import type { HandoffAttemptInputs as Inputs } from '../../machines/backendHandoff';
 
 /** What a request's checks look at. Make one with the functions of the same name, or write a literal. */
 export type HandoffAttemptInputs = Inputs;

@@ -3,7 +3,7 @@ import {
   type BackendHandoffEvent,
   type BackendHandoffSnapshot,
   backendHandoff,
-} from '../machines/backendHandoff';
+} from '../../machines/backendHandoff';
 import { INERT_CLOCK } from './inertClock';
 
 /** The chart's actions that answer an event. */

@@ -1,4 +1,4 @@
-import type { HandoffFallbackReason } from '../machines/backendHandoff';
+import type { HandoffFallbackReason } from '../../machines/backendHandoff';
 
 /** The answer "reconnect". The client is told to connect to the backend anew; it never sees an error. */
 export interface HandoffFallback {

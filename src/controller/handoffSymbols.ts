@@ -1,19 +1,18 @@
 import {
   type BackendHandoffEvent,
+  backendHandoff,
   HANDOFF_FAILURES,
   type HandoffAttemptInputs,
   type HandoffFailure,
-} from '../machines/backendHandoff';
-import { invalidType, outOfRange } from './invalidArgument';
-import { type OptionNames, readOptions } from './readOptions';
-
-/** The firing of the window's timer, as XState names it. */
-const WINDOW_TIMER_EVENT = { type: 'xstate.after.failedAttemptWindow.backendHandoff.window.open' };
+} from '../../machines/backendHandoff';
+import { delayedEvent } from '../chart/delayedEvent';
+import { invalidType, outOfRange } from '../errors/invalidArgument';
+import { type OptionNames, readOptions } from '../errors/readOptions';
 
 /*
- * The chart's events fall into few classes, numbered here: from the same state, two events of one class have the same
- * effect and the same answer. A number costs nothing to make, and finds an edge by index. Its lowest bits are facts
- * that any event may come with: the window is over, and other attempts stay in flight.
+ * The chart's alphabet. From the same state, two events of one symbol have the same effect and the same answer. A symbol is
+ * a number: it costs nothing to make, and finds an edge by index. Its lowest bits are facts that any event may come with:
+ * the window is over, and other attempts stay in flight.
  */
 const ELAPSED = 1;
 const OTHERS_IN_FLIGHT = 2;
@@ -23,23 +22,23 @@ const FD_PRESSURE = 8;
 const ADOPTED = 16;
 const NOT_ADOPTED = 32;
 const FIRST_FAILED = 48;
-const CLASSES_OF_AN_END = 4;
+const SYMBOLS_OF_AN_END = 4;
 
-export const SUCCEEDED_CLASS = FIRST_FAILED + CLASSES_OF_AN_END * HANDOFF_FAILURES.length;
-export const ABANDONED_CLASS = SUCCEEDED_CLASS + CLASSES_OF_AN_END;
-export const QUERIED_CLASS = ABANDONED_CLASS + CLASSES_OF_AN_END;
-export const BACKEND_ADOPTED_CLASS = QUERIED_CLASS + 2;
-export const BACKEND_SPAWNED_CLASS = BACKEND_ADOPTED_CLASS + 1;
-export const WINDOW_TIMER_CLASS = BACKEND_SPAWNED_CLASS + 1;
+export const SUCCEEDED = FIRST_FAILED + SYMBOLS_OF_AN_END * HANDOFF_FAILURES.length;
+export const ABANDONED = SUCCEEDED + SYMBOLS_OF_AN_END;
+export const QUERIED = ABANDONED + SYMBOLS_OF_AN_END;
+export const BACKEND_ADOPTED = QUERIED + 2;
+export const BACKEND_SPAWNED = BACKEND_ADOPTED + 1;
+export const WINDOW_TIMER = BACKEND_SPAWNED + 1;
 
-/** The class of the same event at a moment at which the window is over. */
-export function elapsedClass(eventClass: number): number {
-  return eventClass | ELAPSED;
+/** The symbol of the same event at a moment at which the window is over. */
+export function elapsedSymbol(symbol: number): number {
+  return symbol | ELAPSED;
 }
 
-/** The class of the same end of an attempt while others stay in flight. */
-export function othersInFlightClass(eventClass: number): number {
-  return eventClass | OTHERS_IN_FLIGHT;
+/** The symbol of the same end of an attempt while others stay in flight. */
+export function othersInFlightSymbol(symbol: number): number {
+  return symbol | OTHERS_IN_FLIGHT;
 }
 
 const INPUT_NAMES: OptionNames<HandoffAttemptInputs> = {
@@ -60,10 +59,10 @@ function refuseInputs(inputs: HandoffAttemptInputs): never {
 }
 
 /**
- * The class of a request whose window is not over.
+ * The symbol of a request whose window is not over.
  * @throws TypeError an input is missing or not a boolean
  */
-export function requestClass(inputs: HandoffAttemptInputs): number {
+export function requestSymbol(inputs: HandoffAttemptInputs): number {
   let client: unknown;
   let policy: unknown;
   let pressure: unknown;
@@ -93,13 +92,13 @@ export function requestClass(inputs: HandoffAttemptInputs): number {
 }
 
 /**
- * The class of the failure of an attempt that was the last in flight.
+ * The symbol of the failure of an attempt that was the last in flight.
  * @throws RangeError not one of the three failures
  */
-export function failedClass(failure: HandoffFailure): number {
+export function failedSymbol(failure: HandoffFailure): number {
   const index = HANDOFF_FAILURES.indexOf(failure);
   if (index === -1) throw outOfRange('failure', `one of ${HANDOFF_FAILURES.join(', ')}`, failure);
-  return FIRST_FAILED + CLASSES_OF_AN_END * index;
+  return FIRST_FAILED + SYMBOLS_OF_AN_END * index;
 }
 
 const BOOLEANS = [false, true] as const;
@@ -107,7 +106,7 @@ const BOOLEANS = [false, true] as const;
 function listEvents(): readonly BackendHandoffEvent[] {
   const events: BackendHandoffEvent[] = [];
   for (const windowElapsed of BOOLEANS) {
-    const at = (eventClass: number): number => (windowElapsed ? elapsedClass(eventClass) : eventClass);
+    const at = (symbol: number): number => (windowElapsed ? elapsedSymbol(symbol) : symbol);
     for (const clientSupportsHandoff of BOOLEANS) {
       for (const servicePolicyEnabled of BOOLEANS) {
         for (const fdPressureDisabled of BOOLEANS) {
@@ -118,7 +117,7 @@ function listEvents(): readonly BackendHandoffEvent[] {
               fdPressureDisabled,
               ...(backendAdoptedExisting !== undefined && { backendAdoptedExisting }),
             };
-            events[at(requestClass(inputs))] = {
+            events[at(requestSymbol(inputs))] = {
               type: 'request',
               ...inputs,
               windowElapsed,
@@ -129,9 +128,8 @@ function listEvents(): readonly BackendHandoffEvent[] {
     }
     for (const failure of HANDOFF_FAILURES) {
       for (const othersInFlight of BOOLEANS) {
-        const among = (eventClass: number): number =>
-          othersInFlight ? othersInFlightClass(eventClass) : eventClass;
-        events[at(among(failedClass(failure)))] = {
+        const among = (symbol: number): number => (othersInFlight ? othersInFlightSymbol(symbol) : symbol);
+        events[at(among(failedSymbol(failure)))] = {
           type: 'attempt.failed',
           failure,
           othersInFlight,
@@ -139,27 +137,25 @@ function listEvents(): readonly BackendHandoffEvent[] {
         };
       }
     }
-    events[at(QUERIED_CLASS)] = { type: 'count.queried', windowElapsed };
+    events[at(QUERIED)] = { type: 'count.queried', windowElapsed };
   }
   for (const othersInFlight of BOOLEANS) {
-    const among = (eventClass: number): number =>
-      othersInFlight ? othersInFlightClass(eventClass) : eventClass;
-    events[among(SUCCEEDED_CLASS)] = { type: 'attempt.succeeded', othersInFlight };
-    events[among(ABANDONED_CLASS)] = { type: 'attempt.abandoned', othersInFlight };
+    const among = (symbol: number): number => (othersInFlight ? othersInFlightSymbol(symbol) : symbol);
+    events[among(SUCCEEDED)] = { type: 'attempt.succeeded', othersInFlight };
+    events[among(ABANDONED)] = { type: 'attempt.abandoned', othersInFlight };
   }
-  events[BACKEND_ADOPTED_CLASS] = { type: 'backend.adopted' };
-  events[BACKEND_SPAWNED_CLASS] = { type: 'backend.spawned' };
-  // XState's own event, which the chart's type doesn't have.
-  events[WINDOW_TIMER_CLASS] = WINDOW_TIMER_EVENT as BackendHandoffEvent;
+  events[BACKEND_ADOPTED] = { type: 'backend.adopted' };
+  events[BACKEND_SPAWNED] = { type: 'backend.spawned' };
+  events[WINDOW_TIMER] = delayedEvent(backendHandoff, 'failedAttemptWindow') as BackendHandoffEvent;
   return events.map((event) => Object.freeze(event));
 }
 
-/** For each class, the event that stands for it. */
+/** For each symbol, the event that stands for it. */
 export const EVENTS = listEvents();
 
-/** The event that stands for a class. */
-export function eventOfClass(eventClass: number): BackendHandoffEvent {
-  const event = EVENTS[eventClass];
-  if (event === undefined) throw new Error(`No event of class ${eventClass}`);
+/** The event that stands for a symbol. */
+export function eventOfSymbol(symbol: number): BackendHandoffEvent {
+  const event = EVENTS[symbol];
+  if (event === undefined) throw new Error(`No event of symbol ${symbol}`);
   return event;
 }

@@ -1,0 +1,149 @@
+import { type BackendHandoffEvent, backendHandoff } from '../../machines/backendHandoff';
+import { windowRemainingMs } from '../../machines/failedAttemptWindow';
+import type { ActorMirror } from './ActorMirror';
+import type { BackendRecord } from './BackendRecord';
+import type { Clock } from './Clock';
+import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
+import type { HandoffExplanation } from './HandoffExplanation';
+import type { HandoffFallbackPolicy } from './HandoffFallbackPolicy';
+import { type HandoffEdge, type HandoffNode, HandoffTable } from './HandoffTable';
+import { elapsedSymbol, eventOfSymbol, QUERIED, WINDOW_TIMER } from './handoffSymbols';
+import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
+import { WindowTimers } from './WindowTimers';
+
+/** A moment that nothing has asked for yet. */
+export const UNREAD_MOMENT = Number.NaN;
+
+/** Takes records from state to state as the chart says, and reads its answers. Moments are milliseconds on the clock. */
+export class BackendEngine {
+  /** The state of a backend that nothing has happened to. */
+  readonly initial: HandoffNode;
+  readonly #table: HandoffTable;
+  readonly #clock: Clock;
+  readonly #windowMs: number;
+  readonly #timers: WindowTimers<BackendRecord>;
+  readonly #actors: ActorMirror;
+
+  constructor(policy: HandoffFallbackPolicy, clock: Clock, actors: ActorMirror) {
+    this.#table = new HandoffTable(policy);
+    this.initial = this.#table.initial;
+    this.#clock = clock;
+    this.#windowMs = policy.failedAttemptWindowMs;
+    this.#timers = new WindowTimers(clock, (record) => this.step(record, WINDOW_TIMER, record.openedAt));
+    this.#actors = actors;
+  }
+
+  /** The symbol of an event that reads the window, with whether the window is over at the moment. */
+  readingSymbol(record: BackendRecord | undefined, symbol: number, at: number): number {
+    return record?.hasWindowElapsed(at, this.#windowMs) ? elapsedSymbol(symbol) : symbol;
+  }
+
+  /** Answers a request. */
+  decide(record: BackendRecord, request: number, at: number): HandoffAttemptDecision {
+    const symbol = this.readingSymbol(record, request, at);
+    const edge = record.node.edges[symbol];
+    // Nearly all requests: known, seen by nobody, and with no effect on the window. Little is called that isn't inlined.
+    if (edge === undefined || !edge.isPlain || record.actor !== undefined) {
+      return this.decisionOf(this.step(record, symbol, at), record, at);
+    }
+    record.enter(edge);
+    return edge.constantDecision ?? this.decisionOf(edge, record, at);
+  }
+
+  /** What an event would do, without taking the step. */
+  edge(record: BackendRecord | undefined, symbol: number): HandoffEdge {
+    return this.#table.edge(record?.node ?? this.initial, symbol);
+  }
+
+  /** Takes a step, and tells the record's actor of it. Throws what the clock throws: nothing has changed then. */
+  step(record: BackendRecord, symbol: number, at: number): HandoffEdge {
+    if (record.actor !== undefined) this.#actors.checkNotTelling(record);
+    const edge = this.#table.edge(record.node, symbol);
+    this.followWindow(record, edge, at);
+    this.take(record, edge, symbol);
+    return edge;
+  }
+
+  /** The first half of a step: what it does to the window. The caller's clock may throw: nothing has changed then. */
+  followWindow(record: BackendRecord, edge: HandoffEdge, at: number): void {
+    if (edge.isPlain) return;
+    const moment = Number.isNaN(at) ? this.#clock.now() : at;
+    const openedAt = edge.opensWindow ? moment : record.openedAt;
+    // Armed at each failure that is counted: the caller's time may run apart from the timers'.
+    if (edge.armsTimer) this.#timers.arm(record, windowRemainingMs(openedAt, moment, this.#windowMs));
+    else this.#timers.disarm(record);
+    record.openedAt = openedAt;
+  }
+
+  /** The second half of a step. */
+  take(record: BackendRecord, edge: HandoffEdge, symbol: number): void {
+    record.enter(edge);
+    if (record.actor !== undefined) this.#actors.send(record, eventOfSymbol(symbol));
+  }
+
+  /** What a step that was taken answers. */
+  decisionOf(edge: HandoffEdge, record: BackendRecord | undefined, at: number): HandoffAttemptDecision {
+    const { decision } = edge;
+    if (decision === undefined) throw new Error('The chart gave no answer');
+    if (!edge.untilWindowEnds || record === undefined || decision.type === 'attempt') return decision;
+    const { type, reason, usesBackendReconnect, sendsClientError } = decision;
+    const retryAfterMs = record.windowRemainingMs(at, this.#windowMs);
+    // Field by field, since copying a frozen object by spreading it costs three times as much.
+    return { type, reason, retryAfterMs, usesBackendReconnect, sendsClientError };
+  }
+
+  /** The state that a reader would find. */
+  stateAt(record: BackendRecord | undefined, at: number): HandoffExplanation['state'] {
+    return this.edge(record, this.readingSymbol(record, QUERIED, at)).next.snapshot.value.handoff;
+  }
+
+  /** The window that a reader would find open. */
+  windowAt(record: BackendRecord | undefined, at: number): FailedAttemptWindow | undefined {
+    if (!record?.node.hasWindow || record.hasWindowElapsed(at, this.#windowMs)) return undefined;
+    return this.countedWindowAt(record, at);
+  }
+
+  /** The window of a record that has one, over or not. */
+  countedWindowAt(record: BackendRecord, at: number): FailedAttemptWindow {
+    return {
+      failedAttempts: record.node.snapshot.context.failedAttempts,
+      remainingMs: record.windowRemainingMs(at, this.#windowMs),
+    };
+  }
+
+  explain(record: BackendRecord | undefined, request: number, at: number): HandoffExplanation {
+    const symbol = this.readingSymbol(record, request, at);
+    const state = this.stateAt(record, at);
+    const window = this.windowAt(record, at);
+    return {
+      decision: this.decisionOf(this.edge(record, symbol), record, at),
+      because: this.#table.because(record?.node ?? this.initial, symbol),
+      state,
+      stateMeans: backendHandoff.getStateNodeById(`backendHandoff.handoff.${state}`).description ?? '',
+      ...(window && { window }),
+    };
+  }
+
+  /** Goes on with what an earlier controller's window had left. */
+  restoreWindow(
+    record: BackendRecord,
+    { failedAttempts, remainingMs }: FailedAttemptWindow,
+    at: number,
+  ): void {
+    const event: BackendHandoffEvent = { type: 'window.restored', failedAttempts };
+    record.openedAt = at - (this.#windowMs - Math.min(Math.max(0, remainingMs), this.#windowMs));
+    const edge = this.#table.compute(record.node, event);
+    this.followWindow(record, edge, at);
+    record.enter(edge);
+    this.#actors.send(record, event);
+  }
+
+  /** The record is nobody's any more. */
+  forget(record: BackendRecord): void {
+    this.#timers.forget(record);
+  }
+
+  clear(): void {
+    this.#timers.clear();
+  }
+}
