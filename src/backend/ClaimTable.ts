@@ -1,3 +1,5 @@
+import { isLater, STAMP_ROUNDING_MS } from '../wire/stamp';
+
 /** How a claim ended: `granted`, or why it was refused. */
 export type ClaimResult = 'granted' | 'expired' | 'claimed' | 'busy';
 
@@ -38,7 +40,7 @@ export class ClaimTable {
    */
   claim(id: string, stamp: number): ClaimResult {
     const now = this.#options.now();
-    if (now - stamp > this.#options.ttlMs || stamp > now) return 'expired';
+    if (now - stamp > this.#options.ttlMs || isLater(stamp, now)) return 'expired';
     if (this.#ids.has(id)) return 'claimed';
     this.#dropOld(now);
     if (this.#ids.size >= this.#options.maxClaims) return 'busy';
@@ -52,8 +54,8 @@ export class ClaimTable {
 
   #dropOld(now: number): void {
     for (const [span, ids] of this.#spans) {
-      // The whole span has to be too old, its youngest stamp included.
-      if (now - (span + 1) * this.#spanMs <= this.#options.ttlMs) continue;
+      // The whole span has to be too old, its youngest stamp included: with a margin, since its end is a computed fraction.
+      if (now - (span + 1) * this.#spanMs <= this.#options.ttlMs + STAMP_ROUNDING_MS) continue;
       for (const id of ids) this.#ids.delete(id);
       this.#spans.delete(span);
     }

@@ -18,6 +18,7 @@ import type { FrameOf, ReconnectReason } from '../wire/frame';
 import { lingeringEnd } from '../wire/lingeringEnd';
 import { monotonicNow } from '../wire/monotonicNow';
 import { PeerConnections } from '../wire/PeerConnections';
+import { STAMP_ROUNDING_MS, stampOfNow } from '../wire/stamp';
 import { KNOWING_SLACK_MS, MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
 import { AdoptedProcess } from './AdoptedProcess';
 import { BrokerError } from './BrokerError';
@@ -625,9 +626,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#connections.settle(socket);
     switch (result.type) {
       case 'hello': {
-        const now = monotonicNow();
-        const stamp = result.hello.knows?.stamp ?? now;
-        const stampAgeMs = now - stamp;
+        const { knows } = result.hello;
+        const stamp = knows?.stamp ?? stampOfNow();
+        const stampAgeMs = knows === undefined ? 0 : monotonicNow() - stamp;
         this.#route({ socket, ...result, stamp, stampAgeMs, arrivedAt: performance.now() });
         return;
       }
@@ -690,7 +691,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   #isAsKnown({ hello: { knows }, stampAgeMs }: Request, { identity }: BackendTarget): boolean {
     if (knows === undefined) return true;
     const maxAgeMs = Math.min(this.#options.helloTimeoutMs + ACCEPT_GRACE_MS, MAX_CLIENT_STAMP_AGE_MS);
-    return knows.backend === identity.backend && stampAgeMs >= 0 && stampAgeMs <= maxAgeMs;
+    return knows.backend === identity.backend && stampAgeMs >= -STAMP_ROUNDING_MS && stampAgeMs <= maxAgeMs;
   }
 
   /** An embedder's check that fails is no client's error: the client reconnects. */

@@ -34,8 +34,8 @@ export interface ConnectOptions {
    */
   readonly connectTimeoutMs?: number | undefined;
   /**
-   * Milliseconds to wait for a broker to listen at `socketPath` while nobody does, within `connectTimeoutMs`: it may be
-   * about to restart. 0 gives up at once.
+   * Milliseconds to try again while no broker can be reached at `socketPath` (nobody listens there, or it may not be
+   * opened), within `connectTimeoutMs`: it may be about to restart. 0 gives up at once.
    * @default 1000
    */
   readonly brokerWaitMs?: number | undefined;

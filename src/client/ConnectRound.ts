@@ -2,6 +2,7 @@ import { encodeFrame } from '../wire/encodeFrame';
 import type { Frame, FrameOf, ReconnectReason } from '../wire/frame';
 import { monotonicNow } from '../wire/monotonicNow';
 import { randomId } from '../wire/randomId';
+import { isLater, stampOfNow } from '../wire/stamp';
 import { KNOWING_SLACK_MS, MAX_DEADLINE_MS } from '../wire/wireLimits';
 import type { HandoffConnection } from './ConnectOptions';
 import { HandoffClientError } from './HandoffClientError';
@@ -16,7 +17,7 @@ export type RoundResult =
       readonly type: 'again';
       readonly cause: Error;
       readonly retryAfterMs?: number;
-      /** Whether nobody listened at the broker's path. */
+      /** Whether no broker can be reached at its path. */
       readonly isBrokerMissing: boolean;
       /** Whether there is nothing to wait for: all that was wrong is what this client knew. */
       readonly isAtOnce: boolean;
@@ -42,6 +43,8 @@ export interface RoundOptions {
  * other side has no byte of it.
  */
 const IS_FIRST_WRITE_WHOLE = process.platform === 'linux';
+
+const SHORTAGES = ['EAGAIN', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'];
 
 type Target = Pick<FrameOf<'handoff'>, 'backend' | 'endpoint' | 'stamp'>;
 
@@ -90,7 +93,7 @@ export class ConnectRound {
     const { service, version, handoff, earlyData, socketPath, traceparent } = this.#options;
     const id = this.#connectionId;
     const known = this.#known;
-    const stamp = monotonicNow();
+    const stamp = stampOfNow();
     this.#stamp = stamp;
     if (known !== undefined) {
       this.#target = { backend: known.backend, endpoint: known.endpoint, stamp };
@@ -127,7 +130,6 @@ export class ConnectRound {
         this.#onAnnouncement(frame);
         return false;
       case 'ready':
-        if (this.#target === undefined) break;
         if (this.#announced !== undefined) this.#knownBackends.remember(this.#options, this.#announced);
         this.#win(socket, 'handedOff');
         return true;
@@ -161,9 +163,9 @@ export class ConnectRound {
     const now = monotonicNow();
     // A stamp from before the hello, or from the future, is of another clock than ours: that broker could do nothing
     // with one of ours.
-    if (knows === true && stamp >= this.#stamp && stamp <= now) {
+    if (knows === true && !isLater(this.#stamp, stamp) && !isLater(stamp, now)) {
       // The broker's time began at its stamp; a part of it may have gone by in the backend's queue.
-      const wholeMs = Math.min(MAX_DEADLINE_MS, deadlineMs + now - stamp);
+      const wholeMs = Math.min(MAX_DEADLINE_MS, deadlineMs + Math.max(0, now - stamp));
       this.#announced = { backend, endpoint, deadlineMs: wholeMs };
     }
     if (this.#hasAttached) return;
@@ -349,7 +351,8 @@ function isUnsent(error: Error | undefined): boolean {
   return syscall === 'connect' || syscall === 'write';
 }
 
+/** Whether no broker can be reached: not where one is there and its queue is full, or this process is short of something. */
 function isNobodyThere(error: Error | undefined): boolean {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return code === 'ENOENT' || code === 'ECONNREFUSED';
+  const { syscall, code } = (error ?? {}) as NodeJS.ErrnoException;
+  return syscall === 'connect' && !(code !== undefined && SHORTAGES.includes(code));
 }

@@ -1,6 +1,7 @@
 /**
  * - `invalidOption`: an option isn't valid; `message` names it.
- * - `brokerUnavailable`: nobody listens at `socketPath`.
+ * - `brokerUnavailable`: nobody listens at `socketPath`, or it can't be reached, for `brokerWaitMs`; `cause` is the system's
+ *   error.
  * - `unknownService`, `noMatchingVersion`: the broker doesn't have it.
  * - `refused`: the broker won't have this client, for another reason that a repeat won't change.
  * - `protocolError`: the other side doesn't speak this protocol.

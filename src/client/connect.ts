@@ -85,9 +85,11 @@ class Connecting {
         this.#lastCause = result.cause;
         if (result.isBrokerMissing && this.#isMissingForTooLong()) {
           this.#fail(
-            new HandoffClientError('brokerUnavailable', `no broker listens at ${this.#options.socketPath}`, {
-              cause: result.cause,
-            }),
+            new HandoffClientError(
+              'brokerUnavailable',
+              `no broker can be reached at ${this.#options.socketPath}: ${result.cause.message}`,
+              { cause: result.cause },
+            ),
           );
           return;
         }

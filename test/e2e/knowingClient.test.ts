@@ -1,60 +1,14 @@
-import { createServer, type Server, type Socket } from 'node:net';
 import { type ConnectOptions, connect } from '../../src/client';
-import { encodeFrame } from '../../src/wire/encodeFrame';
-import { FrameReader } from '../../src/wire/FrameReader';
 import type { Frame, FrameOf } from '../../src/wire/frame';
 import { monotonicNow } from '../../src/wire/monotonicNow';
 import { eventually } from './support/eventually';
 import { openFds } from './support/openFds';
+import { type Answer, Peer } from './support/Peer';
 import { TestBrokers } from './support/TestBrokers';
 
 const BACKEND = 'b'.repeat(32);
 const OTHER_BACKEND = 'c'.repeat(32);
 const LONG_MS = 60_000;
-
-type Answer<T extends 'hello' | 'attach'> = (frame: FrameOf<T>, say: (frame: Frame) => void) => void;
-
-/** A broker or backend in the test's hands. */
-class Peer<T extends 'hello' | 'attach'> {
-  readonly frames: FrameOf<T>[] = [];
-  answer: Answer<T> = () => {};
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-
-  constructor(
-    type: T,
-    readonly path: string,
-  ) {
-    this.#server = createServer((socket) => {
-      this.#sockets.add(socket);
-      const reader = new FrameReader();
-      socket.on('error', () => {});
-      socket.on('close', () => this.#sockets.delete(socket));
-      socket.on('data', (chunk: Buffer) => {
-        reader.push(chunk);
-        const frame = this.frames.length < 100 ? reader.next() : undefined;
-        if (frame?.type !== type) return;
-        this.frames.push(frame as FrameOf<T>);
-        this.answer(frame as FrameOf<T>, (said) => socket.write(encodeFrame(said)));
-      });
-    });
-  }
-
-  listen(): Promise<void> {
-    return new Promise((resolve) => this.#server.listen(this.path, resolve));
-  }
-
-  /** Ends every connection; new ones are still taken. */
-  drop(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  async stop(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.drop();
-    await closed;
-  }
-}
 
 describe('a client that knows a backend, whatever it is answered', () => {
   let files: TestBrokers;

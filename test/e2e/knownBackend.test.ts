@@ -39,7 +39,7 @@ describe('a client that knows its backend', () => {
   });
 
   function stopTheClock(): number {
-    const now = monotonicNow();
+    const now = Math.floor(monotonicNow());
     jest.mocked(monotonicNow).mockReturnValue(now);
     return now;
   }
@@ -148,7 +148,7 @@ describe('a client that knows its backend', () => {
     const backend = backendOf(broker);
     for (const knows of [
       { backend: 'b'.repeat(32), stamp: now },
-      { backend, stamp: now + 1 },
+      { backend, stamp: now + 1.5 },
       { backend, stamp: 1e300 },
       { backend, stamp: now - 3001 },
       { backend, stamp: 0 },
