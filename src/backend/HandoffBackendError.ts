@@ -1,9 +1,8 @@
 /**
  * - `noIdentity`: the process wasn't started by a broker, and no identity was given.
- * - `invalidOption`: an option isn't valid.
  * - `listenFailed`: the endpoint can't be listened on, or the broker has ended, so that nobody would ever come.
  */
-export type HandoffBackendErrorCode = 'noIdentity' | 'invalidOption' | 'listenFailed';
+export type HandoffBackendErrorCode = 'noIdentity' | 'listenFailed';
 
 /** Thrown by `serveBackend`. */
 export class HandoffBackendError extends Error {

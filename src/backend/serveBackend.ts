@@ -1,6 +1,5 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { requireCount, requireMilliseconds } from '../errors/invalidArgument';
 import {
   BACKEND_IDENTITY_VARIABLE,
   type BackendIdentity,
@@ -11,7 +10,6 @@ import type { FrameOf } from '../wire/frame';
 import { holdReading, releaseReading } from '../wire/holdReading';
 import { type HandoffMessage, type RefuseCode, tokenOf } from '../wire/ipcMessage';
 import { lingeringEnd } from '../wire/lingeringEnd';
-import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
 import { monotonicNow } from '../wire/monotonicNow';
 import { PeerConnections } from '../wire/PeerConnections';
 import { WireError } from '../wire/WireError';
@@ -20,6 +18,7 @@ import { writeThrough } from '../wire/writeThrough';
 import type { BackendConnectionInfo, ServeBackendOptions, ServedBackend } from './BackendOptions';
 import { BrokerChannel, type BrokerMessageListener } from './BrokerChannel';
 import { ClaimTable } from './ClaimTable';
+import { type CheckedBackendOptions, checkBackendOptions } from './checkBackendOptions';
 import { HandoffBackendError } from './HandoffBackendError';
 import { readFirstFrame } from './readFirstFrame';
 
@@ -34,8 +33,9 @@ const ignore = (): void => {};
  * Serves the connections that a broker brings to this process, handed over or reconnected, and tells the broker that it
  * is ready. Call it once in a process that `createBroker` started.
  *
- * @throws {HandoffBackendError} `noIdentity`, `invalidOption` or `listenFailed` (the promise rejects).
- * @throws {TypeError | RangeError} a number among the options isn't valid; the message names it (the promise rejects).
+ * @throws {TypeError | RangeError} an option is bad or isn't known; the message names the field and the value (the promise
+ *   rejects).
+ * @throws {HandoffBackendError} `noIdentity` or `listenFailed` (the promise rejects).
  */
 export async function serveBackend(options: ServeBackendOptions): Promise<ServedBackend> {
   const service = new BackendService(options);
@@ -46,9 +46,7 @@ export async function serveBackend(options: ServeBackendOptions): Promise<Served
 class BackendService implements ServedBackend {
   readonly identity: BackendIdentity;
   readonly endpoint: string;
-  readonly #options: ServeBackendOptions;
-  readonly #helloTimeoutMs: number;
-  readonly #maxPendingAttaches: number;
+  readonly #options: CheckedBackendOptions;
   readonly #claims: ClaimTable;
   readonly #channel = new BrokerChannel((...message) => this.#onMessage(...message));
   readonly #server: Server;
@@ -62,36 +60,20 @@ class BackendService implements ServedBackend {
   #closed: Promise<void> | undefined;
 
   constructor(options: ServeBackendOptions) {
-    if (typeof options.onConnection !== 'function') {
-      throw new HandoffBackendError('invalidOption', 'onConnection must be a function');
-    }
-    const identity = options.identity ?? parseBackendIdentity(process.env[BACKEND_IDENTITY_VARIABLE]);
+    const checked = checkBackendOptions(options);
+    const identity = checked.identity ?? parseBackendIdentity(process.env[BACKEND_IDENTITY_VARIABLE]);
     if (identity === undefined) {
       throw new HandoffBackendError(
         'noIdentity',
         `this process was not started by a broker (no valid ${BACKEND_IDENTITY_VARIABLE}), and no identity is given`,
       );
     }
-    this.#options = options;
-    this.endpoint = options.endpoint ?? identity.endpoint;
+    this.#options = checked;
+    this.endpoint = checked.endpoint ?? identity.endpoint;
     this.identity = Object.freeze({ ...identity, endpoint: this.endpoint });
-    if (Buffer.byteLength(this.endpoint) > maxSocketPathBytes()) {
-      throw new HandoffBackendError(
-        'invalidOption',
-        `endpoint must have at most ${maxSocketPathBytes()} bytes: ${this.endpoint}`,
-      );
-    }
-    this.#helloTimeoutMs = atLeastOne(
-      requireMilliseconds('helloTimeoutMs', options.helloTimeoutMs ?? 5000),
-      'helloTimeoutMs',
-    );
-    this.#maxPendingAttaches = atLeastOne(
-      requireCount('maxPendingAttaches', options.maxPendingAttaches ?? 1024),
-      'maxPendingAttaches',
-    );
     this.#claims = new ClaimTable({
-      ttlMs: atLeastOne(requireMilliseconds('claimTtlMs', options.claimTtlMs ?? 60_000), 'claimTtlMs'),
-      maxClaims: atLeastOne(requireCount('maxClaims', options.maxClaims ?? 262_144), 'maxClaims'),
+      ttlMs: checked.claimTtlMs,
+      maxClaims: checked.maxClaims,
       now: monotonicNow,
     });
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onVisitor(socket));
@@ -141,7 +123,7 @@ class BackendService implements ServedBackend {
   }
 
   readonly #onDisconnect = (): void => {
-    if (this.#options.surviveBroker === false) void this.close();
+    if (!this.#options.surviveBroker) void this.close();
   };
 
   #onMessage(...[received, socket]: Parameters<BrokerMessageListener>): void {
@@ -218,14 +200,14 @@ class BackendService implements ServedBackend {
     socket.on('error', ignore);
     const leave = (): void => this.#visitors.delete(socket);
     socket.once('close', leave);
-    if (this.#visitors.size >= this.#maxPendingAttaches) {
+    if (this.#visitors.size >= this.#options.maxPendingAttaches) {
       // Neither has a claim: whoever sees its connection end without `ready` knows that nothing has run.
       const evicted = this.#visitors.evict();
       if (evicted === undefined || evicted.wasWaiting) turnAway(evicted?.socket ?? socket);
       else evicted.socket.destroy();
       if (evicted === undefined) return;
     }
-    const stopWaiting = readFirstFrame(socket, this.#helloTimeoutMs, (first) => {
+    const stopWaiting = readFirstFrame(socket, this.#options.helloTimeoutMs, (first) => {
       this.#visitors.settle(socket);
       switch (first.type) {
         case 'ended':
@@ -324,7 +306,7 @@ class BackendService implements ServedBackend {
     if (done) return;
     // Whatever is read before the application listens could be lost on it, an end for instance.
     holdReading(socket);
-    timer = setTimeout(() => socket.destroy(), this.#helloTimeoutMs);
+    timer = setTimeout(() => socket.destroy(), this.#options.helloTimeoutMs);
   }
 
   #give(socket: Socket, info: BackendConnectionInfo, earlyData: Buffer, listener: () => void): void {
@@ -401,10 +383,4 @@ function traceOf({ traceparent }: { readonly traceparent?: string | undefined })
 
 function toBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function atLeastOne(value: number, field: string): number {
-  if (value < 1)
-    throw new HandoffBackendError('invalidOption', `${field} must be at least 1, but is ${value}`);
-  return value;
 }

@@ -19,10 +19,11 @@ export interface ConnectOptions {
   readonly handoff?: boolean | undefined;
   /**
    * The first bytes of the application's data. They reach the backend one round trip earlier than what is written later.
+   * A string is sent as UTF-8; of a buffer, or a view of one, the bytes are sent as they lie in memory. They are copied.
    * The bytes over 16,384 are sent when the backend is reached, in front of everything that the caller writes.
    * @default none
    */
-  readonly earlyData?: string | Uint8Array | undefined;
+  readonly earlyData?: string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer | undefined;
   /**
    * Whether the socket stays writable after the other side's end, as in `net.connect`.
    * @default false

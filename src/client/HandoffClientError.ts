@@ -1,5 +1,4 @@
 /**
- * - `invalidOption`: an option isn't valid; `message` names it.
  * - `brokerUnavailable`: nobody listens at `socketPath`, or it can't be reached, for `brokerWaitMs`; `cause` is the system's
  *   error.
  * - `unknownService`, `noMatchingVersion`: the broker doesn't have it.
@@ -10,7 +9,6 @@
  * - `connectionLost`: the connection was lost when the request may have run already. It isn't repeated.
  */
 export type HandoffClientErrorCode =
-  | 'invalidOption'
   | 'brokerUnavailable'
   | 'unknownService'
   | 'noMatchingVersion'

@@ -1,7 +1,6 @@
+import { MAX_TIMER_MS } from '../errors/maxTimerMs';
 import type { Clock } from './Clock';
 
-/** The longest delay that one timer of the platform can hold. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 /** How long one run may block the event loop before it lets others in. */
 const MAX_RUN_MS = 2;
 /** How many ends it handles before it looks at the time. */

@@ -3,8 +3,10 @@ import { z } from 'zod';
 /** Environment variable through which a broker tells a backend process who it is. */
 export const BACKEND_IDENTITY_VARIABLE = 'HANDOFF_CONTROLLER_BACKEND';
 
+const BACKEND_ID = /^[0-9a-f]{32}$/;
+
 const schema = z.object({
-  backend: z.string().regex(/^[0-9a-f]{32}$/),
+  backend: z.string().regex(BACKEND_ID),
   serviceName: z.string(),
   serviceVersion: z.string(),
   endpoint: z.string().min(1),
@@ -18,6 +20,11 @@ export interface BackendIdentity {
   readonly serviceVersion: string;
   /** Path of the process's own socket. */
   readonly endpoint: string;
+}
+
+/** Whether a text says which process a backend is: 32 lower-case hexadecimal digits. */
+export function isBackendId(text: string): boolean {
+  return BACKEND_ID.test(text);
 }
 
 /** The identity as the environment variable's value. */

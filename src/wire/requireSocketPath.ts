@@ -1,0 +1,15 @@
+import { outOfRange, requireText } from '../errors/invalidArgument';
+import { maxSocketPathBytes } from './maxSocketPathBytes';
+
+/**
+ * Returns the path of a Unix-domain socket. The system would cut a longer one off, and lead to another socket.
+ *
+ * @throws {TypeError | RangeError} with the field and the value.
+ */
+export function requireSocketPath(field: string, value: unknown): string {
+  const max = maxSocketPathBytes();
+  const path = requireText(field, value, 1, Number.POSITIVE_INFINITY);
+  if (path.includes('\0')) throw outOfRange(field, 'a path without a zero character', path);
+  if (Buffer.byteLength(path) > max) throw outOfRange(field, `a path of at most ${max} bytes`, path);
+  return path;
+}
