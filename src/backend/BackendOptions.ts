@@ -61,7 +61,7 @@ export interface ServeBackendOptions {
    */
   readonly identity?: BackendIdentity | undefined;
   /**
-   * Where to listen, instead of the identity's endpoint.
+   * Where to listen, instead of the identity's endpoint. A relative path is taken from this process's directory.
    * @default the identity's
    */
   readonly endpoint?: string | undefined;

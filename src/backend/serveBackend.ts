@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { resolve } from 'node:path';
 import {
   BACKEND_IDENTITY_VARIABLE,
   type BackendIdentity,
@@ -12,6 +13,7 @@ import { type HandoffMessage, type RefuseCode, tokenOf } from '../wire/ipcMessag
 import { lingeringEnd } from '../wire/lingeringEnd';
 import { monotonicNow } from '../wire/monotonicNow';
 import { PeerConnections } from '../wire/PeerConnections';
+import { requireSocketPath } from '../wire/requireSocketPath';
 import { WireError } from '../wire/WireError';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
 import { writeThrough } from '../wire/writeThrough';
@@ -69,7 +71,7 @@ class BackendService implements ServedBackend {
       );
     }
     this.#options = checked;
-    this.endpoint = checked.endpoint ?? identity.endpoint;
+    this.endpoint = requireSocketPath('endpoint', resolve(checked.endpoint ?? identity.endpoint));
     this.identity = Object.freeze({ ...identity, endpoint: this.endpoint });
     this.#claims = new ClaimTable({
       ttlMs: checked.claimTtlMs,

@@ -59,7 +59,7 @@ export interface BrokerService {
 export interface AdoptableBackend {
   readonly serviceName: string;
   readonly serviceVersion: string;
-  /** Path of the process's own socket. */
+  /** Path of the process's own socket. A relative one is taken from this process's directory. */
   readonly endpoint: string;
   /** Which process: 32 hexadecimal digits. */
   readonly backend: string;
@@ -183,7 +183,8 @@ export interface BrokerOptions {
    */
   readonly transport?: HandoffTransport | undefined;
   /**
-   * Directory of the backends' sockets. It must exist, be this user's own and closed to others (mode 0700).
+   * Directory of the backends' sockets. It must exist, be this user's own and closed to others (mode 0700). A relative one is
+   * taken from this process's directory at this moment; clients and backends are told the absolute path.
    * @default one in `stateDirectory`; without it, a new private directory, removed at the end
    */
   readonly endpointDirectory?: string | undefined;

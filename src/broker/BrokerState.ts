@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { checkPersistedSnapshot } from '../controller/PersistedHandoffSnapshot';
 import type { HandoffController, PersistedHandoffSnapshot } from '../index';
@@ -25,7 +25,11 @@ const manifestSchema = z.object({
     z.object({
       serviceName: z.string().min(1).max(256),
       serviceVersion: z.string().min(1).max(128),
-      endpoint: z.string().min(1),
+      // Of an earlier version it may be relative to the directory that all its brokers were started in.
+      endpoint: z
+        .string()
+        .min(1)
+        .transform((path) => resolve(path)),
       backend: z.string().regex(/^[0-9a-f]{32}$/),
       pid: z.number().int().min(2),
       processStart: z.string().min(1).optional(),

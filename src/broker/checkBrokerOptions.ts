@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { valid } from 'semver';
 import { DEFAULT_INSTANCE } from '../controller/BackendKey';
 import {
@@ -62,7 +63,7 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
   const socketPath = requireText('socketPath', options.socketPath, 1, Number.POSITIVE_INFINITY);
   checkPathLength('socketPath', socketPath);
   const ackDeadlineMs = requireSpan('ackDeadlineMs', options.ackDeadlineMs ?? 1000, MAX_DEADLINE_MS);
-  const stateDirectory = optionalText('stateDirectory', options.stateDirectory);
+  const stateDirectory = optionalPath('stateDirectory', options.stateDirectory);
   const services = requireArray('services', options.services).map((service, index) =>
     checkService(`services[${index}]`, service as BrokerService, ackDeadlineMs, stateDirectory),
   );
@@ -96,7 +97,7 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
     fdPressure: requireFunction('fdPressure', options.fdPressure),
     adjustInputs: requireFunction('adjustInputs', options.adjustInputs),
     transport: checkTransport(options.transport ?? createScmRightsTransport()),
-    endpointDirectory: optionalText('endpointDirectory', options.endpointDirectory),
+    endpointDirectory: optionalPath('endpointDirectory', options.endpointDirectory),
     stateDirectory,
   };
 }
@@ -153,7 +154,7 @@ function checkAdoptable(field: string, value: AdoptableBackend): AdoptableBacken
   return {
     serviceName: requireText(`${field}.serviceName`, value.serviceName, 1, 256),
     serviceVersion: requireText(`${field}.serviceVersion`, value.serviceVersion, 1, 128),
-    endpoint: requireText(`${field}.endpoint`, value.endpoint, 1, Number.POSITIVE_INFINITY),
+    endpoint: resolve(requireText(`${field}.endpoint`, value.endpoint, 1, Number.POSITIVE_INFINITY)),
     backend,
     pid,
     ...(value.processStart === undefined
@@ -181,6 +182,12 @@ function requireText(field: string, value: unknown, min: number, max: number): s
 
 function optionalText(field: string, value: unknown): string | undefined {
   return value === undefined ? undefined : requireText(field, value, 1, Number.POSITIVE_INFINITY);
+}
+
+/** Absolute: backends and clients, which have directories of their own, are told what is in it. */
+function optionalPath(field: string, value: unknown): string | undefined {
+  const path = optionalText(field, value);
+  return path === undefined ? undefined : resolve(path);
 }
 
 function requireArray(field: string, value: unknown): readonly unknown[] {

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, resolve } from 'node:path';
 
 const PREFIX = 'handoff-';
 
 /** Makes a new directory for backends' sockets, for its owner only. */
 export function createEndpointDirectory(): string {
-  return mkdtempSync(join(tmpdir(), PREFIX));
+  return mkdtempSync(resolve(tmpdir(), PREFIX));
 }
 
 /** Removes a directory if {@link createEndpointDirectory} may have made it, here or in an earlier broker, and it's empty. */

@@ -1,6 +1,8 @@
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import type { HandoffFallbackReason } from '../index';
 import { backendSummarySchema, brokerSummarySchema } from './brokerStatus';
+import { maxSocketPathBytes } from './maxSocketPathBytes';
 import { traceparentField } from './traceparent';
 import { MAX_DEADLINE_MS } from './wireLimits';
 
@@ -22,6 +24,13 @@ export const RECONNECT_REASONS = [
 
 const id = z.string().regex(/^[0-9a-f]{32}$/);
 const milliseconds = z.number().nonnegative();
+/** Not cut, nor led elsewhere by a directory of the reader's own, when it's connected to. */
+const endpoint = z
+  .string()
+  .refine(
+    (path) => isAbsolute(path) && Buffer.byteLength(path) <= maxSocketPathBytes() && !path.includes('\0'),
+    'not the absolute path of a socket',
+  );
 const noFields: z.ZodType<object> = z.object({});
 
 const frameSchemas = {
@@ -36,7 +45,7 @@ const frameSchemas = {
   }),
   handoff: z.object({
     backend: id,
-    endpoint: z.string().min(1),
+    endpoint,
     stamp: milliseconds,
     deadlineMs: z.number().min(1).max(MAX_DEADLINE_MS),
     /** Whether this broker reads `knows` in a `hello`. */
@@ -46,7 +55,7 @@ const frameSchemas = {
     reason: z.enum(RECONNECT_REASONS),
     retryAfterMs: milliseconds.optional(),
     backend: id,
-    endpoint: z.string().min(1),
+    endpoint,
     stamp: milliseconds,
   }),
   error: z.object({

@@ -6,7 +6,8 @@ import { WireError } from '../../src/wire/WireError';
 
 const id = fc.stringMatching(/^[0-9a-f]{32}$/);
 const milliseconds = fc.double({ min: 0, max: 1e12, noNaN: true }).map((value) => value + 0);
-const endpoint = fc.string({ minLength: 1, maxLength: 107, unit: 'binary' });
+// Of at most 101 bytes, whatever the characters.
+const endpoint = fc.string({ maxLength: 25, unit: 'binary' }).map((name) => `/${name.replaceAll('\0', '')}`);
 
 const frames: fc.Arbitrary<Frame> = fc.oneof(
   fc.record(
@@ -145,4 +146,19 @@ describe('frames', () => {
     reader.push(encodeFrame(later));
     expect(reader.next()).toEqual({ type: 'attach', id: 'a'.repeat(32), backend: 'b'.repeat(32), stamp: 1 });
   });
+
+  it.each(['x.sock', '../x.sock', '', '/x\0y', `/${'x'.repeat(200)}`])(
+    'with the endpoint %j are refused',
+    (path) => {
+      const target = { backend: 'b'.repeat(32), endpoint: path, stamp: 1 };
+      for (const frame of [
+        { type: 'handoff', ...target, deadlineMs: 1 },
+        { type: 'reconnect', ...target, reason: 'transferLimit' },
+      ] as const) {
+        const reader = new FrameReader();
+        reader.push(encodeFrame(frame));
+        expect(() => reader.next()).toThrow(expect.objectContaining({ code: 'badFrame' }));
+      }
+    },
+  );
 });
