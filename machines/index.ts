@@ -14,6 +14,18 @@ export {
   type HandoffFailure,
   type HandoffFallbackReason,
 } from './backendHandoff';
+export {
+  type ConnectRoundEmitted,
+  type ConnectRoundEvent,
+  type ConnectRoundSnapshot,
+  connectRound,
+  ROUND_ERROR_ANSWERS,
+  ROUND_LOSSES,
+  type RoundErrorAnswer,
+  type RoundFailure,
+  type RoundLoss,
+  type RoundOutcome,
+} from './connectRound';
 export { hasWindowElapsed, windowElapsedMs, windowRemainingMs } from './failedAttemptWindow';
 export {
   type FdPressureEvent,

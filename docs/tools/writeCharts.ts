@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AnyStateMachine } from 'xstate';
-import { backendHandoff, fdPressure, handoffTransfer } from '../../machines';
+import { backendHandoff, connectRound, fdPressure, handoffTransfer } from '../../machines';
 import { chartToMermaid, chartToTables } from './chartToMarkdown';
 
 // Writes what README and docs show of the charts, from the charts themselves. `--check` writes nothing and fails where
@@ -16,6 +16,7 @@ const GENERATED: readonly [file: string, marker: string, text: string][] = [
   ['README.md', 'chart', chartToMermaid(backendHandoff)],
   ['docs/charts.md', 'backendHandoff', inWordsToo(backendHandoff)],
   ['docs/charts.md', 'handoffTransfer', inWordsToo(handoffTransfer)],
+  ['docs/charts.md', 'connectRound', inWordsToo(connectRound)],
   ['docs/charts.md', 'fdPressure', inWordsToo(fdPressure)],
 ];
 

@@ -1,5 +1,6 @@
+import type { RoundErrorAnswer, RoundFailure, RoundLoss, RoundOutcome } from '../../machines/connectRound';
 import { encodeFrame } from '../wire/encodeFrame';
-import type { Frame, FrameOf, ReconnectReason } from '../wire/frame';
+import type { Frame, FrameOf } from '../wire/frame';
 import { monotonicNow } from '../wire/monotonicNow';
 import { randomId } from '../wire/randomId';
 import { isLater, stampOfNow } from '../wire/stamp';
@@ -8,6 +9,26 @@ import type { HandoffConnection } from './ConnectOptions';
 import { HandoffClientError } from './HandoffClientError';
 import { HandoffSocket } from './HandoffSocket';
 import type { KnownBackend, KnownBackends } from './KnownBackends';
+import { RoundTable } from './RoundTable';
+import {
+  ANNOUNCED,
+  ANNOUNCED_ANOTHER,
+  CANCELLED,
+  DEADLINE_PASSED,
+  FIRST_ERROR,
+  FIRST_LOST,
+  FIRST_READY,
+  GARBLED,
+  RECONNECT,
+  RECONNECT_TO_ANOTHER,
+  SECOND_CLAIMED,
+  SECOND_ERROR,
+  SECOND_LOST,
+  SECOND_READY,
+  STARTED,
+  STARTED_KNOWING,
+  TORN,
+} from './roundSymbols';
 
 /** How one round of connecting ended. */
 export type RoundResult =
@@ -42,37 +63,44 @@ export interface RoundOptions {
  * write of at most 21 KiB: if it failed, for instance on a listener that closes at once what it has no room for, the
  * other side has no byte of it.
  */
-const IS_FIRST_WRITE_WHOLE = process.platform === 'linux';
+function isFirstWriteWhole(): boolean {
+  return process.platform === 'linux';
+}
 
 const SHORTAGES = ['EAGAIN', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'];
 
+type WhyReconnected = Pick<HandoffConnection, 'reason' | 'retryAfterMs'>;
+
 type Target = Pick<FrameOf<'handoff'>, 'backend' | 'endpoint' | 'stamp'>;
 
+// It holds what the chart says and nothing of any round, so all can share it.
+const table = new RoundTable();
+
 /**
- * One round: a `hello` on a first connection and, if need be, an `attach` on a second one. Of the two at most one ever
- * becomes the application's; when the round is over, no other socket and no timer of it is left.
+ * One round: a `hello` on a first connection and, if need be, an `attach` on a second one. What may happen is the
+ * chart's to say; here is how it's done. When the round is over, no socket and no timer of it is left but what it gave.
  */
 export class ConnectRound {
   readonly #options: RoundOptions;
   readonly #knownBackends: KnownBackends;
   readonly #connectionId = randomId();
   readonly #finish: (result: RoundResult) => void;
-  #isOver = false;
-  #first: HandoffSocket | undefined;
-  #second: HandoffSocket | undefined;
-  // The second connection is tried once a round: a route that was refused stays refused.
-  #target: Target | undefined;
-  #hasAttached = false;
   // The backend that the hello named: this round's id leads there and nowhere else.
   readonly #known: KnownBackend | undefined;
+  #node = table.initial;
+  #first: HandoffSocket | undefined;
+  #second: HandoffSocket | undefined;
+  #target: Target | undefined;
   // When the hello was sent, on the clock of the machine.
   #stamp = 0;
-  #hasAnnouncement = false;
   // What to remember if the announced handle arrives.
   #announced: KnownBackend | undefined;
+  #deadlineMs = 0;
   #deadline: NodeJS.Timeout | undefined;
-  #reason: ReconnectReason | undefined;
-  #retryAfterMs: number | undefined;
+  // What the broker's reconnect said, if it came.
+  #told: WhyReconnected = {};
+  // What the broker's error asked for, if it did.
+  #retryAfter: Pick<HandoffConnection, 'retryAfterMs'> = {};
   // Made when it's needed: its stack costs more than all else here.
   #lastError: Error | undefined;
 
@@ -90,19 +118,65 @@ export class ConnectRound {
   }
 
   start(): void {
-    const { service, version, handoff, earlyData, socketPath, traceparent } = this.#options;
-    const id = this.#connectionId;
     const known = this.#known;
-    const stamp = stampOfNow();
-    this.#stamp = stamp;
-    if (known !== undefined) {
-      this.#target = { backend: known.backend, endpoint: known.endpoint, stamp };
-      this.#deadline = setTimeout(() => this.#attach(), known.deadlineMs + KNOWING_SLACK_MS);
+    this.#stamp = stampOfNow();
+    if (known === undefined) {
+      this.#take(STARTED);
+      return;
     }
-    const knows = known && { backend: known.backend, stamp };
+    this.#target = { backend: known.backend, endpoint: known.endpoint, stamp: this.#stamp };
+    this.#deadlineMs = known.deadlineMs + KNOWING_SLACK_MS;
+    this.#take(STARTED_KNOWING);
+  }
+
+  /** Ends the round with nothing. */
+  cancel(): void {
+    this.#take(CANCELLED);
+  }
+
+  /** @param frame what has come, if it says where the round leads to or may be out of turn. */
+  #take(symbol: number, frame?: FrameOf<'handoff' | 'ready' | 'reconnect'>): void {
+    if (this.#node.isOver) return;
+    const { next, effects, armsDeadline } = table.edge(this.#node, symbol);
+    this.#node = next;
+    if (armsDeadline) {
+      clearTimeout(this.#deadline);
+      this.#deadline = setTimeout(() => this.#take(DEADLINE_PASSED), this.#deadlineMs);
+    }
+    for (const effect of effects) {
+      switch (effect.type) {
+        case 'ask':
+          this.#ask();
+          break;
+        case 'follow':
+          if (frame !== undefined && 'backend' in frame) this.#target = frame;
+          break;
+        case 'forget':
+          if (this.#target !== undefined) this.#knownBackends.forget(this.#options, this.#target.backend);
+          break;
+        case 'remember':
+          if (this.#announced !== undefined) this.#knownBackends.remember(this.#options, this.#announced);
+          break;
+        case 'attach':
+          this.#attach();
+          break;
+        case 'close':
+          this.#close(effect.route);
+          break;
+        case 'ended':
+          this.#end(effect.outcome, frame);
+          break;
+      }
+    }
+  }
+
+  #ask(): void {
+    const { service, version, handoff, earlyData, socketPath, traceparent } = this.#options;
+    const knows = this.#known && { backend: this.#known.backend, stamp: this.#stamp };
+    const id = this.#connectionId;
     const hello = encodeFrame({ type: 'hello', id, service, version, handoff, knows, traceparent });
     const first = this.#createSocket({
-      onFrame: (frame) => this.#onFirstFrame(frame, first),
+      onFrame: (frame) => this.#onFirstFrame(frame),
       onLost: (error) => this.#onFirstLost(error),
     });
     this.#first = first;
@@ -110,9 +184,19 @@ export class ConnectRound {
     first.write(Buffer.concat([hello, earlyData]));
   }
 
-  /** Ends the round with nothing. */
-  cancel(): void {
-    this.#end();
+  #attach(): void {
+    clearTimeout(this.#deadline);
+    if (this.#target === undefined) return;
+    const { backend, endpoint, stamp } = this.#target;
+    const { earlyData, traceparent } = this.#options;
+    const second = this.#createSocket({
+      onFrame: (frame) => this.#onSecondFrame(frame),
+      onLost: (error) => this.#onSecondLost(error),
+    });
+    this.#second = second;
+    second.connect({ path: endpoint });
+    const attach = encodeFrame({ type: 'attach', id: this.#connectionId, backend, stamp, traceparent });
+    second.write(Buffer.concat([attach, earlyData]));
   }
 
   #createSocket(listener: ConstructorParameters<typeof HandoffSocket>[1]): HandoffSocket {
@@ -123,167 +207,154 @@ export class ConnectRound {
     );
   }
 
-  #onFirstFrame(frame: Frame, socket: HandoffSocket): boolean {
+  #onFirstFrame(frame: Frame): boolean {
     switch (frame.type) {
       case 'handoff':
-        if (this.#hasAnnouncement || !this.#follow(frame)) break;
         this.#onAnnouncement(frame);
-        return false;
+        break;
       case 'ready':
-        if (this.#announced !== undefined) this.#knownBackends.remember(this.#options, this.#announced);
-        this.#win(socket, 'handedOff');
-        return true;
+        this.#take(FIRST_READY, frame);
+        break;
       case 'reconnect':
-        if (!this.#follow(frame)) break;
-        this.#reason = frame.reason;
-        this.#retryAfterMs = frame.retryAfterMs;
-        socket.abandon();
-        this.#first = undefined;
-        if (this.#hasAttached) this.#giveUpIfNoRouteIsOpen();
-        else this.#attach();
-        return false;
+        this.#told = { reason: frame.reason, ...retryAfter(frame) };
+        this.#take(this.#namesAnother(frame) ? RECONNECT_TO_ANOTHER : RECONNECT, frame);
+        break;
       case 'error':
-        this.#onErrorFrame(frame, socket);
-        return false;
+        this.#lastError = new Error(`the broker answered ${frame.code}: ${frame.message}`);
+        this.#retryAfter = retryAfter(frame);
+        this.#take(FIRST_ERROR[this.#answerOf(frame)]);
+        break;
+      default:
+        this.#onStrayFrame(frame, 'broker');
     }
-    this.#fail('protocolError', `the broker sent a ${frame.type} frame out of turn`);
-    return false;
+    return this.#node.isConnected;
   }
 
-  /** Goes where the broker says; false if this round has gone to another process already. */
-  #follow({ backend, endpoint, stamp }: Target): boolean {
-    if (this.#hasAttached) return this.#target?.backend === backend;
-    if (this.#target !== undefined && this.#target.backend !== backend) this.#forget();
-    this.#target = { backend, endpoint, stamp };
-    return true;
-  }
-
-  #onAnnouncement({ backend, endpoint, stamp, deadlineMs, knows }: FrameOf<'handoff'>): void {
-    this.#hasAnnouncement = true;
+  #onAnnouncement(frame: FrameOf<'handoff'>): void {
+    const { backend, endpoint, stamp, deadlineMs } = frame;
     const now = monotonicNow();
     // A stamp from before the hello, or from the future, is of another clock than ours: that broker could do nothing
     // with one of ours.
-    if (knows === true && !isLater(this.#stamp, stamp) && !isLater(stamp, now)) {
+    if (frame.knows === true && !isLater(this.#stamp, stamp) && !isLater(stamp, now)) {
       // The broker's time began at its stamp; a part of it may have gone by in the backend's queue.
       const wholeMs = Math.min(MAX_DEADLINE_MS, deadlineMs + Math.max(0, now - stamp));
       this.#announced = { backend, endpoint, deadlineMs: wholeMs };
     }
-    if (this.#hasAttached) return;
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#attach(), deadlineMs);
+    this.#deadlineMs = deadlineMs;
+    this.#take(this.#namesAnother(frame) ? ANNOUNCED_ANOTHER : ANNOUNCED, frame);
   }
 
-  #onErrorFrame(frame: FrameOf<'error'>, socket: HandoffSocket): void {
-    const text = `the broker answered ${frame.code}: ${frame.message}`;
-    const isStale = frame.code === 'staleBackend' && this.#known !== undefined;
-    if (isStale) this.#forget();
-    if (this.#hasAttached) {
-      // The backend may have let the second connection in: beginning again could run the request twice.
-      this.#lastError = new Error(text);
-      socket.abandon();
-      this.#first = undefined;
-      this.#giveUpIfNoRouteIsOpen();
-      return;
-    }
-    if (frame.retryable) {
-      this.#again(new Error(text), { retryAfterMs: frame.retryAfterMs, isAtOnce: isStale });
-      return;
-    }
-    const code =
-      frame.code === 'unknownService' || frame.code === 'noMatchingVersion' ? frame.code : 'refused';
-    this.#fail(code, text);
+  #namesAnother({ backend }: Target): boolean {
+    return this.#target !== undefined && this.#target.backend !== backend;
+  }
+
+  #answerOf({ code, retryable }: FrameOf<'error'>): RoundErrorAnswer {
+    if (code === 'staleBackend' && this.#known !== undefined) return 'stale';
+    if (retryable) return 'retryable';
+    return code === 'unknownService' || code === 'noMatchingVersion' ? code : 'refused';
   }
 
   #onFirstLost(error: Error | undefined): void {
     this.#first = undefined;
-    if (this.#isOver || this.#failIfNotOurs(error)) return;
+    if (this.#isOfAnyRoute(error)) return;
     this.#lastError = error ?? this.#lastError ?? new Error('the connection to the broker ended');
-    if (this.#target === undefined || (!this.#hasAnnouncement && !this.#hasAttached && isUnsent(error))) {
-      // Without a hello there is no handle on its way to the known backend, and the broker still has to be asked.
-      this.#again(this.#lastError, { isBrokerMissing: isNobodyThere(error) });
-    } else if (this.#hasAttached) {
-      this.#giveUpIfNoRouteIsOpen();
-    } else {
-      this.#attach();
-    }
+    this.#take(FIRST_LOST[lossOf(error)]);
   }
 
-  #attach(): void {
-    clearTimeout(this.#deadline);
-    const target = this.#target;
-    if (target === undefined) return;
-    this.#hasAttached = true;
-    // Nobody has said so, it took too long: let the next round be told anew, the deadline as well.
-    if (this.#reason === undefined) this.#forget();
-    const { backend, stamp } = target;
-    const second = this.#createSocket({
-      onFrame: (frame) => this.#onSecondFrame(frame, second),
-      onLost: (error) => this.#onSecondLost(error),
-    });
-    this.#second = second;
-    second.connect({ path: target.endpoint });
-    const { earlyData, traceparent } = this.#options;
-    const attach = encodeFrame({ type: 'attach', id: this.#connectionId, backend, stamp, traceparent });
-    second.write(Buffer.concat([attach, earlyData]));
-  }
-
-  #onSecondFrame(frame: Frame, socket: HandoffSocket): boolean {
+  #onSecondFrame(frame: Frame): boolean {
     switch (frame.type) {
       case 'ready':
-        this.#win(socket, 'reconnected');
-        return true;
+        this.#take(SECOND_READY);
+        break;
       case 'claimed':
         this.#lastError = new Error('the backend had this connection already, and lost it');
+        this.#take(SECOND_CLAIMED);
         break;
       case 'error':
-        this.#forget();
         this.#lastError = new Error(`the backend answered ${frame.code}: ${frame.message}`);
+        this.#take(SECOND_ERROR);
         break;
       default:
-        this.#fail('protocolError', `the backend sent a ${frame.type} frame out of turn`);
-        return false;
+        this.#onStrayFrame(frame, 'backend');
     }
-    socket.abandon();
-    this.#second = undefined;
-    this.#giveUpIfNoRouteIsOpen();
-    return false;
+    return this.#node.isConnected;
   }
 
   #onSecondLost(error: Error | undefined): void {
     this.#second = undefined;
-    if (this.#isOver || this.#failIfNotOurs(error)) return;
-    this.#forget();
+    if (this.#isOfAnyRoute(error)) return;
     this.#lastError = error ?? new Error('the connection to the backend ended');
-    this.#giveUpIfNoRouteIsOpen();
+    this.#take(SECOND_LOST);
   }
 
-  #forget(): void {
-    if (this.#target !== undefined) this.#knownBackends.forget(this.#options, this.#target.backend);
+  #onStrayFrame({ type }: Frame, sender: 'broker' | 'backend'): void {
+    this.#lastError = new Error(outOfTurn(type, sender));
+    this.#take(GARBLED);
   }
 
-  #giveUpIfNoRouteIsOpen(): void {
-    if (this.#first !== undefined || this.#second !== undefined) return;
-    this.#again(this.#lastError ?? new Error('the connection to the broker ended'));
-  }
-
-  /** An error that another round can't be the answer to. */
-  #failIfNotOurs(error: Error | undefined): boolean {
+  /** Whether a connection's error means the same on either route; if so, it has been told. */
+  #isOfAnyRoute(error: Error | undefined): boolean {
     if (error === undefined) return false;
-    if (isWriteError(error) && this.#options.earlyData.length > 0 && !IS_FIRST_WRITE_WHOLE) {
+    if (isWriteError(error) && this.#options.earlyData.length > 0 && !isFirstWriteWhole()) {
       // Part of it may have arrived, and `ready` may have been there, unread: the request may have run.
-      this.#fail('connectionLost', 'the connection was lost while the request was being sent', error);
+      const message = 'the connection was lost while the request was being sent';
+      this.#lastError = new Error(message, { cause: error });
+      this.#take(TORN);
       return true;
     }
     if (error.name === 'WireError') {
-      this.#fail('protocolError', `the other side sent what is not a frame: ${error.message}`, error);
+      const message = `the other side sent what is not a frame: ${error.message}`;
+      this.#lastError = new Error(message, { cause: error });
+      this.#take(GARBLED);
       return true;
     }
     return false;
   }
 
-  #win(socket: HandoffSocket, route: HandoffConnection['route']): void {
-    if (this.#first === socket) this.#first = undefined;
-    if (this.#second === socket) this.#second = undefined;
+  #close(route: 'first' | 'second'): void {
+    if (route === 'first') {
+      this.#first?.abandon();
+      this.#first = undefined;
+    } else {
+      this.#second?.abandon();
+      this.#second = undefined;
+    }
+  }
+
+  #end(outcome: RoundOutcome, frame: Frame | undefined): void {
+    clearTimeout(this.#deadline);
+    const winner = outcome.type === 'connected' ? this.#takeOut(outcome.route) : undefined;
+    this.#close('first');
+    this.#close('second');
+    switch (outcome.type) {
+      case 'connected':
+        if (winner !== undefined) this.#give(winner, outcome);
+        return;
+      case 'again':
+        this.#finish({
+          type: 'again',
+          cause: this.#lastError ?? new Error('the connection to the broker ended'),
+          isBrokerMissing: outcome.isBrokerMissing,
+          isAtOnce: outcome.pause === 'none',
+          ...(outcome.pause === 'asTold' ? this.#retryAfter : {}),
+        });
+        return;
+      case 'failed':
+        this.#finish({ type: 'failed', error: this.#errorOf(outcome.code, frame) });
+        return;
+      case 'cancelled':
+        return;
+    }
+  }
+
+  #takeOut(route: HandoffConnection['route']): HandoffSocket | undefined {
+    const winner = route === 'handedOff' ? this.#first : this.#second;
+    if (route === 'handedOff') this.#first = undefined;
+    else this.#second = undefined;
+    return winner;
+  }
+
+  #give(socket: HandoffSocket, outcome: Extract<RoundOutcome, { type: 'connected' }>): void {
     if (this.#options.furtherData.length > 0) {
       // In front of whatever the caller writes, but not before the caller has the socket: an error that a write meets at once
       // would be told before anybody can listen for it.
@@ -291,54 +362,33 @@ export class ConnectRound {
       socket.write(this.#options.furtherData);
       setImmediate(() => socket.uncork());
     }
-    const details =
-      route === 'handedOff'
-        ? {}
-        : {
-            reason: this.#reason ?? 'backendAckTimeout',
-            ...(this.#retryAfterMs === undefined ? {} : { retryAfterMs: this.#retryAfterMs }),
-          };
-    this.#end({
-      type: 'connected',
-      connection: { socket, route, ...details, connectionId: this.#connectionId },
-    });
+    const { route } = outcome;
+    const connectionId = this.#connectionId;
+    let details: WhyReconnected = {};
+    if (route === 'reconnected')
+      details = outcome.reason === 'told' ? this.#told : { reason: outcome.reason };
+    this.#finish({ type: 'connected', connection: { socket, route, ...details, connectionId } });
   }
 
-  #again(
-    cause: Error,
-    {
-      retryAfterMs,
-      isBrokerMissing = false,
-      isAtOnce = false,
-    }: {
-      readonly retryAfterMs?: number | undefined;
-      readonly isBrokerMissing?: boolean;
-      readonly isAtOnce?: boolean;
-    } = {},
-  ): void {
-    this.#end({
-      type: 'again',
-      cause,
-      isBrokerMissing,
-      isAtOnce,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    });
+  #errorOf(code: RoundFailure, frame: Frame | undefined): HandoffClientError {
+    if (frame !== undefined) return new HandoffClientError(code, outOfTurn(frame.type, 'broker'));
+    return new HandoffClientError(code, this.#lastError?.message ?? code, { cause: this.#lastError?.cause });
   }
+}
 
-  #fail(code: HandoffClientError['code'], message: string, cause?: Error): void {
-    this.#end({ type: 'failed', error: new HandoffClientError(code, message, { cause }) });
-  }
+function retryAfter({ retryAfterMs }: { readonly retryAfterMs?: number | undefined }): {
+  readonly retryAfterMs?: number;
+} {
+  return retryAfterMs === undefined ? {} : { retryAfterMs };
+}
 
-  #end(result?: RoundResult): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    clearTimeout(this.#deadline);
-    this.#first?.abandon();
-    this.#second?.abandon();
-    this.#first = undefined;
-    this.#second = undefined;
-    if (result !== undefined) this.#finish(result);
-  }
+function outOfTurn(type: Frame['type'], sender: 'broker' | 'backend'): string {
+  return `the ${sender} sent a ${type} frame out of turn`;
+}
+
+function lossOf(error: Error | undefined): RoundLoss {
+  if (isNobodyThere(error)) return 'nobodyThere';
+  return isUnsent(error) ? 'unsent' : 'ended';
 }
 
 function isWriteError(error: Error): boolean {

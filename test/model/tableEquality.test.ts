@@ -1,7 +1,15 @@
 import { getAdjacencyMap } from '@xstate/graph';
 import type { AnyStateMachine } from 'xstate';
-import { type BackendHandoffSnapshot, backendHandoff } from '../../machines';
+import {
+  type BackendHandoffSnapshot,
+  backendHandoff,
+  type ConnectRoundEvent,
+  type ConnectRoundSnapshot,
+  connectRound,
+} from '../../machines';
 import { HandoffFallbackPolicy } from '../../src';
+import { type RoundNode, RoundTable } from '../../src/client/RoundTable';
+import { ROUND_EVENTS } from '../../src/client/roundSymbols';
 import { type HandoffNode, HandoffTable } from '../../src/controller/HandoffTable';
 import { EVENTS, eventOfSymbol } from '../../src/controller/handoffSymbols';
 import { report } from '../support/report';
@@ -50,6 +58,41 @@ describe.each([1, 2, 8])('the table of a chart with a budget of %p', (maxFailedA
     expect(tabled).toEqual(expected);
     report(
       `table, budget ${maxFailedAttemptsPerWindow}: ${tabled.size} states, ${tabled.size * CLASSES.length} edges, equal to the graph`,
+    );
+  });
+});
+
+describe('the table of a round', () => {
+  it('is, fully explored, the graph that @xstate/graph gives', () => {
+    const table = new RoundTable();
+    const placeOf = ({ value }: ConnectRoundSnapshot): string => JSON.stringify(value);
+    const edges = new Map<string, string[]>();
+    const open: RoundNode[] = [table.initial];
+    for (let node = open.pop(); node !== undefined; node = open.pop()) {
+      const name = placeOf(node.snapshot);
+      if (edges.has(name)) continue;
+      const nexts = [...ROUND_EVENTS.keys()].map((symbol) => table.edge(node as RoundNode, symbol).next);
+      edges.set(
+        name,
+        nexts.map(({ snapshot }) => placeOf(snapshot)),
+      );
+      open.push(...nexts);
+    }
+    const graph: object = getAdjacencyMap(connectRound as AnyStateMachine, {
+      events: [...ROUND_EVENTS] as ConnectRoundEvent[],
+      serializeState: (snapshot) => placeOf(snapshot as ConnectRoundSnapshot),
+    });
+    const nodes: [string, { transitions: Record<string, { state: ConnectRoundSnapshot }> }][] =
+      Object.entries(graph);
+    const expected = new Map(
+      nodes.map(([name, { transitions }]) => [
+        name,
+        Object.values(transitions).map(({ state }) => placeOf(state)),
+      ]),
+    );
+    expect(edges).toEqual(expected);
+    report(
+      `table of a round: ${edges.size} states, ${edges.size * ROUND_EVENTS.length} edges, equal to the graph`,
     );
   });
 });

@@ -1,0 +1,58 @@
+import {
+  type ConnectRoundEmitted,
+  type ConnectRoundEvent,
+  type ConnectRoundSnapshot,
+  connectRound,
+} from '../../machines/connectRound';
+import { type ChartEffects, type ChartNode, ChartTable } from '../chart/ChartTable';
+import { ROUND_EVENTS } from './roundSymbols';
+
+/** What an event does to a round, as the chart said. */
+export interface RoundEdge {
+  readonly next: RoundNode;
+  /** What is to be done, in this order. */
+  readonly effects: readonly ConnectRoundEmitted[];
+  /** The deadline runs from now on. */
+  readonly armsDeadline: boolean;
+}
+
+/** One state of a round's chart. */
+export interface RoundNode extends ChartNode<typeof connectRound, RoundEdge> {
+  readonly isConnected: boolean;
+  readonly isOver: boolean;
+}
+
+/** The chart of a round as a table. */
+export class RoundTable extends ChartTable<typeof connectRound, ConnectRoundEmitted, RoundEdge, RoundNode> {
+  constructor() {
+    super(connectRound, undefined);
+  }
+
+  protected override eventOf(symbol: number): ConnectRoundEvent {
+    const event = ROUND_EVENTS[symbol];
+    if (event === undefined) throw new Error(`No event of symbol ${symbol}`);
+    return event;
+  }
+
+  protected override nameOf({ value }: ConnectRoundSnapshot): string {
+    return JSON.stringify(value);
+  }
+
+  protected override makeNode(snapshot: ConnectRoundSnapshot): RoundNode {
+    return {
+      snapshot,
+      isConnected: snapshot.matches('connected'),
+      isOver: snapshot.status === 'done',
+      edges: [],
+    };
+  }
+
+  protected override makeEdge(
+    _from: RoundNode,
+    next: RoundNode,
+    _event: ConnectRoundEvent,
+    { emitted, armsTimer }: ChartEffects<ConnectRoundEmitted>,
+  ): RoundEdge {
+    return { next, effects: emitted, armsDeadline: armsTimer };
+  }
+}
