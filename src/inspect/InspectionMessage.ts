@@ -1,3 +1,5 @@
+import type { LeftOut } from './LeftOut';
+
 /**
  * What goes over the wire: the messages of `@statelyai/inspect`, with fields of our own that its other readers ignore,
  * and a few messages of our own. Types only, shared by the relay and the page.
@@ -104,6 +106,18 @@ export interface DefinitionMessage {
   readonly definition: string;
 }
 
+/** Nobody follows these charts any more, and their keys will not be used again. */
+export interface ForgottenMessage {
+  readonly type: '@handoff.forgotten';
+  readonly keys: readonly number[];
+}
+
+/** What the relay didn't pass on, since its start: what senders sent, and who could not be served. */
+export interface LeftOutMessage {
+  readonly type: '@handoff.leftOut';
+  readonly counts: LeftOut;
+}
+
 /** The actors' source is no longer watched. */
 export interface GoneMessage {
   readonly type: '@handoff.gone';
@@ -140,6 +154,8 @@ export type RelayMessage =
   | StatelyInspectionMessage
   | WelcomeMessage
   | DefinitionMessage
+  | ForgottenMessage
+  | LeftOutMessage
   | GoneMessage
   | DroppedMessage
   | RoutesMessage;

@@ -32,7 +32,7 @@ export class ObservedSource implements HubSource {
 
   watch(): void {
     try {
-      this.#subscription = this.source.inspect({ next: (event) => this.#next(event) });
+      this.#subscription = this.source.inspect({ next: (event) => this.#observe(event) });
     } catch {
       // Disposed of in the meantime: there is nothing to watch any more.
       this.hub.removeSource(this);
@@ -40,10 +40,23 @@ export class ObservedSource implements HubSource {
   }
 
   unwatch(): void {
-    this.#subscription?.unsubscribe();
+    try {
+      this.#subscription?.unsubscribe();
+    } catch {
+      // Who watched has gone, and can't be told.
+    }
     this.#subscription = undefined;
     this.hub.removeActors([...this.#actors.keys()]);
     this.#actors.clear();
+  }
+
+  /** What is odd about an actor must not fail the app that it belongs to. */
+  #observe(event: InspectionEvent): void {
+    try {
+      this.#next(event);
+    } catch {
+      this.hub.leaveOut('unreadable');
+    }
   }
 
   #next(event: InspectionEvent): void {
@@ -116,6 +129,7 @@ export class ObservedSource implements HubSource {
         parentId: ref._parent?.sessionId,
         createdAt: String(Date.now()),
         definition: this.#definitionOf(ref),
+        characters: 0,
         snapshot: () => plainSnapshot(actor.latest),
         delays: () => this.source.delaysOf?.(ref),
       },

@@ -16,6 +16,8 @@ export interface RelayedActor {
   readonly createdAt: string;
   /** The machine's config as JSON. Undefined: the actor has no chart. */
   readonly definition: string | undefined;
+  /** About how many it holds until it's told of, its snapshot's among them. */
+  readonly characters: number;
   /** Called when somebody has to be told: the many snapshots in between are never serialized. */
   snapshot(): InspectedSnapshot | undefined;
   delays(): RunningDelays | undefined;

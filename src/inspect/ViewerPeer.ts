@@ -1,14 +1,15 @@
 import { WebSocket } from 'ws';
+import { Batch } from './Batch';
 import type { RelayMessage, WelcomeMessage } from './InspectionMessage';
 
-/** Unsent bytes at which a viewer counts as too slow. The present state may exceed it: it goes out in one piece. */
+/** Unsent bytes at which a viewer counts as too slow. The present state may exceed it. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
-/** The present state, as every viewer understands it, and as ours does. */
-export interface PresentState {
-  readonly messages: readonly RelayMessage[];
-  readonly batched: readonly RelayMessage[];
-}
+/** Of the present state; what is over it is left out. A reader that takes each definition with each actor may come to it. */
+const MAX_STATE_BYTES = 64 * 1024 * 1024;
+
+/** Beats, of a second each, within which a viewer has to answer. */
+const BEATS_TO_ANSWER = 30;
 
 /**
  * One who watches. What is unsent stays bounded: a viewer that is too slow misses messages, and gets the present state
@@ -17,19 +18,32 @@ export interface PresentState {
 export class ViewerPeer {
   #missed = 0;
   #behind = false;
-  #presentState: () => PresentState = () => ({ messages: [], batched: [] });
+  #beats = 0;
+  #hasAnswered = true;
+  #presentState: () => Iterable<string> = () => [];
+  #hasRoom: () => boolean = () => true;
 
   constructor(
     private readonly socket: WebSocket,
     /** It reads arrays of messages, and messages that `@statelyai/inspect` doesn't know. */
-    private readonly batched: boolean,
+    readonly batched: boolean,
     private readonly welcome: () => WelcomeMessage,
     private readonly maxUnsentBytes = MAX_UNSENT_BYTES,
   ) {}
 
-  start(presentState: () => PresentState): void {
+  get unsentBytes(): number {
+    return this.socket.bufferedAmount;
+  }
+
+  /**
+   * @param presentState as JSON texts
+   * @param hasRoom whether there is room for it among all that is unsent; if not, it's sent later
+   */
+  start(presentState: () => Iterable<string>, hasRoom: () => boolean): void {
     this.#presentState = presentState;
-    this.#sendPresentState([]);
+    this.#hasRoom = hasRoom;
+    if (hasRoom()) this.#sendPresentState([]);
+    else this.#behind = true;
   }
 
   /** False: it has too much unread. Whatever happens then counts as missed. */
@@ -38,42 +52,73 @@ export class ViewerPeer {
     return !this.#behind;
   }
 
-  /** @param text the messages as one batch */
-  send(messages: readonly RelayMessage[], text: string): void {
+  send(batch: Batch): void {
     if (this.#behind) {
-      this.#missed += messages.length;
+      this.#missed += batch.size;
       return;
     }
-    this.#write(messages, text);
+    this.#write(batch);
     if (this.socket.bufferedAmount > this.maxUnsentBytes) this.#behind = true;
   }
 
-  #sendPresentState(first: readonly RelayMessage[]): void {
-    const { messages, batched } = this.#presentState();
-    this.#write(messages, JSON.stringify([this.welcome(), ...first, ...batched]));
+  /** It answers a ping that waits behind all that is unsent, so that it does read. */
+  answer(): void {
+    this.#hasAnswered = true;
   }
 
-  #write(messages: readonly RelayMessage[], text: string): void {
-    if (this.batched) {
-      this.#sendText(text);
-      return;
+  /**
+   * Called each second.
+   * @returns whether it was cut off, since it reads nothing
+   */
+  beat(): boolean {
+    this.#catchUp();
+    this.#beats++;
+    if (this.#beats % BEATS_TO_ANSWER !== 0) return false;
+    if (!this.#hasAnswered) {
+      this.socket.terminate();
+      return true;
     }
-    for (const message of messages) {
-      // Other readers know the three messages of the format only.
-      if (message.type.startsWith('@xstate.')) this.#sendText(JSON.stringify(message));
-    }
-  }
-
-  #sendText(text: string): void {
-    if (this.socket.readyState !== WebSocket.OPEN) return;
-    this.socket.send(text, () => this.#catchUp());
+    this.#hasAnswered = false;
+    this.socket.ping();
+    return false;
   }
 
   #catchUp(): void {
-    if (!this.#behind || this.socket.bufferedAmount > 0) return;
+    if (!this.#behind || this.socket.bufferedAmount > 0 || !this.#hasRoom()) return;
     this.#behind = false;
     const messages = this.#missed;
     this.#missed = 0;
-    this.#sendPresentState([{ type: '@handoff.dropped', messages }]);
+    this.#sendPresentState(messages > 0 ? [{ type: '@handoff.dropped', messages }] : []);
+  }
+
+  #sendPresentState(first: readonly RelayMessage[]): void {
+    let batch = new Batch();
+    for (const message of [this.welcome(), ...first]) batch.add(message, JSON.stringify(message));
+    for (const text of this.#presentState()) {
+      if (this.socket.bufferedAmount > MAX_STATE_BYTES) {
+        this.#behind = true;
+        this.#missed++;
+        break;
+      }
+      if (!this.batched) {
+        this.#sendText(Buffer.from(text));
+        continue;
+      }
+      batch.addText(text);
+      if (!batch.isFull) continue;
+      this.#write(batch);
+      batch = new Batch();
+    }
+    if (batch.size > 0) this.#write(batch);
+  }
+
+  #write(batch: Batch): void {
+    if (this.batched) this.#sendText(batch.asArray());
+    else for (const text of batch.asSingles()) this.#sendText(text);
+  }
+
+  #sendText(text: Buffer): void {
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    this.socket.send(text, { binary: false }, () => this.#catchUp());
   }
 }

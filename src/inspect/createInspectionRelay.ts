@@ -1,31 +1,30 @@
-import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandoffController } from '../controller/HandoffController';
-import { outOfRange } from '../errors/invalidArgument';
+import { invalidType, outOfRange, requireObject } from '../errors/invalidArgument';
+import { atMostEvery } from './atMostEvery';
 import { whyRefused } from './checkRequest';
 import { controllerSource } from './controllerSource';
+import { createBoundedServer, shareOfDescriptors } from './createBoundedServer';
 import { InspectionHub } from './InspectionHub';
-import { BATCHED_QUERY, type RoutesMessage } from './InspectionMessage';
+import type { RoutesMessage } from './InspectionMessage';
 import type { InspectionSource } from './InspectionSource';
+import type { LeftOut } from './LeftOut';
+import { LOOPBACK, listenOnPort } from './listenOnPort';
 import { ObservedSource } from './ObservedSource';
-import { SenderPeer } from './SenderPeer';
+import { serveSockets } from './serveSockets';
 import { STATELY_BRIDGE_SCRIPT, STATELY_BRIDGE_STYLE, statelyBridgePage } from './statelyBridgePage';
 import { ViewerFiles } from './ViewerFiles';
-import { ViewerPeer } from './ViewerPeer';
 
-const HOST = '127.0.0.1';
 const STATELY_INSPECTOR = 'https://stately.ai/inspect';
 
-/** WebSocket connections at a time, viewers and senders together. */
+/** Most WebSocket connections at a time, viewers and senders together; as many others are let in beside them. */
 const MAX_PEERS = 64;
+/** Fewer where descriptors are few. */
+const MIN_PEERS = 4;
+const PART_OF_DESCRIPTORS = 1 / 16;
 
-/** One message of a sender. */
-const MAX_MESSAGE_BYTES = 1024 * 1024;
-
-/** A peer's first message, or a close with this code, tells it what it did wrong. */
-const CLOSE = { badMessage: 1008, tooMuch: 1009, shutdown: 1001, tooManyPeers: 1013 } as const;
+/** How often it's told what was left out. */
+const TELL_LEFT_OUT_MS = 10_000;
 
 export interface InspectionRelayOptions {
   /** Attached from the start. */
@@ -47,6 +46,11 @@ export interface InspectionRelayOptions {
    * @default false
    */
   readonly stately?: boolean | string | undefined;
+  /**
+   * Told what was left out and who was turned away since the relay's start: when it begins, and then at most once in 10
+   * seconds, if it has become more. What it throws is ignored.
+   */
+  readonly onLeftOut?: ((leftOut: LeftOut) => void) | undefined;
 }
 
 /** A running relay. */
@@ -63,6 +67,10 @@ export interface InspectionRelay {
   attach(source: HandoffController | InspectionSource): () => void;
   /** Shows how clients got to backends lately; the last 180 reports are kept for newcomers. */
   reportRoutes(report: Omit<RoutesMessage, 'type'>): void;
+  /** What was left out and who was turned away since the relay's start, by reason. */
+  leftOut(): LeftOut;
+  /** Open connections to the port: of viewers, senders, and whoever asks for the page. */
+  connections(): number;
   /** Disconnects everybody and frees the port. */
   close(): Promise<void>;
 }
@@ -72,27 +80,33 @@ export interface InspectionRelay {
  * a page of another site could make. Everybody on this host may watch.
  *
  * Keeps the process alive until it's closed.
- * @throws RangeError a bad port or address; Error with code `EADDRINUSE` the port is taken
+ * @throws RangeError a bad port or address; TypeError an option of the wrong type; Error with code `EADDRINUSE` the port is
+ *   taken, or with another one of the system's (the promise rejects)
  */
 export async function createInspectionRelay(options: InspectionRelayOptions = {}): Promise<InspectionRelay> {
-  const { controller, port = 0, allowedOrigins = [], stately = false } = options;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw outOfRange('port', 'an integer from 0 to 65535', port);
-  }
+  const { controller, port = 0, allowedOrigins = [], stately = false, onLeftOut } = checkedOptions(options);
   const inspector =
     stately === false ? undefined : checkedUrl(stately === true ? STATELY_INSPECTOR : stately);
-  const hub = new InspectionHub();
-  const server = createServer();
+  const tellLeftOut = atMostEvery(TELL_LEFT_OUT_MS, () => onLeftOut?.(hub.leftOut));
+  const hub = new InspectionHub(tellLeftOut);
+  const maxPeers = shareOfDescriptors(PART_OF_DESCRIPTORS, MIN_PEERS, MAX_PEERS);
+  const bounded = createBoundedServer({
+    maxConnections: 2 * maxPeers,
+    onTurnedAway: () => hub.leaveOut('connections'),
+  });
+  const { server } = bounded;
   const files = new ViewerFiles();
   server.on('request', (request, response) => {
     const refused = whyRefused(request.headers, allowedOrigins);
     if (refused) reply(response, 403, `Refused: ${refused}`);
     else void respond(request, response, files, inspector);
   });
-  const sockets = serveSockets(server, hub, allowedOrigins);
-  const url = `http://${HOST}:${await listen(server, port)}/`;
+  const disconnect = serveSockets({ bounded, hub, allowedOrigins, maxPeers });
+  const url = `http://${LOOPBACK}:${await listenOnPort(server, port)}/`;
 
   const attach = (source: HandoffController | InspectionSource) => {
+    const { inspect } = requireObject('source', source);
+    if (typeof inspect !== 'function') throw invalidType('source.inspect', 'a function', inspect);
     const observed = new ObservedSource('backendOf' in source ? controllerSource(source) : source, hub);
     hub.addSource(observed);
     return () => hub.removeSource(observed);
@@ -103,33 +117,36 @@ export async function createInspectionRelay(options: InspectionRelayOptions = {}
     statelyInspectorUrl: inspector && new URL('stately', url).href,
     attach,
     reportRoutes: (report) => hub.report({ ...report, type: '@handoff.routes' }),
-    close: () => close(server, sockets),
+    leftOut: () => hub.leftOut,
+    connections: () => bounded.connections,
+    close: () => {
+      disconnect();
+      return bounded.close();
+    },
   };
+}
+
+function checkedOptions(options: InspectionRelayOptions): InspectionRelayOptions {
+  requireObject('options', options);
+  const { port = 0, allowedOrigins = [], stately = false, onLeftOut } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw outOfRange('port', 'an integer from 0 to 65535', port);
+  }
+  if (!Array.isArray(allowedOrigins) || !allowedOrigins.every((origin) => typeof origin === 'string')) {
+    throw invalidType('allowedOrigins', 'an array of strings', allowedOrigins);
+  }
+  if (typeof stately !== 'boolean' && typeof stately !== 'string') {
+    throw invalidType('stately', 'a boolean or an address', stately);
+  }
+  if (onLeftOut !== undefined && typeof onLeftOut !== 'function') {
+    throw invalidType('onLeftOut', 'a function', onLeftOut);
+  }
+  return options;
 }
 
 function checkedUrl(text: string): URL {
   if (!URL.canParse(text) || !/^https?:/.test(text)) throw outOfRange('stately', 'an http address', text);
   return new URL(text);
-}
-
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, HOST, () => {
-      server.off('error', reject);
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
-}
-
-function close(server: Server, sockets: WebSocketServer): Promise<void> {
-  return new Promise((resolve) => {
-    for (const socket of sockets.clients) socket.close(CLOSE.shutdown);
-    server.close(() => resolve());
-    server.closeAllConnections();
-    // A peer that never answers the close must not hold it up.
-    for (const socket of sockets.clients) socket.terminate();
-  });
 }
 
 async function respond(
@@ -139,7 +156,10 @@ async function respond(
   inspector: URL | undefined,
 ): Promise<void> {
   const [path = '/'] = url.split('?');
-  if (method !== 'GET' && method !== 'HEAD') return reply(response, 405, 'Only GET');
+  if (method !== 'GET' && method !== 'HEAD') {
+    response.setHeader('Allow', 'GET, HEAD');
+    return reply(response, 405, 'Only GET and HEAD');
+  }
   if (inspector) {
     const policy = `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src ${inspector.origin}`;
     if (path === '/stately') return reply(response, 200, statelyBridgePage(inspector), 'text/html', policy);
@@ -186,53 +206,4 @@ function reply(
     'Cache-Control': 'no-cache',
   });
   response.end(response.req.method === 'HEAD' ? undefined : body);
-}
-
-function serveSockets(
-  server: Server,
-  hub: InspectionHub,
-  allowedOrigins: readonly string[],
-): WebSocketServer {
-  const relayId = randomUUID();
-  const sockets = new WebSocketServer({
-    server,
-    maxPayload: MAX_MESSAGE_BYTES,
-    perMessageDeflate: false,
-    verifyClient: ({ req }: { readonly req: IncomingMessage }) =>
-      whyRefused(req.headers, allowedOrigins) === undefined,
-  });
-  // The HTTP server's errors come here too; who called `listen` is told of them.
-  sockets.on('error', () => {});
-  let senders = 0;
-  sockets.on('connection', (socket: WebSocket, request) => {
-    // A peer that breaks the protocol is closed by the library; there's nobody to tell.
-    socket.on('error', () => {});
-    if (sockets.clients.size > MAX_PEERS) {
-      socket.close(CLOSE.tooManyPeers, 'too many connections');
-      return;
-    }
-    const batched = new URL(request.url ?? '/', 'http://localhost').searchParams.has(BATCHED_QUERY);
-    const viewer = new ViewerPeer(socket, batched, () => ({
-      type: '@handoff.welcome',
-      relayId,
-      now: Date.now(),
-    }));
-    let sender: SenderPeer | undefined;
-    // Who sends is a sender, and needs no copy of what others send.
-    socket.on('message', (data, isBinary) => {
-      if (socket.readyState !== socket.OPEN) return;
-      if (!sender) {
-        hub.removeViewer(viewer);
-        sender = new SenderPeer(hub, `${++senders}:`);
-      }
-      const fault = isBinary ? 'malformed' : sender.receive(String(data));
-      if (fault) socket.close(fault === 'tooMuch' ? CLOSE.tooMuch : CLOSE.badMessage, fault);
-    });
-    socket.on('close', () => {
-      hub.removeViewer(viewer);
-      sender?.end();
-    });
-    hub.addViewer(viewer);
-  });
-  return sockets;
 }

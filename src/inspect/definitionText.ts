@@ -32,7 +32,7 @@ export function definitionText(config: object): string {
       return value;
     });
   } catch {
-    // Somebody's `meta` refers to itself.
-    return JSON.stringify({ id });
+    // Somebody's `meta` refers to itself, or is nested too deep.
+    return JSON.stringify({ id: typeof id === 'string' ? id : undefined });
   }
 }

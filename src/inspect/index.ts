@@ -5,3 +5,4 @@ export {
 } from './createInspectionRelay';
 export type { RouteStats, RoutesMessage, RunningDelays } from './InspectionMessage';
 export type { InspectionSource } from './InspectionSource';
+export type { LeftOut, LeftOutReason } from './LeftOut';

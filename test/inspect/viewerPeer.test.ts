@@ -1,4 +1,5 @@
 import { WebSocket } from 'ws';
+import { Batch } from '../../src/inspect/Batch';
 import type { RelayMessage } from '../../src/inspect/InspectionMessage';
 import { ViewerPeer } from '../../src/inspect/ViewerPeer';
 
@@ -9,7 +10,8 @@ function createSlowSocket() {
   const socket = {
     readyState: WebSocket.OPEN,
     bufferedAmount: 0,
-    send(text: string, done: () => void) {
+    send(data: Buffer, _: unknown, done: () => void) {
+      const text = data.toString();
       sent.push(text);
       socket.bufferedAmount += text.length;
       waiting.push({ size: text.length, done });
@@ -26,7 +28,12 @@ function createSlowSocket() {
 
 test('a viewer that does not read is sent nothing more, and the present state once it has read', () => {
   const { socket, sent, drain } = createSlowSocket();
-  const event = (n: number): RelayMessage => ({ type: '@handoff.gone', sessionIds: [`${n}`] });
+  const event = (n: number): Batch => {
+    const batch = new Batch();
+    const message: RelayMessage = { type: '@handoff.gone', sessionIds: [`${n}`] };
+    batch.add(message, JSON.stringify(message));
+    return batch;
+  };
   let state = 'first';
   const viewer = new ViewerPeer(
     socket,
@@ -34,11 +41,14 @@ test('a viewer that does not read is sent nothing more, and the present state on
     () => ({ type: '@handoff.welcome', relayId: 'r', now: 0 }),
     1_000,
   );
-  viewer.start(() => ({ messages: [], batched: [{ type: '@handoff.gone', sessionIds: [state] }] }));
+  viewer.start(
+    () => [JSON.stringify({ type: '@handoff.gone', sessionIds: [state] })],
+    () => true,
+  );
   expect(sent).toHaveLength(1);
 
   for (let n = 0; n < 10_000; n++) {
-    if (viewer.isReady()) viewer.send([event(n)], JSON.stringify([event(n)]));
+    if (viewer.isReady()) viewer.send(event(n));
   }
   expect(socket.bufferedAmount).toBeLessThan(1_100);
   const before = sent.length;

@@ -1,6 +1,7 @@
 import { useTheme } from '../hooks/useTheme';
 import type { ViewerState } from '../store/ViewerState';
 import { formatTime } from './formatTime';
+import { leftOutText } from './leftOutText';
 
 /** What it is, whether it's live, and the way through what was received. */
 export function TopBar({ state }: { readonly state: ViewerState }) {
@@ -68,6 +69,7 @@ function Status({ state }: { readonly state: ViewerState }) {
           · as of <time>{formatTime(state.lostAt).slice(0, -4)}</time>
         </span>
       )}
+      <LeftOutNote state={state} />
       {state.store.missed > 0 && (
         <span class="missed" title="This page was too slow for what happened; the present state is right.">
           {' '}
@@ -75,6 +77,20 @@ function Status({ state }: { readonly state: ViewerState }) {
         </span>
       )}
     </p>
+  );
+}
+
+/** What others sent and this page does not show, and why. */
+function LeftOutNote({ state }: { readonly state: ViewerState }) {
+  const { leftOut } = state.store;
+  const count = Object.values(leftOut).reduce((sum, each) => sum + each, 0);
+  if (count === 0) return null;
+  return (
+    <span class="missed" title={leftOutText(leftOut)}>
+      {' '}
+      · {count.toLocaleString('en')} refused
+      <span class="hidden">: {leftOutText(leftOut)}</span>
+    </span>
   );
 }
 

@@ -5,6 +5,7 @@ import type {
   RoutesMessage,
   SnapshotMessage,
 } from '../../InspectionMessage';
+import type { LeftOut } from '../../LeftOut';
 import { DecisionLog } from './DecisionLog';
 import { isOpenersActor } from './fromOpener';
 import { InspectedActor, type Step } from './InspectedActor';
@@ -26,6 +27,8 @@ export class InspectionStore {
   seq = 0;
   /** Messages that the relay left out since this viewer was too slow. */
   missed = 0;
+  /** What the relay didn't pass on, and whom it turned away, since its start. */
+  leftOut: LeftOut = {};
   /** What to add to this machine's clock to get the relay's, in milliseconds. */
   clockOffsetMs = 0;
   #holding = false;
@@ -52,6 +55,12 @@ export class InspectionStore {
         return;
       case '@handoff.definition':
         this.#definitions.set(message.key, message.definition);
+        return;
+      case '@handoff.forgotten':
+        for (const key of message.keys) this.#definitions.delete(key);
+        return;
+      case '@handoff.leftOut':
+        this.leftOut = message.counts;
         return;
       case '@handoff.gone':
         for (const sessionId of message.sessionIds) this.#end(sessionId);
@@ -91,6 +100,7 @@ export class InspectionStore {
     this.#definitions.clear();
     this.#sources.clear();
     this.missed = 0;
+    this.leftOut = {};
   }
 
   #receiveActor(message: ActorMessage): void {
