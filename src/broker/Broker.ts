@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { TransferAbandonment, TransferOutcome } from '../../machines';
+import { cutToCharacters } from '../errors/characters';
 import {
   type BackendHandoffState,
   type BackendKey,
@@ -902,7 +903,7 @@ function encodeError(
   return encodeFrame({
     type: 'error',
     code,
-    message: message.slice(0, MAX_ERROR_MESSAGE_CHARACTERS),
+    message: cutToCharacters(message, MAX_ERROR_MESSAGE_CHARACTERS),
     retryable,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });

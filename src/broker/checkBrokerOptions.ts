@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { valid } from 'semver';
 import { DEFAULT_INSTANCE } from '../controller/BackendKey';
+import { countCharacters } from '../errors/characters';
 import {
   invalidType,
   outOfRange,
@@ -172,7 +173,7 @@ function checkTransport(transport: HandoffTransport): HandoffTransport {
 
 function requireText(field: string, value: unknown, min: number, max: number): string {
   if (typeof value !== 'string') throw invalidType(field, 'a string', value);
-  if (value.length < min || value.length > max) {
+  if (value.length < min || (value.length > max && countCharacters(value) > max)) {
     const bounds = max === Number.POSITIVE_INFINITY ? 'not be empty' : `have ${min} to ${max} characters`;
     throw outOfRange(field, `a string; it must ${bounds}`, value);
   }

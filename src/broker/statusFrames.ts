@@ -1,3 +1,4 @@
+import { cutToCharacters } from '../errors/characters';
 import type { BackendSummary, BrokerSummary } from '../wire/brokerStatus';
 import { encodeFrame } from '../wire/encodeFrame';
 import { MAX_PAYLOAD_BYTES } from '../wire/wireLimits';
@@ -37,7 +38,7 @@ function summaryOf(broker: StatusSource): BrokerSummary {
   const open = openFdCount();
   const limit = softFdLimit();
   return {
-    instance: broker.instance.slice(0, MAX_INSTANCE_CHARACTERS),
+    instance: cutToCharacters(broker.instance, MAX_INSTANCE_CHARACTERS),
     pid: process.pid,
     uptimeMs: Math.round(process.uptime() * 1000),
     policy: { maxFailedAttemptsPerWindow, failedAttemptWindowMs },
