@@ -15,6 +15,16 @@ export {
   type HandoffFallbackReason,
 } from './backendHandoff';
 export {
+  BACKEND_PROCESS_STATES,
+  type BackendLifecycleEmitted,
+  type BackendLifecycleEvent,
+  type BackendLifecycleInput,
+  type BackendLifecycleSnapshot,
+  type BackendProcessState,
+  type BackendSuccession,
+  backendLifecycle,
+} from './backendLifecycle';
+export {
   type ConnectRoundEmitted,
   type ConnectRoundEvent,
   type ConnectRoundSnapshot,

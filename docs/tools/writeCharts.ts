@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AnyStateMachine } from 'xstate';
-import { backendHandoff, connectRound, fdPressure, handoffTransfer } from '../../machines';
+import { backendHandoff, backendLifecycle, connectRound, fdPressure, handoffTransfer } from '../../machines';
 import { chartToMermaid, chartToTables } from './chartToMarkdown';
 
 // Writes what README and docs show of the charts, from the charts themselves. `--check` writes nothing and fails where
@@ -17,6 +17,7 @@ const GENERATED: readonly [file: string, marker: string, text: string][] = [
   ['docs/charts.md', 'backendHandoff', inWordsToo(backendHandoff)],
   ['docs/charts.md', 'handoffTransfer', inWordsToo(handoffTransfer)],
   ['docs/charts.md', 'connectRound', inWordsToo(connectRound)],
+  ['docs/charts.md', 'backendLifecycle', inWordsToo(backendLifecycle)],
   ['docs/charts.md', 'fdPressure', inWordsToo(fdPressure)],
 ];
 
