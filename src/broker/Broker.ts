@@ -2,7 +2,10 @@ import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { TransferAbandonment, TransferOutcome } from '../../machines';
+import { backendDisplayName, checkBackendId } from '../controller/BackendKey';
 import { cutToCharacters } from '../errors/characters';
+import { requireBoolean, requireText } from '../errors/invalidArgument';
+import { showValue } from '../errors/showValue';
 import {
   type BackendHandoffState,
   type BackendKey,
@@ -28,11 +31,12 @@ import type { AdoptableBackend, AttemptRequest, BrokerOptions } from './BrokerOp
 import type { BrokerState } from './BrokerState';
 import { type CheckedBrokerOptions, checkBrokerOptions } from './checkBrokerOptions';
 import { checkPrivateDirectory, checkPrivateSocket } from './checkPrivatePath';
+import { checkStopOptions } from './checkStopOptions';
 import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
 import { FdPressure } from './FdPressure';
 import { listenOnPath } from './listenOnPath';
 import { type BackendProcessState, type BackendTarget, ManagedBackend } from './ManagedBackend';
-import { pickVersion } from './pickVersion';
+import { describeNoMatch, pickVersion } from './pickVersion';
 import { type HelloResult, readHello } from './readHello';
 import { requireReloadable } from './requireReloadable';
 import { statusFrames } from './statusFrames';
@@ -349,13 +353,20 @@ export class Broker extends EventEmitter<BrokerEvents> {
    * Changes a service's policy, from the next client on.
    *
    * @param version one version, or undefined for all.
+   * @throws {TypeError | RangeError} with the argument's name and value.
    * @throws {BrokerError} `unknownBackend`.
    */
   setServiceHandoff(name: string, version: string | undefined, isEnabled: boolean): void {
+    requireText('name', name, 1, 256);
+    if (version !== undefined) requireText('version', version, 1, 128);
+    requireBoolean('isEnabled', isEnabled);
     const versions = this.#services.get(name);
     const backends = version === undefined ? [...(versions?.values() ?? [])] : [versions?.get(version)];
     if (backends.length === 0 || backends.includes(undefined)) {
-      throw new BrokerError('unknownBackend', `there is no service ${name}@${version ?? '*'}`);
+      throw new BrokerError(
+        'unknownBackend',
+        `there is no service ${showValue(version === undefined ? name : `${name}@${version}`)}`,
+      );
     }
     for (const backend of backends) {
       if (backend !== undefined) backend.handoffEnabled = isEnabled;
@@ -374,10 +385,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
   #find(key: BackendKey): ManagedBackend {
     this.#checkNotStopped();
+    checkBackendId(key);
     const isOurs = key.instance === this.#options.instance;
     const backend = isOurs ? this.#services.get(key.serviceName)?.get(key.serviceVersion) : undefined;
     if (backend === undefined) {
-      throw new BrokerError('unknownBackend', `there is no backend ${JSON.stringify(key)}`);
+      throw new BrokerError('unknownBackend', `there is no backend ${showValue(backendDisplayName(key))}`);
     }
     return backend;
   }
@@ -461,10 +473,17 @@ export class Broker extends EventEmitter<BrokerEvents> {
   /**
    * Stops accepting, lets the transfers in flight end (within their deadlines and `stopTimeoutMs`), then stops the
    * backends or leaves them, and removes its socket files. A second call gets the first one's promise.
+   *
+   * @throws {TypeError | RangeError} an option is bad or isn't known (the promise rejects); nothing is stopped then.
    */
   stop(options: StopOptions = {}): Promise<StoppedBroker> {
-    this.#stopped ??= this.#stop(options.backends ?? 'stop');
-    return this.#stopped;
+    try {
+      const backends = checkStopOptions(options);
+      this.#stopped ??= this.#stop(backends);
+      return this.#stopped;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #stop(backends: 'stop' | 'leave'): Promise<StoppedBroker> {
@@ -663,7 +682,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     }
     const backend = version === undefined ? undefined : versions.get(version);
     if (backend === undefined) {
-      const message = `there is no ${hello.service} of a version that matches ${hello.version}`;
+      const message = describeNoMatch(hello.service, versions.keys(), hello.version);
       this.#sendError(socket, 'noMatchingVersion', message, false);
       return;
     }

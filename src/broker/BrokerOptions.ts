@@ -13,7 +13,10 @@ import type { HandoffTransport } from './HandoffTransport';
 export interface BrokerService {
   /** Name that clients ask for, 1 to 256 characters. */
   readonly name: string;
-  /** A semantic version, such as `1.4.2`. Name and version together are unique in a broker. */
+  /**
+   * A semantic version, such as `1.4.2` or `2.0.0-rc.1+build.7`, 1 to 128 characters. Name and version together are unique in
+   * a broker; the build metadata counts.
+   */
   readonly version: string;
   /** Path of the backend's JavaScript file, which calls `serveBackend`. */
   readonly module: string;

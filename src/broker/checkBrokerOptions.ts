@@ -1,15 +1,23 @@
 import { resolve } from 'node:path';
-import { valid } from 'semver';
 import { DEFAULT_INSTANCE } from '../controller/BackendKey';
-import { countCharacters } from '../errors/characters';
+import { checkClock } from '../controller/Clock';
 import {
   invalidType,
   outOfRange,
+  readGiven,
+  requireArray,
+  requireBoolean,
   requireCount,
-  requireMilliseconds,
+  requireFunction,
   requireObject,
+  requireSpan,
+  requireText,
 } from '../errors/invalidArgument';
+import { MAX_TIMER_MS } from '../errors/maxTimerMs';
+import { type OptionNames, readOptions, requireMembers } from '../errors/readOptions';
+import { showName } from '../errors/showValue';
 import { HandoffFallbackPolicy } from '../index';
+import { isBackendId } from '../wire/backendIdentity';
 import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
 import { MAX_DEADLINE_MS } from '../wire/wireLimits';
 import { BrokerError } from './BrokerError';
@@ -17,8 +25,78 @@ import type { AdoptableBackend, BrokerOptions, BrokerService } from './BrokerOpt
 import { createScmRightsTransport } from './createScmRightsTransport';
 import { defaultLogFile } from './defaultLogFile';
 import type { HandoffTransport } from './HandoffTransport';
+import { isVersion } from './isVersion';
 
-const MAX_TIMER_MS = 2 ** 31 - 1;
+const ANY = Number.POSITIVE_INFINITY;
+
+const DEFAULTS = {
+  instance: DEFAULT_INSTANCE,
+  adopt: [],
+  ackDeadlineMs: 1000,
+  startTimeoutMs: 10_000,
+  stopTimeoutMs: 5000,
+  helloTimeoutMs: 5000,
+  maxConnections: 4096,
+  maxTransfers: 1024,
+  maxTransfersPerBackend: 256,
+} as const satisfies Partial<BrokerOptions>;
+const SERVICE_DEFAULTS = {
+  args: [],
+  env: {},
+  execArgv: [],
+  handoff: true,
+} as const satisfies Partial<BrokerService>;
+
+const OPTION_NAMES: OptionNames<BrokerOptions> = {
+  socketPath: true,
+  services: true,
+  policy: true,
+  instance: true,
+  clock: true,
+  inspect: true,
+  stateDirectory: true,
+  snapshot: true,
+  adopt: true,
+  ackDeadlineMs: true,
+  startTimeoutMs: true,
+  stopTimeoutMs: true,
+  helloTimeoutMs: true,
+  maxConnections: true,
+  maxTransfers: true,
+  maxTransfersPerBackend: true,
+  fdPressure: true,
+  adjustInputs: true,
+  transport: true,
+  endpointDirectory: true,
+};
+const SERVICE_NAMES: OptionNames<BrokerService> = {
+  name: true,
+  version: true,
+  module: true,
+  args: true,
+  env: true,
+  execArgv: true,
+  cwd: true,
+  handoff: true,
+  ackDeadlineMs: true,
+  logFile: true,
+};
+const ADOPTABLE_NAMES: OptionNames<AdoptableBackend> = {
+  serviceName: true,
+  serviceVersion: true,
+  endpoint: true,
+  backend: true,
+  pid: true,
+  processStart: true,
+};
+const TRANSPORT_NAMES: OptionNames<HandoffTransport> = {
+  supported: true,
+  pipes: true,
+  open: true,
+  capacity: true,
+  send: true,
+  sync: true,
+};
 
 /** A service with its defaults filled in. */
 export interface CheckedService {
@@ -60,45 +138,41 @@ export interface CheckedBrokerOptions
  * @throws {BrokerError} `pathTooLong`.
  */
 export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions {
-  requireObject('options', options);
-  const socketPath = requireText('socketPath', options.socketPath, 1, Number.POSITIVE_INFINITY);
+  const given = { ...DEFAULTS, ...readOptions<BrokerOptions>('options', options, OPTION_NAMES) };
+  const { instance, policy, clock, inspect } = given;
+  const socketPath = requirePath('socketPath', given.socketPath);
   checkPathLength('socketPath', socketPath);
-  const ackDeadlineMs = requireSpan('ackDeadlineMs', options.ackDeadlineMs ?? 1000, MAX_DEADLINE_MS);
-  const stateDirectory = optionalPath('stateDirectory', options.stateDirectory);
-  const services = requireArray('services', options.services).map((service, index) =>
-    checkService(`services[${index}]`, service as BrokerService, ackDeadlineMs, stateDirectory),
-  );
-  if (services.length === 0) throw outOfRange('services', 'at least one service', '[]');
-  const names = new Set<string>();
-  for (const [index, { name, version }] of services.entries()) {
-    const text = JSON.stringify([name, version]);
-    if (names.has(text)) throw outOfRange(`services[${index}]`, 'a service of its own', `${name}@${version}`);
-    names.add(text);
-  }
-  const { policy } = options;
-  const instance = options.instance ?? DEFAULT_INSTANCE;
+  const ackDeadlineMs = requireSpan('ackDeadlineMs', given.ackDeadlineMs, 1, MAX_DEADLINE_MS);
+  const stateDirectory = optionalAbsolutePath('stateDirectory', given.stateDirectory);
   if (typeof instance !== 'string') throw invalidType('instance', 'a string', instance);
+  requireFunction('fdPressure', given.fdPressure);
+  requireFunction('adjustInputs', given.adjustInputs);
+  if (inspect !== undefined && typeof inspect !== 'function') {
+    const observer: { readonly next?: unknown } = requireObject('inspect', inspect);
+    requireFunction(
+      'inspect.next',
+      readGiven('inspect.next', () => observer.next),
+    );
+  }
   return {
     socketPath,
-    services,
+    services: checkServices(given.services, ackDeadlineMs, stateDirectory),
     policy: policy instanceof HandoffFallbackPolicy ? policy : new HandoffFallbackPolicy(policy),
     instance,
-    clock: options.clock,
-    inspect: options.inspect,
-    snapshot: options.snapshot,
-    adopt: requireArray('adopt', options.adopt ?? []).map((value, index) =>
-      checkAdoptable(`adopt[${index}]`, value as AdoptableBackend),
-    ),
-    startTimeoutMs: requireSpan('startTimeoutMs', options.startTimeoutMs ?? 10_000),
-    stopTimeoutMs: requireSpan('stopTimeoutMs', options.stopTimeoutMs ?? 5000),
-    helloTimeoutMs: requireSpan('helloTimeoutMs', options.helloTimeoutMs ?? 5000),
-    maxConnections: requireBound('maxConnections', options.maxConnections ?? 4096),
-    maxTransfers: requireBound('maxTransfers', options.maxTransfers ?? 1024),
-    maxTransfersPerBackend: requireBound('maxTransfersPerBackend', options.maxTransfersPerBackend ?? 256),
-    fdPressure: requireFunction('fdPressure', options.fdPressure),
-    adjustInputs: requireFunction('adjustInputs', options.adjustInputs),
-    transport: checkTransport(options.transport ?? createScmRightsTransport()),
-    endpointDirectory: optionalPath('endpointDirectory', options.endpointDirectory),
+    clock: clock === undefined ? undefined : checkClock(clock),
+    inspect,
+    snapshot: given.snapshot,
+    adopt: requireArray('adopt', given.adopt).map((value, index) => checkAdoptable(`adopt[${index}]`, value)),
+    startTimeoutMs: requireSpan('startTimeoutMs', given.startTimeoutMs, 1, MAX_TIMER_MS),
+    stopTimeoutMs: requireSpan('stopTimeoutMs', given.stopTimeoutMs, 1, MAX_TIMER_MS),
+    helloTimeoutMs: requireSpan('helloTimeoutMs', given.helloTimeoutMs, 1, MAX_TIMER_MS),
+    maxConnections: requireCount('maxConnections', given.maxConnections, 1),
+    maxTransfers: requireCount('maxTransfers', given.maxTransfers, 1),
+    maxTransfersPerBackend: requireCount('maxTransfersPerBackend', given.maxTransfersPerBackend, 1),
+    fdPressure: given.fdPressure,
+    adjustInputs: given.adjustInputs,
+    transport: given.transport === undefined ? createScmRightsTransport() : checkTransport(given.transport),
+    endpointDirectory: optionalAbsolutePath('endpointDirectory', given.endpointDirectory),
     stateDirectory,
   };
 }
@@ -111,115 +185,131 @@ export function checkPathLength(field: string, path: string): void {
   }
 }
 
+function checkServices(
+  value: unknown,
+  ackDeadlineMs: number,
+  stateDirectory: string | undefined,
+): readonly CheckedService[] {
+  const services = requireArray('services', value).map((service, index) =>
+    checkService(`services[${index}]`, service, ackDeadlineMs, stateDirectory),
+  );
+  if (services.length === 0) throw outOfRange('services', 'an array with at least one service', value);
+  const first = new Map<string, number>();
+  for (const [index, { name, version }] of services.entries()) {
+    const text = JSON.stringify([name, version]);
+    const same = first.get(text);
+    if (same !== undefined) {
+      const expected = `of another name or version than services[${same}]`;
+      throw outOfRange(`services[${index}]`, expected, `${name}@${version}`);
+    }
+    first.set(text, index);
+  }
+  return services;
+}
+
 function checkService(
   field: string,
-  service: BrokerService,
+  value: unknown,
   ackDeadlineMs: number,
   stateDirectory: string | undefined,
 ): CheckedService {
-  requireObject(field, service);
-  const version = requireText(`${field}.version`, service.version, 1, 128);
-  if (valid(version) !== version) {
-    throw outOfRange(`${field}.version`, 'a semantic version such as 1.4.2', version);
-  }
+  const service = {
+    ...SERVICE_DEFAULTS,
+    ackDeadlineMs,
+    ...readOptions<BrokerService>(field, value, SERVICE_NAMES),
+  };
   const name = requireText(`${field}.name`, service.name, 1, 256);
+  const version = requireText(`${field}.version`, service.version, 1, 128);
+  if (!isVersion(version)) throw outOfRange(`${field}.version`, 'a semantic version such as 1.4.2', version);
   return {
     name,
     version,
-    module: requireText(`${field}.module`, service.module, 1, Number.POSITIVE_INFINITY),
-    args: requireTexts(`${field}.args`, service.args ?? []),
-    env: requireObject(`${field}.env`, service.env ?? {}) as Record<string, string | undefined>,
-    execArgv: requireTexts(`${field}.execArgv`, service.execArgv ?? []),
-    cwd: optionalText(`${field}.cwd`, service.cwd),
-    handoff: requireBoolean(`${field}.handoff`, service.handoff ?? true),
-    ackDeadlineMs: requireSpan(
-      `${field}.ackDeadlineMs`,
-      service.ackDeadlineMs ?? ackDeadlineMs,
-      MAX_DEADLINE_MS,
-    ),
+    module: requirePath(`${field}.module`, service.module),
+    args: requireTexts(`${field}.args`, service.args),
+    env: checkEnvironment(`${field}.env`, service.env),
+    execArgv: requireTexts(`${field}.execArgv`, service.execArgv),
+    cwd: optionalPath(`${field}.cwd`, service.cwd),
+    handoff: requireBoolean(`${field}.handoff`, service.handoff),
+    ackDeadlineMs: requireSpan(`${field}.ackDeadlineMs`, service.ackDeadlineMs, 1, MAX_DEADLINE_MS),
     logFile:
-      optionalText(`${field}.logFile`, service.logFile) ??
+      optionalPath(`${field}.logFile`, service.logFile) ??
       (stateDirectory === undefined ? undefined : defaultLogFile(stateDirectory, name, version)),
   };
 }
 
-function checkAdoptable(field: string, value: AdoptableBackend): AdoptableBackend {
-  requireObject(field, value);
-  const pid = requireCount(`${field}.pid`, value.pid);
+function checkAdoptable(field: string, value: unknown): AdoptableBackend {
+  const given = readOptions<AdoptableBackend>(field, value, ADOPTABLE_NAMES);
   // 0 and 1 would be a signal to the own process group or to init.
-  if (pid < 2) throw outOfRange(`${field}.pid`, 'the id of a process', pid);
-  const backend = requireText(`${field}.backend`, value.backend, 32, 32);
-  if (!/^[0-9a-f]{32}$/.test(backend)) {
+  const pid = requireCount(`${field}.pid`, given.pid, 2);
+  const backend = requireText(`${field}.backend`, given.backend, 32, 32);
+  if (!isBackendId(backend)) {
     throw outOfRange(`${field}.backend`, '32 lower-case hexadecimal digits', backend);
   }
   return {
-    serviceName: requireText(`${field}.serviceName`, value.serviceName, 1, 256),
-    serviceVersion: requireText(`${field}.serviceVersion`, value.serviceVersion, 1, 128),
-    endpoint: resolve(requireText(`${field}.endpoint`, value.endpoint, 1, Number.POSITIVE_INFINITY)),
+    serviceName: requireText(`${field}.serviceName`, given.serviceName, 1, 256),
+    serviceVersion: requireText(`${field}.serviceVersion`, given.serviceVersion, 1, 128),
+    endpoint: resolve(requirePath(`${field}.endpoint`, given.endpoint)),
     backend,
     pid,
-    ...(value.processStart === undefined
+    ...(given.processStart === undefined
       ? {}
-      : { processStart: requireText(`${field}.processStart`, value.processStart, 1, 256) }),
+      : { processStart: requireText(`${field}.processStart`, given.processStart, 1, 256) }),
   };
 }
 
-function checkTransport(transport: HandoffTransport): HandoffTransport {
-  requireObject('transport', transport);
-  requireBoolean('transport.supported', transport.supported);
-  if (typeof transport.send !== 'function') throw invalidType('transport.send', 'a function', transport.send);
+/** The object itself: its methods may need it. */
+function checkTransport(value: unknown): HandoffTransport {
+  const transport = requireMembers<HandoffTransport>('transport', value, TRANSPORT_NAMES);
+  const { supported, pipes, ...methods } = readGiven('transport', () => ({
+    supported: transport.supported,
+    pipes: transport.pipes,
+    send: transport.send,
+    open: transport.open,
+    capacity: transport.capacity,
+    sync: transport.sync,
+  }));
+  requireBoolean('transport.supported', supported);
+  if (pipes !== undefined) requireCount('transport.pipes', pipes);
+  if (methods.send === undefined) throw invalidType('transport.send', 'a function', undefined);
+  for (const [name, method] of Object.entries(methods)) requireFunction(`transport.${name}`, method);
   return transport;
 }
 
-function requireText(field: string, value: unknown, min: number, max: number): string {
-  if (typeof value !== 'string') throw invalidType(field, 'a string', value);
-  if (value.length < min || (value.length > max && countCharacters(value) > max)) {
-    const bounds = max === Number.POSITIVE_INFINITY ? 'not be empty' : `have ${min} to ${max} characters`;
-    throw outOfRange(field, `a string; it must ${bounds}`, value);
-  }
-  if (value.includes('\0')) throw outOfRange(field, 'a string without a zero character', value);
-  return value;
+/** Names and values as the system takes them. */
+function checkEnvironment(field: string, value: unknown): Readonly<Record<string, string | undefined>> {
+  const given = requireObject(field, value);
+  const variables = readGiven(field, () => Object.entries(given)).map(([name, text]) => {
+    if (name === '' || /[=\0]/.test(name)) {
+      throw outOfRange(field, 'of names that are not empty, without "=" and zero characters', name);
+    }
+    const variable = `${field}.${showName(name)}`;
+    if (text === undefined) return [name, undefined];
+    return [name, requireNoZero(variable, requireText(variable, text, 0, ANY))];
+  });
+  return Object.fromEntries(variables);
 }
 
-function optionalText(field: string, value: unknown): string | undefined {
-  return value === undefined ? undefined : requireText(field, value, 1, Number.POSITIVE_INFINITY);
+function requireNoZero(field: string, text: string): string {
+  if (text.includes('\0')) throw outOfRange(field, 'a string without a zero character', text);
+  return text;
 }
 
-/** Absolute: backends and clients, which have directories of their own, are told what is in it. */
+function requirePath(field: string, value: unknown): string {
+  return requireNoZero(field, requireText(field, value, 1, ANY));
+}
+
 function optionalPath(field: string, value: unknown): string | undefined {
-  const path = optionalText(field, value);
-  return path === undefined ? undefined : resolve(path);
+  return value === undefined ? undefined : requirePath(field, value);
 }
 
-function requireArray(field: string, value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw invalidType(field, 'an array', value);
-  return value;
+/** Clients and backends, with working directories of their own, are told of what is in it. */
+function optionalAbsolutePath(field: string, value: unknown): string | undefined {
+  const path = optionalPath(field, value);
+  return path === undefined ? undefined : resolve(path);
 }
 
 function requireTexts(field: string, value: unknown): readonly string[] {
   return requireArray(field, value).map((item, index) =>
-    requireText(`${field}[${index}]`, item, 0, Number.POSITIVE_INFINITY),
+    requireNoZero(`${field}[${index}]`, requireText(`${field}[${index}]`, item, 0, ANY)),
   );
-}
-
-function requireBoolean(field: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw invalidType(field, 'a boolean', value);
-  return value;
-}
-
-function requireFunction<T>(field: string, value: T | undefined): T | undefined {
-  if (value !== undefined && typeof value !== 'function') throw invalidType(field, 'a function', value);
-  return value;
-}
-
-function requireSpan(field: string, value: unknown, max = MAX_TIMER_MS): number {
-  const ms = requireMilliseconds(field, value);
-  if (ms < 1 || ms > max) throw outOfRange(field, `milliseconds from 1 to ${max}`, value);
-  return ms;
-}
-
-function requireBound(field: string, value: unknown): number {
-  const count = requireCount(field, value);
-  if (count < 1) throw outOfRange(field, 'an integer from 1', value);
-  return count;
 }

@@ -7,7 +7,9 @@ import { checkBrokerOptions } from './checkBrokerOptions';
 /**
  * Starts the backends of all services and listens for clients. Resolves when every backend takes connections.
  *
- * @throws {TypeError | RangeError} an option isn't valid; the message names the field and the value (the promise rejects).
+ * @throws {TypeError | RangeError} an option is bad or isn't known; the message names the field and the value (the promise
+ *   rejects).
+ * @throws {Error} `ERR_INVALID_SNAPSHOT` as code: the `snapshot` is malformed or of another version (the promise rejects).
  * @throws {BrokerError} `unsafePermissions`, `alreadyRunning`, `notASocket`, `listenFailed`, `pathTooLong`
  *   or `startFailed` (the promise rejects); everything that was started has been stopped then.
  */

@@ -1,8 +1,10 @@
 import { type BatchObservableResult, type MeterProvider, metrics } from '@opentelemetry/api';
 import { HANDOFF_FAILURES } from '../../machines/backendHandoff';
+import { invalidType, readGiven, requireObject } from '../errors/invalidArgument';
+import { type OptionNames, readOptions } from '../errors/readOptions';
 import type { BackendKey } from '../index';
 import { RECONNECT_REASONS } from '../wire/frame';
-import type { BackendStatus, Broker } from './Broker';
+import { type BackendStatus, Broker } from './Broker';
 import type { RouteEvent, TransferEvent } from './BrokerEvents';
 import { openFdCount, softFdLimit } from './fdUsage';
 
@@ -14,6 +16,8 @@ export interface BrokerMetricsOptions {
    */
   readonly meterProvider?: MeterProvider | undefined;
 }
+
+const OPTION_NAMES: OptionNames<BrokerMetricsOptions> = { meterProvider: true };
 
 const METER = 'handoff-controller';
 
@@ -35,11 +39,18 @@ function labelsOf({ instance, serviceName, serviceVersion }: BackendKey) {
  * the two histograms cost a few microseconds.
  *
  * @returns ends it.
+ * @throws TypeError a bad argument, or an unknown option
  */
-export function recordBrokerMetrics(
-  broker: Broker,
-  { meterProvider = metrics.getMeterProvider() }: BrokerMetricsOptions = {},
-): () => void {
+export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOptions = {}): () => void {
+  if (!readGiven('broker', () => broker instanceof Broker)) throw invalidType('broker', 'a Broker', broker);
+  const { meterProvider = metrics.getMeterProvider() } = readOptions<BrokerMetricsOptions>(
+    'options',
+    options,
+    OPTION_NAMES,
+  );
+  const provider: { readonly getMeter?: unknown } = requireObject('meterProvider', meterProvider);
+  const getMeter = readGiven('meterProvider.getMeter', () => provider.getMeter);
+  if (typeof getMeter !== 'function') throw invalidType('meterProvider.getMeter', 'a function', getMeter);
   const meter = meterProvider.getMeter(METER);
   // With the unit in a name, it's the same whoever makes Prometheus' name of it: some exporters add the unit, others don't.
   const counter = (name: string, unit: string, description: string) =>

@@ -8,7 +8,8 @@ export interface ConnectOptions {
   /** Name of the service, 1 to 256 characters. */
   readonly service: string;
   /**
-   * A semantic version or a range, 1 to 128 characters; the broker takes the highest version that matches.
+   * A semantic version or a range, 1 to 128 characters. The broker takes the version that is named in full, or else the
+   * highest that matches; `*` matches prereleases only where there is nothing else.
    * @default '*'
    */
   readonly version?: string | undefined;

@@ -87,7 +87,10 @@ export function requireFunction(field: string, value: unknown): void {
 /** Returns a string of `min` to `max` characters. Throws a TypeError or RangeError that names the field and the value. */
 export function requireText(field: string, value: unknown, min: number, max: number): string {
   if (typeof value !== 'string') throw invalidType(field, 'a string', value);
-  if (value.length < min || (value.length > max && countCharacters(value) > max)) {
+  if (
+    value.length < min ||
+    (value.length > max && (value.length > 2 * max || countCharacters(value) > max))
+  ) {
     const expected =
       max === Number.POSITIVE_INFINITY ? 'a non-empty string' : `a string of ${min} to ${max} characters`;
     throw outOfRange(field, expected, value);
