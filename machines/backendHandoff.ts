@@ -3,13 +3,6 @@ import { and, assign, emit, not, or, raise, type SnapshotFrom, setup, stateIn } 
 /** Why an attempt failed. Each is also the reason of the fallback that follows it. */
 export type HandoffFailure = 'permissionDenied' | 'integrityMismatch' | 'backendAckTimeout';
 
-/** The failures, for checks at run time. */
-export const HANDOFF_FAILURES: readonly HandoffFailure[] = [
-  'permissionDenied',
-  'integrityMismatch',
-  'backendAckTimeout',
-];
-
 /** Why a client is told to reconnect: the check that answered, or how the attempt failed. */
 export type HandoffFallbackReason =
   | 'clientUnsupported'

@@ -8,7 +8,6 @@ export {
   type BackendHandoffState,
   type BackendHandoffTag,
   backendHandoff,
-  HANDOFF_FAILURES,
   type HandoffAnswer,
   type HandoffAttemptInputs,
   type HandoffFailure,
@@ -55,3 +54,14 @@ export {
   type TransferRefusal,
   type TransferSendFailure,
 } from './handoffTransfer';
+export {
+  BACKEND_HANDOFF_STATES,
+  HANDOFF_FAILURES,
+  RECONNECT_REASON_WORDS,
+  RECONNECT_REASONS,
+  type ReasonCategory,
+  type ReasonWords,
+  type ReconnectReason,
+  type StateWords,
+  type Tone,
+} from './vocabulary';

@@ -1,7 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AnyStateMachine } from 'xstate';
-import { backendHandoff, backendLifecycle, connectRound, fdPressure, handoffTransfer } from '../../machines';
+import {
+  backendHandoff,
+  backendLifecycle,
+  connectRound,
+  fdPressure,
+  handoffTransfer,
+  RECONNECT_REASON_WORDS,
+} from '../../machines';
 import { chartToMermaid, chartToTables } from './chartToMarkdown';
 
 // Writes what README and docs show of the charts, from the charts themselves. `--check` writes nothing and fails where
@@ -12,6 +19,14 @@ const ROOT = join(__dirname, '..', '..');
 const inWordsToo = (machine: AnyStateMachine): string =>
   `${chartToMermaid(machine)}\n\n${chartToTables(machine)}`;
 
+const REASONS = [
+  '| reason | what it means | what to do |',
+  '|---|---|---|',
+  ...Object.entries(RECONNECT_REASON_WORDS).map(
+    ([reason, { means, advice }]) => `| \`${reason}\` | ${means} | ${advice} |`,
+  ),
+].join('\n');
+
 const GENERATED: readonly [file: string, marker: string, text: string][] = [
   ['README.md', 'chart', chartToMermaid(backendHandoff)],
   ['docs/charts.md', 'backendHandoff', inWordsToo(backendHandoff)],
@@ -19,6 +34,7 @@ const GENERATED: readonly [file: string, marker: string, text: string][] = [
   ['docs/charts.md', 'connectRound', inWordsToo(connectRound)],
   ['docs/charts.md', 'backendLifecycle', inWordsToo(backendLifecycle)],
   ['docs/charts.md', 'fdPressure', inWordsToo(fdPressure)],
+  ['docs/operations.md', 'reasons', REASONS],
 ];
 
 const isCheck = process.argv.includes('--check');

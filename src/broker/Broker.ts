@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { TransferAbandonment, TransferOutcome } from '../../machines';
+import type { ReconnectReason } from '../../machines/vocabulary';
 import { backendDisplayName, checkBackendId } from '../controller/BackendKey';
 import { cutToCharacters } from '../errors/characters';
 import { requireBoolean, requireText } from '../errors/invalidArgument';
@@ -18,7 +19,7 @@ import {
   type PersistedHandoffSnapshot,
 } from '../index';
 import { encodeFrame } from '../wire/encodeFrame';
-import type { FrameOf, ReconnectReason } from '../wire/frame';
+import type { FrameOf } from '../wire/frame';
 import { lingeringEnd } from '../wire/lingeringEnd';
 import { monotonicNow } from '../wire/monotonicNow';
 import { PeerConnections } from '../wire/PeerConnections';

@@ -1,5 +1,5 @@
+import type { ReconnectReason } from '../../machines/vocabulary';
 import type { BackendKey, HandoffFailure } from '../index';
-import type { ReconnectReason } from '../wire/frame';
 import type { TransferState } from './TransferTable';
 
 /** A client's way to its backend is decided. */

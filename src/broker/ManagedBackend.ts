@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ReconnectReason } from '../../machines/vocabulary';
 import type { BackendHandle, BackendKey } from '../index';
 import type { BackendIdentity } from '../wire/backendIdentity';
-import type { ReconnectReason } from '../wire/frame';
 import { randomId } from '../wire/randomId';
 import { AdoptedProcess } from './AdoptedProcess';
 import { BackendProcess, type ProcessExit } from './BackendProcess';

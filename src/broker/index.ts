@@ -1,4 +1,4 @@
-export type { ReconnectReason } from '../wire/frame';
+export type { ReconnectReason } from '../../machines/vocabulary';
 export type { HandoffMessage } from '../wire/ipcMessage';
 export type {
   BackendStatus,

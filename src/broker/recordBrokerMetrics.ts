@@ -1,9 +1,8 @@
 import { type BatchObservableResult, type MeterProvider, metrics } from '@opentelemetry/api';
-import { HANDOFF_FAILURES } from '../../machines/backendHandoff';
+import { BACKEND_HANDOFF_STATES, HANDOFF_FAILURES, RECONNECT_REASONS } from '../../machines/vocabulary';
 import { invalidType, readGiven, requireObject } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';
 import type { BackendKey } from '../index';
-import { RECONNECT_REASONS } from '../wire/frame';
 import { type BackendStatus, Broker } from './Broker';
 import type { RouteEvent, TransferEvent } from './BrokerEvents';
 import { openFdCount, softFdLimit } from './fdUsage';
@@ -26,7 +25,7 @@ const SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ];
 
-const CHART_STATES: readonly BackendStatus['state'][] = ['idle', 'attempting', 'rateLimited', 'adopted'];
+const CHART_STATES = Object.keys(BACKEND_HANDOFF_STATES) as BackendStatus['state'][];
 
 /** The labels of a backend. All are configured: nothing that a client says ever becomes one. */
 function labelsOf({ instance, serviceName, serviceVersion }: BackendKey) {

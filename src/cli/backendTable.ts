@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { BACKEND_HANDOFF_STATES, type StateWords, type Tone } from '../../machines/vocabulary';
 import type { BackendStatus } from '../broker';
 import { backendDisplayName } from '../controller/BackendKey';
 import type { Colors } from './colorsFor';
@@ -57,22 +58,20 @@ export function textOf(table: Table.Table): string {
   return table.toString().replace(/[ ]+$/gm, '');
 }
 
+const TONE_COLORS = {
+  calm: 'green',
+  busy: 'cyan',
+  held: 'yellow',
+  foreign: 'magenta',
+  failed: 'red',
+} as const satisfies Record<Tone, keyof Colors>;
+
 function stateText(state: string, colors: Colors): string {
-  switch (state) {
-    case 'idle':
-      return colors.green('idle');
-    case 'attempting':
-      return colors.cyan('attempting');
-    case 'rateLimited':
-      return colors.yellow('rateLimited');
-    case 'adopted':
-      return colors.magenta('adopted');
-    default:
-      return colors.red(state);
-  }
+  const words: Readonly<Partial<Record<string, StateWords>>> = BACKEND_HANDOFF_STATES;
+  return colors[TONE_COLORS[words[state]?.tone ?? 'failed']](state);
 }
 
-const STATE_WIDTH = 'rateLimited'.length;
+const STATE_WIDTH = Math.max(...Object.keys(BACKEND_HANDOFF_STATES).map(({ length }) => length));
 const NUMBER_WIDTHS = ['attempts', 'failures', 'retry after', 'handed off'].map(({ length }) => length);
 /** Below this there is no room for the reasons: the total alone is shown. */
 const MIN_REASONS_WIDTH = 36;

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ReconnectReason } from '../wire/frame';
+import type { ReconnectReason } from '../../machines/vocabulary';
 
 /** Options of `connect`. */
 export interface ConnectOptions {

@@ -1,4 +1,4 @@
-export type { ReconnectReason } from '../wire/frame';
+export type { ReconnectReason } from '../../machines/vocabulary';
 export type { ConnectOptions, HandoffConnection } from './ConnectOptions';
 export { connect } from './connect';
 export { HandoffClientError, type HandoffClientErrorCode } from './HandoffClientError';

@@ -1,10 +1,10 @@
 import {
   type BackendHandoffEvent,
   backendHandoff,
-  HANDOFF_FAILURES,
   type HandoffAttemptInputs,
   type HandoffFailure,
 } from '../../machines/backendHandoff';
+import { HANDOFF_FAILURES } from '../../machines/vocabulary';
 import { delayedEvent } from '../chart/delayedEvent';
 import { invalidType, outOfRange } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';

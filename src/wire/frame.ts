@@ -1,26 +1,10 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import type { HandoffFallbackReason } from '../index';
+import { RECONNECT_REASONS } from '../../machines/vocabulary';
 import { backendSummarySchema, brokerSummarySchema } from './brokerStatus';
 import { maxSocketPathBytes } from './maxSocketPathBytes';
 import { traceparentField } from './traceparent';
 import { MAX_DEADLINE_MS } from './wireLimits';
-
-/** Why a client has to reconnect: a reason of the controller, or `transferLimit`, a bound of the broker's or backend's own. */
-export type ReconnectReason = HandoffFallbackReason | 'transferLimit';
-
-/** All of them. */
-export const RECONNECT_REASONS = [
-  'clientUnsupported',
-  'servicePolicyDisabled',
-  'fdPressureDisabled',
-  'adoptedBackend',
-  'failedAttemptRateLimited',
-  'permissionDenied',
-  'integrityMismatch',
-  'backendAckTimeout',
-  'transferLimit',
-] as const satisfies readonly ReconnectReason[];
 
 const id = z.string().regex(/^[0-9a-f]{32}$/);
 const milliseconds = z.number().nonnegative();

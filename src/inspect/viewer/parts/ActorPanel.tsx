@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
+import { BACKEND_HANDOFF_STATES } from '../../../../machines/vocabulary';
 import { type ActorView, viewActor } from '../store/ActorView';
 import type { ViewerState } from '../store/ViewerState';
 import { formatRemaining } from './formatTime';
@@ -21,7 +22,7 @@ const SORTS: Readonly<Record<SortKey, string>> = {
   activity: 'Last event',
 };
 
-const STATE_ORDER = ['rateLimited', 'attempting', 'idle', 'adopted'];
+const STATE_ORDER = Object.keys(BACKEND_HANDOFF_STATES);
 
 /** Every actor: its state, what failed, and when it's tried again. */
 export function ActorPanel({ state }: { readonly state: ViewerState }) {

@@ -1,3 +1,4 @@
+import { RECONNECT_REASON_WORDS, RECONNECT_REASONS, type ReasonWords } from '../../../../machines/vocabulary';
 import type { ViewerState } from '../store/ViewerState';
 
 const SECONDS = 60;
@@ -5,18 +6,8 @@ const BAR = 3;
 const GAP = 1;
 const LANE_HEIGHT = 16;
 
-/** Attempts first, then the checks in their order, then the failures. */
-const ORDER = [
-  'attempt',
-  'clientUnsupported',
-  'servicePolicyDisabled',
-  'fdPressureDisabled',
-  'adoptedBackend',
-  'failedAttemptRateLimited',
-  'permissionDenied',
-  'integrityMismatch',
-  'backendAckTimeout',
-];
+/** Attempts first, then the reasons to reconnect in their order. */
+const ORDER: readonly string[] = ['attempt', ...RECONNECT_REASONS];
 
 /** How requests were answered lately: a lane for each answer, a bar for each second. */
 export function DecisionPanel({ state }: { readonly state: ViewerState }) {
@@ -63,9 +54,8 @@ export function DecisionPanel({ state }: { readonly state: ViewerState }) {
 }
 
 function laneTone(decision: string): string {
-  if (decision === 'attempt') return 'tone-busy';
-  const index = ORDER.indexOf(decision);
-  return index > 5 ? 'tone-failed' : index === 5 ? 'tone-held' : 'tone-foreign';
+  const tones: Readonly<Partial<Record<string, ReasonWords>>> = RECONNECT_REASON_WORDS;
+  return `tone-${tones[decision]?.tone ?? 'busy'}`;
 }
 
 /** One path for a lane. A root scale keeps single events visible beside bursts. */

@@ -1,0 +1,100 @@
+import type { BackendHandoffState, HandoffFailure, HandoffFallbackReason } from './backendHandoff';
+
+/** How a word is told apart on a page or in a terminal. */
+export type Tone = 'calm' | 'busy' | 'held' | 'foreign' | 'failed';
+
+/** A state of a backend's chart. */
+export interface StateWords {
+  readonly tone: Exclude<Tone, 'failed'>;
+}
+
+/** The states of a backend's chart, those that somebody should look at first. */
+export const BACKEND_HANDOFF_STATES: Readonly<Record<BackendHandoffState, StateWords>> = {
+  rateLimited: { tone: 'held' },
+  attempting: { tone: 'busy' },
+  idle: { tone: 'calm' },
+  adopted: { tone: 'foreign' },
+};
+
+/** Why a client has to reconnect: a reason of the controller, or `transferLimit`, a bound of the broker's or backend's own. */
+export type ReconnectReason = HandoffFallbackReason | 'transferLimit';
+
+/**
+ * What a reason comes from. `check`: the policy's checks 1 to 4, which touch no window. `budget`: check 5. `failure`: an
+ * attempt failed, and the window counts it. `bound`: a bound of the broker or the backend; no attempt failed.
+ */
+export type ReasonCategory = 'check' | 'budget' | 'failure' | 'bound';
+
+/** A reason to reconnect. */
+export interface ReasonWords {
+  readonly category: ReasonCategory;
+  readonly tone: Tone;
+  /** What it means. */
+  readonly means: string;
+  /** What an operator can do. */
+  readonly advice: string;
+}
+
+const check = (means: string, advice: string): ReasonWords => ({
+  category: 'check',
+  tone: 'foreign',
+  means,
+  advice,
+});
+const failure = (means: string, advice: string): ReasonWords => ({
+  category: 'failure',
+  tone: 'failed',
+  means,
+  advice,
+});
+
+/** The reasons to reconnect: the checks in the policy's order, then the failures, then the bounds. */
+export const RECONNECT_REASON_WORDS: Readonly<Record<ReconnectReason, ReasonWords>> = {
+  clientUnsupported: check('the client said that it can\u2019t', 'nothing: it\u2019s an old client'),
+  servicePolicyDisabled: check(
+    'the service\u2019s `handoff` is off, or this platform can\u2019t pass handles',
+    '`setServiceHandoff`, [platforms](platforms.md)',
+  ),
+  fdPressureDisabled: check('the broker is near its limit of file descriptors', 'raise `ulimit -n`'),
+  adoptedBackend: check(
+    'an earlier broker started the backend; there is no channel to it',
+    '`respawnBackend`, when it suits',
+  ),
+  failedAttemptRateLimited: {
+    category: 'budget',
+    tone: 'held',
+    means: 'it kept failing; tried again after `retryAfterMs`',
+    advice: 'look for the failures before it',
+  },
+  permissionDenied: failure(
+    'the backend refused, or the kernel did (EACCES, EPERM)',
+    'the backend\u2019s `refuseHandoff`; the sandbox',
+  ),
+  integrityMismatch: failure(
+    'the message or the answer was not right, or the backend had no descriptor left for the handle',
+    'backend and broker of different versions? the backend\u2019s `ulimit -n`',
+  ),
+  backendAckTimeout: failure(
+    'the backend didn\u2019t answer in time, exited, or closed its channel',
+    'is its event loop blocked?',
+  ),
+  transferLimit: {
+    category: 'bound',
+    tone: 'foreign',
+    means: 'too many transfers in flight (`maxTransfers`, `maxTransfersPerBackend`)',
+    advice: 'raise them, or start more backends',
+  },
+};
+
+/** All of them, in their order. */
+export const RECONNECT_REASONS = Object.keys(RECONNECT_REASON_WORDS) as [
+  ReconnectReason,
+  ...ReconnectReason[],
+];
+
+/** The failures, in their order. */
+export const HANDOFF_FAILURES: readonly HandoffFailure[] = RECONNECT_REASONS.filter(isFailure);
+
+function isFailure(reason: ReconnectReason): reason is HandoffFailure {
+  return RECONNECT_REASON_WORDS[reason].category === 'failure';
+}
