@@ -21,12 +21,14 @@ export interface ServeBackendOptions {
   /**
    * Gets each connection, on either route in the same state: nothing read, nothing written by the application, half-close
    * kept (`allowHalfOpen`). An error of the socket that nobody listens for doesn't end the process. It suits `httpServer.emit('connection', socket)`. Called synchronously;
-   * attach listeners before it returns. If it throws, the connection is destroyed and `onError` is told.
+   * attach listeners before it returns. If it throws, or returns a promise that rejects, the connection is destroyed and
+   * `onError` is told.
    */
   readonly onConnection: (socket: Socket, info: BackendConnectionInfo) => void;
   /**
    * Asked before a handed connection is taken. An answer refuses it: the broker counts it as `permissionDenied` or
-   * `integrityMismatch` and the client reconnects. If it throws, that is `integrity`.
+   * `integrityMismatch` and the client reconnects. If it throws or answers anything else, a promise for instance, that is
+   * `integrity`, and `onError` is told.
    * @default takes every connection
    */
   readonly refuseHandoff?:
@@ -72,8 +74,9 @@ export interface ServeBackendOptions {
    */
   readonly surviveBroker?: boolean | undefined;
   /**
-   * Is told of errors that no caller can catch: of `onConnection`, of `refuseHandoff`, of the endpoint.
-   * @default ignored
+   * Is told of errors that no caller can catch: of `onConnection`, of `refuseHandoff`, of a connection, of the endpoint. An
+   * error of its own goes to `process.emitWarning`.
+   * @default `process.emitWarning`, which writes to standard error
    */
   readonly onError?: ((error: unknown) => void) | undefined;
 }

@@ -41,15 +41,17 @@ export function readFirstFrame(
     }
     const chunk: unknown = socket.read();
     if (!Buffer.isBuffer(chunk)) return;
+    let first: FirstFrame;
     try {
       reader.push(chunk);
       const frame = reader.next();
       if (frame === undefined) return;
       holdReading(socket);
-      finish({ type: 'frame', frame, rest: reader.takeRest() });
+      first = { type: 'frame', frame, rest: reader.takeRest() };
     } catch (error) {
-      finish({ type: 'invalid', error });
+      first = { type: 'invalid', error };
     }
+    finish(first);
   };
   const onEnd = (): void => finish({ type: 'ended' });
   const timer = setTimeout(() => finish({ type: 'timeout' }), timeoutMs);

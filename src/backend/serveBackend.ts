@@ -1,6 +1,7 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { resolve } from 'node:path';
+import { messageOf, onRejection, requireAnswer } from '../errors/callbackAnswer';
 import {
   BACKEND_IDENTITY_VARIABLE,
   type BackendIdentity,
@@ -22,7 +23,7 @@ import { BrokerChannel, type BrokerMessageListener } from './BrokerChannel';
 import { ClaimTable } from './ClaimTable';
 import { type CheckedBackendOptions, checkBackendOptions } from './checkBackendOptions';
 import { HandoffBackendError } from './HandoffBackendError';
-import { readFirstFrame } from './readFirstFrame';
+import { type FirstFrame, readFirstFrame } from './readFirstFrame';
 
 const READY = encodeFrame({ type: 'ready' });
 const CLAIMED = encodeFrame({ type: 'claimed' });
@@ -78,7 +79,9 @@ class BackendService implements ServedBackend {
       maxClaims: checked.maxClaims,
       now: monotonicNow,
     });
-    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onVisitor(socket));
+    this.#server = createServer({ allowHalfOpen: true }, (socket) =>
+      this.#serve(socket, () => this.#onVisitor(socket)),
+    );
   }
 
   async listen(): Promise<void> {
@@ -100,6 +103,7 @@ class BackendService implements ServedBackend {
     } catch (cause) {
       this.#channel.stop();
       process.off('disconnect', this.#onDisconnect);
+      if (this.#server.listening) this.#server.close();
       const message = `can't listen on ${this.endpoint}: ${(cause as Error).message}`;
       throw new HandoffBackendError('listenFailed', message, { cause });
     }
@@ -138,7 +142,8 @@ class BackendService implements ServedBackend {
     const { message } = received;
     switch (message.type) {
       case 'handoff':
-        this.#onHandoff(message, socket);
+        if (socket === undefined) this.#refuse(message.token, 'integrity');
+        else this.#serve(socket, () => this.#onHandoff(message, socket));
         return;
       case 'sync':
         this.#unansweredSyncs.push(message.token);
@@ -150,12 +155,18 @@ class BackendService implements ServedBackend {
     }
   }
 
-  #onHandoff(message: HandoffMessage, socket: Socket | undefined): void {
-    const { token } = message;
-    if (socket === undefined) {
-      this.#refuse(token, 'integrity');
-      return;
+  /** Does what a connection's socket or timer asks for: whatever goes wrong with it ends this connection alone. */
+  #serve(socket: Socket, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      socket.destroy();
+      this.#report(error);
     }
+  }
+
+  #onHandoff(message: HandoffMessage, socket: Socket): void {
+    const { token } = message;
     // Before the loop turns: an end that comes while this is false would shut the connection down for good.
     socket.allowHalfOpen = true;
     const swallow = ignore;
@@ -209,33 +220,37 @@ class BackendService implements ServedBackend {
       else evicted.socket.destroy();
       if (evicted === undefined) return;
     }
-    const stopWaiting = readFirstFrame(socket, this.#options.helloTimeoutMs, (first) => {
-      this.#visitors.settle(socket);
-      switch (first.type) {
-        case 'ended':
-          socket.destroy();
-          return;
-        case 'timeout':
-          this.#rejectVisitor(socket, 'helloTimeout', 'no complete frame came in time');
-          return;
-        case 'invalid': {
-          const error =
-            first.error instanceof WireError ? first.error : new WireError('badFrame', 'not a frame');
-          this.#rejectVisitor(socket, error.code, error.message);
-          return;
-        }
-        case 'frame':
-          if (first.frame.type === 'probe') {
-            this.#answerProbe(socket);
-          } else if (first.frame.type === 'attach') {
-            this.#onAttach(socket, first.frame, first.rest, leave);
-          } else {
-            this.#rejectVisitor(socket, 'badFrame', `a backend takes no ${first.frame.type} frame`);
-          }
-          return;
-      }
-    });
+    const stopWaiting = readFirstFrame(socket, this.#options.helloTimeoutMs, (first) =>
+      this.#serve(socket, () => this.#onFirstFrame(socket, first, leave)),
+    );
     this.#visitors.add(socket, stopWaiting);
+  }
+
+  #onFirstFrame(socket: Socket, first: FirstFrame, leave: () => void): void {
+    this.#visitors.settle(socket);
+    switch (first.type) {
+      case 'ended':
+        socket.destroy();
+        return;
+      case 'timeout':
+        this.#rejectVisitor(socket, 'helloTimeout', 'no complete frame came in time');
+        return;
+      case 'invalid': {
+        const error =
+          first.error instanceof WireError ? first.error : new WireError('badFrame', 'not a frame');
+        this.#rejectVisitor(socket, error.code, error.message);
+        return;
+      }
+      case 'frame':
+        if (first.frame.type === 'probe') {
+          this.#answerProbe(socket);
+        } else if (first.frame.type === 'attach') {
+          this.#onAttach(socket, first.frame, first.rest, leave);
+        } else {
+          this.#rejectVisitor(socket, 'badFrame', `a backend takes no ${first.frame.type} frame`);
+        }
+        return;
+    }
   }
 
   #onAttach(socket: Socket, attach: FrameOf<'attach'>, rest: Buffer, leave: () => void): void {
@@ -317,18 +332,29 @@ class BackendService implements ServedBackend {
     socket.on('error', () => {});
     if (earlyData.length > 0) socket.unshift(earlyData);
     releaseReading(socket);
-    try {
-      this.#options.onConnection(socket, info);
-    } catch (error) {
-      socket.on('error', ignore);
+    const onFailed = (error: unknown): void => {
       socket.destroy();
       this.#report(error);
+    };
+    try {
+      // Whatever it returns is its own, but nobody else waits for a promise.
+      const returned: unknown = this.#options.onConnection(socket, info);
+      onRejection(returned, onFailed);
+    } catch (error) {
+      onFailed(error);
     }
   }
 
   #askApplication(info: BackendConnectionInfo): 'permission' | 'integrity' | undefined {
+    const { refuseHandoff } = this.#options;
+    if (refuseHandoff === undefined) return undefined;
     try {
-      return this.#options.refuseHandoff?.(info);
+      return requireAnswer(
+        'refuseHandoff',
+        refuseHandoff(info),
+        isRefusal,
+        "'permission', 'integrity' or undefined",
+      );
     } catch (error) {
       this.#report(error);
       return 'integrity';
@@ -359,8 +385,23 @@ class BackendService implements ServedBackend {
   }
 
   #report(error: unknown): void {
-    this.#options.onError?.(error);
+    const { onError = printError } = this.#options;
+    try {
+      onRejection(onError(error), printError);
+    } catch (cause) {
+      printError(cause);
+    }
   }
+}
+
+/** Nobody listens: Node writes it to standard error. */
+function printError(error: unknown): void {
+  const detail = error instanceof Error ? error.stack : undefined;
+  process.emitWarning(messageOf(error), { type: 'HandoffBackendWarning', ...(detail && { detail }) });
+}
+
+function isRefusal(answer: unknown): answer is 'permission' | 'integrity' | undefined {
+  return answer === undefined || answer === 'permission' || answer === 'integrity';
 }
 
 /** Closes at once: a connection over the bound must not keep a descriptor while it is waited for. */

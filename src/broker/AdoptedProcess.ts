@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +12,7 @@ import {
   probeTimeout,
 } from './probeBackend';
 import { processStart, wasStartedAs } from './processStart';
+import { removeEndpoint } from './removeEndpoint';
 
 const PROBE_TIMEOUT_MS = 2000;
 const PROBE_PAUSE_MS = 50;
@@ -160,8 +160,7 @@ function endUnasked(backend: AdoptableBackend): boolean {
 
 // What the earlier broker couldn't clean up.
 function removeSocket(endpoint: string): void {
-  if (process.platform === 'win32') return;
-  rmSync(endpoint, { force: true });
+  removeEndpoint(endpoint);
   removeEndpointDirectory(dirname(endpoint));
 }
 

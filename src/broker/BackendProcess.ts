@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import {
   BACKEND_IDENTITY_VARIABLE,
   type BackendIdentity,
@@ -10,6 +10,7 @@ import type { AdoptableBackend } from './BrokerOptions';
 import type { CheckedService } from './checkBrokerOptions';
 import type { HandoffTransport } from './HandoffTransport';
 import { processStart } from './processStart';
+import { removeEndpoint } from './removeEndpoint';
 import { TransferQueue, type TransferQueueListener } from './TransferQueue';
 import type { TransferTokens } from './TransferTokens';
 
@@ -89,6 +90,8 @@ export class BackendProcess {
         ? undefined
         : { ...identity, pid, ...(start === undefined ? {} : { processStart: start }) };
     this.queue = new TransferQueue(this.#child, transport, tokens, listener);
+    // Who uses them may come later than an error, and an embedder's transport may listen for none.
+    for (const pipe of this.#child.stdio) pipe?.on('error', () => {});
     this.#child.on('error', this.#onError);
     this.#child.on('exit', this.#onExit);
     this.#child.on('disconnect', this.#onDisconnect);
@@ -175,8 +178,7 @@ export class BackendProcess {
     clearTimeout(this.#killTimer);
     clearTimeout(this.#drainTimer);
     this.queue.close();
-    // A process that was killed leaves its socket behind.
-    if (process.platform !== 'win32') rmSync(this.identity.endpoint, { force: true });
+    removeEndpoint(this.identity.endpoint);
     this.#settleStopped();
     this.#listener.onExit(this.#exit ?? { code: null, signal: null });
   }

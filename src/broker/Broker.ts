@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { TransferAbandonment, TransferOutcome } from '../../machines';
 import type { ReconnectReason } from '../../machines/vocabulary';
 import { backendDisplayName, checkBackendId } from '../controller/BackendKey';
+import { messageOf, onRejection, requireAnswer } from '../errors/callbackAnswer';
 import { cutToCharacters } from '../errors/characters';
 import { requireBoolean, requireText } from '../errors/invalidArgument';
 import { showValue } from '../errors/showValue';
@@ -16,6 +17,7 @@ import {
   HandoffController,
   type HandoffControllerOptions,
   type HandoffExplanation,
+  type InspectionObserver,
   type PersistedHandoffSnapshot,
 } from '../index';
 import { encodeFrame } from '../wire/encodeFrame';
@@ -27,7 +29,7 @@ import { STAMP_ROUNDING_MS, stampOfNow } from '../wire/stamp';
 import { KNOWING_SLACK_MS, MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
 import { AdoptedProcess } from './AdoptedProcess';
 import { BrokerError } from './BrokerError';
-import type { BrokerEvents, TransferEvent } from './BrokerEvents';
+import type { BrokerEvents, BrokerWarning, BrokerWarningCode, TransferEvent } from './BrokerEvents';
 import type { AdoptableBackend, AttemptRequest, BrokerOptions } from './BrokerOptions';
 import type { BrokerState } from './BrokerState';
 import { type CheckedBrokerOptions, checkBrokerOptions } from './checkBrokerOptions';
@@ -35,6 +37,10 @@ import { checkPrivateDirectory, checkPrivateSocket } from './checkPrivatePath';
 import { checkStopOptions } from './checkStopOptions';
 import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
 import { FdPressure } from './FdPressure';
+import { guardClock } from './guardClock';
+import { guardObserver } from './guardObserver';
+import { guardTransport } from './guardTransport';
+import type { HandoffTransport } from './HandoffTransport';
 import { listenOnPath } from './listenOnPath';
 import { type BackendProcessState, type BackendTarget, ManagedBackend } from './ManagedBackend';
 import { describeNoMatch, pickVersion } from './pickVersion';
@@ -55,6 +61,16 @@ const ACCEPT_GRACE_MS = 1000;
 // An older stamp could be too old for the backend when the handle arrives, which would count against it: half of the
 // claims' default life.
 const MAX_CLIENT_STAMP_AGE_MS = 30_000;
+
+// What a request is decided on when a check of the embedder fails: its client reconnects.
+const UNCHECKED = HandoffAttemptInputs.of(true, false, false);
+// The answer when the controller itself can't be asked.
+const WITHOUT_CONTROLLER = {
+  type: 'fallbackToReconnect',
+  reason: 'servicePolicyDisabled',
+  usesBackendReconnect: true,
+  sendsClientError: false,
+} as const satisfies HandoffAttemptDecision;
 
 /** What a client is told whose transfer ended as nobody's failure. */
 const ABANDONED_REASONS = {
@@ -167,8 +183,10 @@ interface Request {
 }
 
 /**
- * Brings clients to backends. Make one with `createBroker`. Its events are those of `BrokerEvents`; an error thrown by a
- * listener is rethrown where no work of the broker is in its way.
+ * Brings clients to backends. Make one with `createBroker`. Its events are those of `BrokerEvents`. What a listener throws,
+ * or rejects with, is told as a warning `listenerFailed`, and keeps neither the broker nor the other listeners from their
+ * work. What a listener of `warning` throws goes to `process.emitWarning`, and so does a failure in the embedder's code that
+ * nobody listens for.
  */
 export class Broker extends EventEmitter<BrokerEvents> {
   /** Decides about handoff. It's disposed when the broker has stopped. */
@@ -185,6 +203,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly #services = new Map<string, Map<string, ManagedBackend>>();
   readonly #connections = new PeerConnections();
   readonly #fdPressure: FdPressure;
+  // The embedder's own, kept from throwing.
+  readonly #transport: HandoffTransport;
+  readonly #inspect: InspectionObserver | undefined;
   readonly #counts = {
     connections: 0,
     handedOff: 0,
@@ -214,10 +235,17 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#state = state;
     this.socketPath = options.socketPath;
     this.instance = options.instance;
+    const { clock, inspect } = options;
+    this.#transport = guardTransport(options.transport, (method, cause) =>
+      this.#warnOfFailure('transportFailed', method, cause),
+    );
+    this.#inspect =
+      inspect && guardObserver(inspect, (cause) => this.#warnOfFailure('listenerFailed', 'inspect', cause));
     const controllerOptions: HandoffControllerOptions = {
       policy: options.policy,
-      clock: options.clock,
-      inspect: options.inspect,
+      clock: clock && guardClock(clock, (method, cause) => this.#warnOfFailure('clockFailed', method, cause)),
+      inspect: this.#inspect,
+      onObserverError: (cause) => this.#warnOfFailure('listenerFailed', "the controller's observer", cause),
     };
     const snapshot = options.snapshot ?? state?.snapshot;
     this.controller =
@@ -227,11 +255,13 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#fdPressure = new FdPressure({
       connections: () => this.#connections.size,
       check: options.fdPressure,
-      inspect: options.inspect,
+      inspect: this.#inspect,
     });
     this.#endpointDirectory =
       options.endpointDirectory ?? state?.endpointDirectory ?? createEndpointDirectory();
-    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onConnection(socket));
+    this.#server = createServer({ allowHalfOpen: true }, (socket) =>
+      this.#serve(socket, () => this.#onConnection(socket)),
+    );
     for (const service of options.services) {
       const backend = this.#createBackend(service);
       this.#backends.add(backend);
@@ -339,15 +369,25 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
   /**
    * How the next request of a client that can be handed over would be answered, and why. Changes nothing. What
-   * `adjustInputs` would add is left out: it's asked about requests that there are.
+   * `adjustInputs` would add is left out: it's asked about requests that there are. A backend that retires is answered for
+   * too, though no request comes to it.
    *
    * @throws {BrokerError} `unknownBackend` or `stopped`.
    */
   explain(key: BackendKey): HandoffExplanation {
-    const { handoffEnabled } = this.#find(key);
-    const isEnabled = handoffEnabled && this.#options.transport.supported;
-    const inputs = HandoffAttemptInputs.of(true, isEnabled, this.#fdPressure.isPressured);
-    return this.controller.explain(key, inputs);
+    const backend = this.#offered(key) ?? this.#retiring(key);
+    if (backend === undefined) throw unknownBackend(key);
+    return backend.handle.explain(this.#usualInputs(backend));
+  }
+
+  #usualInputs(backend: ManagedBackend): HandoffAttemptInputs {
+    try {
+      const isEnabled = backend.handoffEnabled && this.#transport.supported;
+      return HandoffAttemptInputs.of(true, isEnabled, this.#fdPressure.isPressured);
+    } catch (cause) {
+      this.#warnOfFailure('checkFailed', 'a check of the embedder', cause, backend.key);
+      return UNCHECKED;
+    }
   }
 
   /**
@@ -385,14 +425,23 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   #find(key: BackendKey): ManagedBackend {
+    const backend = this.#offered(key);
+    if (backend === undefined) throw unknownBackend(key);
+    return backend;
+  }
+
+  #offered(key: BackendKey): ManagedBackend | undefined {
     this.#checkNotStopped();
     checkBackendId(key);
     const isOurs = key.instance === this.#options.instance;
-    const backend = isOurs ? this.#services.get(key.serviceName)?.get(key.serviceVersion) : undefined;
-    if (backend === undefined) {
-      throw new BrokerError('unknownBackend', `there is no backend ${showValue(backendDisplayName(key))}`);
-    }
-    return backend;
+    return isOurs ? this.#services.get(key.serviceName)?.get(key.serviceVersion) : undefined;
+  }
+
+  #retiring({ instance, serviceName, serviceVersion }: BackendKey): ManagedBackend | undefined {
+    return [...this.#backends].find(
+      ({ key }) =>
+        key.instance === instance && key.serviceName === serviceName && key.serviceVersion === serviceVersion,
+    );
   }
 
   /**
@@ -431,8 +480,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       throw error;
     }
     // What the embedder didn't give goes on as it was.
-    const { fdPressure, transport } = this.#options;
-    this.#options = { ...next, transport, fdPressure: options.fdPressure ?? fdPressure };
+    const { fdPressure, transport, clock, inspect } = this.#options;
+    this.#options = { ...next, clock, inspect, transport, fdPressure: options.fdPressure ?? fdPressure };
     for (const service of next.services) {
       this.#services.get(service.name)?.get(service.version)?.reconfigure(service, next);
     }
@@ -455,9 +504,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
     if (versions === undefined || backend === undefined) return;
     versions.delete(version);
     if (versions.size === 0) this.#services.delete(name);
-    void backend
+    backend
       .retire(backend.service.ackDeadlineMs + RECONNECT_GRACE_MS)
-      .then(() => this.#discard(backend));
+      .then(() => this.#discard(backend))
+      .catch((cause: unknown) =>
+        this.#warnOfFailure('internalError', 'the end of a retired backend', cause, backend.key),
+      );
   }
 
   #discard(backend: ManagedBackend): void {
@@ -496,7 +548,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       this.#sendError(socket, 'stopping', 'the broker is stopping', true);
     }
     await this.#waitForTransfers();
-    const snapshot = this.controller.getPersistedSnapshot();
+    const snapshot = this.#snapshot();
     const managed = [...this.#backends];
     const adopt: AdoptableBackend[] = [];
     if (backends === 'leave') {
@@ -516,6 +568,16 @@ export class Broker extends EventEmitter<BrokerEvents> {
     // Backends that were left running may have their sockets there.
     if (this.#options.endpointDirectory === undefined) removeEndpointDirectory(this.#endpointDirectory);
     return { adopt, snapshot };
+  }
+
+  /** Whatever became of the controller, backends and sockets must not be left behind. */
+  #snapshot(): PersistedHandoffSnapshot {
+    try {
+      return this.controller.getPersistedSnapshot();
+    } catch (cause) {
+      this.#warnOfFailure('internalError', "the controller's snapshot", cause);
+      return new HandoffController().getPersistedSnapshot();
+    }
   }
 
   #waitForTransfers(): Promise<void> {
@@ -548,13 +610,13 @@ export class Broker extends EventEmitter<BrokerEvents> {
       onReady: (event) => this.#emit('backendReady', event),
       onExit: (event) => this.#emit('backendExit', event),
       onWarning: (warning) => this.#warn(warning),
-      onSpawned: () => handle.markSpawned(),
-      onAdopted: () => handle.markAdopted(),
+      onSpawned: () => this.#tellController(key, () => handle.markSpawned()),
+      onAdopted: () => this.#tellController(key, () => handle.markAdopted()),
       onRefusedAnswer: (why) => {
         this.#counts[`${why}Acks`] += 1;
       },
       onDescriptorShortage: () => this.#fdPressure.declare(),
-      transport: this.#options.transport,
+      transport: this.#transport,
       tokens: this.#tokens,
       onStarted: (backend) => this.#state?.add(backend),
       onGone: (backend) => this.#state?.remove(backend),
@@ -632,8 +694,20 @@ export class Broker extends EventEmitter<BrokerEvents> {
     }
     this.#connections.add(
       socket,
-      readHello(socket, this.#options.helloTimeoutMs, (result) => this.#onHello(socket, result)),
+      readHello(socket, this.#options.helloTimeoutMs, (result) =>
+        this.#serve(socket, () => this.#onHello(socket, result)),
+      ),
     );
+  }
+
+  /** Does what a client's socket or timer asks for: whatever goes wrong with it ends this client's connection alone. */
+  #serve(socket: Socket, work: () => void): void {
+    try {
+      work();
+    } catch (cause) {
+      socket.destroy();
+      this.#warnOfFailure('internalError', 'a connection', cause);
+    }
   }
 
   /** Says `busy` and closes at once: a connection over the bound must not keep a descriptor while it is waited for. */
@@ -717,20 +791,33 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
   /** An embedder's check that fails is no client's error: the client reconnects. */
   #decide(request: Request, backend: ManagedBackend): HandoffAttemptDecision {
+    let inputs: HandoffAttemptInputs;
     try {
-      return backend.handle.shouldAttempt(this.#inputsOf(request, backend));
+      inputs = this.#inputsOf(request, backend);
     } catch (cause) {
-      const message = `a check of the embedder failed: ${cause instanceof Error ? cause.message : String(cause)}`;
-      this.#warn({ code: 'checkFailed', message, backend: backend.key, cause });
-      return backend.handle.shouldAttempt(HandoffAttemptInputs.of(true, false, false));
+      this.#warnOfFailure('checkFailed', 'a check of the embedder', cause, backend.key);
+      inputs = UNCHECKED;
+    }
+    return (
+      this.#tellController(backend.key, () => backend.handle.shouldAttempt(inputs)) ?? WITHOUT_CONTROLLER
+    );
+  }
+
+  /** Undefined if the controller can't be told, since the embedder disposed it or calls from one of its observers. */
+  #tellController<T>(key: BackendKey, tell: () => T): T | undefined {
+    try {
+      return tell();
+    } catch (cause) {
+      this.#warnOfFailure('internalError', 'the controller', cause, key);
+      return undefined;
     }
   }
 
   #inputsOf({ hello, earlyData, canHandOff }: Request, backend: ManagedBackend): HandoffAttemptInputs {
-    const { transport, adjustInputs } = this.#options;
+    const { adjustInputs } = this.#options;
     const inputs = HandoffAttemptInputs.of(
       hello.handoff,
-      backend.handoffEnabled && transport.supported && canHandOff,
+      backend.handoffEnabled && this.#transport.supported && canHandOff,
       this.#fdPressure.isPressured,
     );
     if (adjustInputs === undefined) return inputs;
@@ -740,20 +827,20 @@ export class Broker extends EventEmitter<BrokerEvents> {
       requestedVersion: hello.version,
       earlyDataBytes: earlyData.length,
     };
-    return adjustInputs(inputs, request);
+    return requireAnswer('adjustInputs', adjustInputs(inputs, request), isInputs, 'HandoffAttemptInputs');
   }
 
   #attempt(request: Request, backend: ManagedBackend, target: BackendTarget): void {
     const { queue, identity } = target;
     const { socket, hello, earlyData, stamp, stampAgeMs } = request;
-    const { maxTransfers, maxTransfersPerBackend, transport } = this.#options;
+    const { maxTransfers, maxTransfersPerBackend } = this.#options;
     if (
       queue === undefined ||
       this.#transfers >= maxTransfers ||
       queue.size >= maxTransfersPerBackend ||
       this.#stopped !== undefined
     ) {
-      backend.handle.recordAbandonedAttempt();
+      this.#tellController(backend.key, () => backend.handle.recordAbandonedAttempt());
       this.#counts.abandoned += 1;
       this.#reconnect(request, backend, target, 'transferLimit');
       return;
@@ -772,12 +859,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
         backend: identity.backend,
         endpoint: identity.endpoint,
         deadlineMs: backend.service.ackDeadlineMs,
-        transport,
-        inspect: this.#options.inspect,
+        transport: this.#transport,
+        inspect: this.#inspect,
         onState: (state, failure) => this.#tellTransfer(hello, backend, state, issuedAt, failure),
         onOutcome: (ended) => {
           outcome = ended;
-          this.#record(request, backend, target, ended);
+          this.#serve(socket, () => this.#record(request, backend, target, ended));
           this.#transfers -= 1;
           if (this.#transfers === 0) this.#onTransfersSettled?.();
         },
@@ -808,21 +895,21 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   #record(request: Request, backend: ManagedBackend, target: BackendTarget, outcome: TransferOutcome): void {
+    const { key, handle } = backend;
     switch (outcome.type) {
       case 'acknowledged':
-        backend.handle.recordSuccess();
+        this.#tellController(key, () => handle.recordSuccess());
         this.#countRoute(request, backend, 'handedOff');
         return;
       case 'failed': {
-        const { reason } = backend.handle.recordFailedAttempt(outcome.failure) as {
-          reason: ReconnectReason;
-        };
+        const decision = this.#tellController(key, () => handle.recordFailedAttempt(outcome.failure));
+        const reason = decision?.type === 'fallbackToReconnect' ? decision.reason : outcome.failure;
         if (outcome.mayWrite) this.#reconnect(request, backend, target, reason);
         else this.#countRoute(request, backend, reason);
         return;
       }
       case 'abandoned':
-        backend.handle.recordAbandonedAttempt();
+        this.#tellController(key, () => handle.recordAbandonedAttempt());
         this.#counts.abandoned += 1;
         if (outcome.cause === 'outOfDescriptors') this.#fdPressure.declare();
         if (!outcome.mayWrite) this.#counts.clientsLeft += 1;
@@ -898,16 +985,56 @@ export class Broker extends EventEmitter<BrokerEvents> {
     else this.#earlyWarnings.push(warning);
   }
 
+  /** Something of the embedder's failed, or of ours: a failure that nobody listens for must not go unseen either. */
+  #warnOfFailure(code: BrokerWarningCode, what: string, cause: unknown, backend?: BackendKey): void {
+    const warning = {
+      code,
+      message: `${what} failed: ${messageOf(cause)}`,
+      cause,
+      ...(backend === undefined ? {} : { backend }),
+    };
+    if (this.#earlyWarnings === undefined && this.listenerCount('warning') === 0) printWarning(warning);
+    else this.#warn(warning);
+  }
+
+  /** Each listener by itself, since `emit` would leave those out that come behind one that throws. */
   #emit<K extends keyof BrokerEvents>(event: K, argument: BrokerEvents[K][0]): void {
-    try {
-      // The map of events says so, which TypeScript can't follow through the index.
-      (this.emit as (event: K, argument: BrokerEvents[K][0]) => boolean).call(this, event, argument);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
+    for (const listener of this.rawListeners(event)) {
+      try {
+        // The map of events says so, which TypeScript can't follow through the index.
+        const returned = (listener as (argument: BrokerEvents[K][0]) => unknown).call(this, argument);
+        onRejection(returned, (cause) => this.#onListenerFailed(event, cause));
+      } catch (cause) {
+        this.#onListenerFailed(event, cause);
+      }
     }
   }
+
+  #onListenerFailed(event: keyof BrokerEvents, cause: unknown): void {
+    const what = `a listener of the event ${event}`;
+    if (event !== 'warning') this.#warnOfFailure('listenerFailed', what, cause);
+    else printWarning({ code: 'listenerFailed', message: `${what} failed: ${messageOf(cause)}`, cause });
+  }
+}
+
+function printWarning({ code, message, cause }: Pick<BrokerWarning, 'code' | 'message' | 'cause'>): void {
+  const detail = cause instanceof Error ? cause.stack : undefined;
+  process.emitWarning(message, { type: 'HandoffBrokerWarning', code, ...(detail && { detail }) });
+}
+
+function unknownBackend(key: BackendKey): BrokerError {
+  return new BrokerError('unknownBackend', `there is no backend ${showValue(backendDisplayName(key))}`);
+}
+
+function isInputs(value: unknown): value is HandoffAttemptInputs {
+  if (typeof value !== 'object' || value === null) return false;
+  const inputs = value as Partial<Record<keyof HandoffAttemptInputs, unknown>>;
+  return (
+    typeof inputs.clientSupportsHandoff === 'boolean' &&
+    typeof inputs.servicePolicyEnabled === 'boolean' &&
+    typeof inputs.fdPressureDisabled === 'boolean' &&
+    (inputs.backendAdoptedExisting === undefined || typeof inputs.backendAdoptedExisting === 'boolean')
+  );
 }
 
 function increment<K>(counts: Map<K, number>, key: K): void {

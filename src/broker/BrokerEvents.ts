@@ -61,7 +61,12 @@ export interface BackendExitEvent {
  * - `unknownAnswer`: a backend answered what nobody waits for: for no transfer, for another's, twice, or nonsense.
  * - `serverError`: the listening socket failed.
  * - `groupWritable`: members of the user's own group can put another directory in the place of one of the broker's.
- * - `checkFailed`: `adjustInputs` or `fdPressure` threw or gave what isn't valid; the client reconnects.
+ * - `checkFailed`: `adjustInputs` or `fdPressure` threw or gave what isn't valid, a promise for instance; the client
+ *   reconnects.
+ * - `listenerFailed`: a listener of an event, or an observer of the charts, threw or rejected.
+ * - `clockFailed`: `clock` threw or gave what isn't a time; the last time that could be read goes on to count.
+ * - `transportFailed`: `transport` threw, rejected, or gave what isn't valid.
+ * - `internalError`: something else failed that must not end the broker. A client's connection that it was about is closed.
  */
 export type BrokerWarningCode =
   | 'adoptionRefused'
@@ -69,6 +74,10 @@ export type BrokerWarningCode =
   | 'unknownAnswer'
   | 'serverError'
   | 'checkFailed'
+  | 'listenerFailed'
+  | 'clockFailed'
+  | 'transportFailed'
+  | 'internalError'
   | 'stateDamaged'
   | 'stateNotWritten'
   | 'groupWritable';

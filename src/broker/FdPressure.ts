@@ -1,5 +1,6 @@
 import { createActor } from 'xstate';
 import { fdPressure } from '../../machines';
+import { requireAnswer } from '../errors/callbackAnswer';
 import type { InspectionObserver } from '../index';
 import { openFdCount, softFdLimit } from './fdUsage';
 
@@ -78,12 +79,16 @@ export class FdPressure {
     this.#actor.start();
   }
 
-  /** Whether handoff is off. */
+  /**
+   * Whether handoff is off.
+   *
+   * @throws what the embedder's check throws; a TypeError if it gives no boolean.
+   */
   get isPressured(): boolean {
     const { check } = this.#options;
     if (check === undefined) {
       this.#count();
-    } else if (check() !== this.#isDeclared) {
+    } else if (requireAnswer('fdPressure', check(), isBoolean, 'a boolean') !== this.#isDeclared) {
       this.#actor.send({ type: 'fds.counted', open: this.#isDeclared ? 0 : 1, limit: 1 });
     }
     return this.#isDeclared;
@@ -124,4 +129,8 @@ export class FdPressure {
     this.#maxConnections = Math.max(1, limit - reserved - others);
     if (this.#options.check === undefined) this.#actor.send({ type: 'fds.counted', open, limit });
   }
+}
+
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === 'boolean';
 }

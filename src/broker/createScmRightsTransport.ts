@@ -7,6 +7,7 @@ import type { HandoffMessage, SyncMessage } from '../wire/ipcMessage';
 import { type ScmRights, scmRights } from '../wire/scmRights';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
 import { createNodeIpcTransport } from './createNodeIpcTransport';
+import { syncOverNodeIpc } from './guardTransport';
 import type { HandoffTransport } from './HandoffTransport';
 
 // Each waits in the kernel as one byte with its descriptor, of which a socket's buffer holds over two hundred.
@@ -52,10 +53,6 @@ export function createScmRightsTransport(): HandoffTransport {
       else channel.sync(message);
     },
   };
-}
-
-function syncOverNodeIpc(child: ChildProcess, message: SyncMessage): void {
-  if (child.connected) child.send(message, () => {});
 }
 
 /** The broker's end of a channel. */

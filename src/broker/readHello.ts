@@ -45,23 +45,27 @@ export function readHello(
   };
   const onData = (chunk: Buffer): void => {
     received += chunk.length;
+    const result = read(chunk);
+    if (result !== undefined) finish(result);
+  };
+  const read = (chunk: Buffer): HelloResult | undefined => {
     try {
       reader.push(chunk);
       const frame = reader.next();
-      if (frame === undefined) return;
-      if (frame.type === 'status') {
-        finish({ type: 'status' });
-        return;
-      }
+      if (frame === undefined) return undefined;
+      if (frame.type === 'status') return { type: 'status' };
       if (frame.type !== 'hello') throw new WireError('badFrame', `a broker takes no ${frame.type} frame`);
       // Right here, in the middle of the delivery: later the handle might have read on.
       const isHeld = holdReading(socket);
       if (!isHeld) socket.pause();
       const canHandOff = isHeld && socket.bytesRead === received && socket.readableLength === 0;
-      finish({ type: 'hello', hello: frame, earlyData: reader.takeRest(), canHandOff });
+      return { type: 'hello', hello: frame, earlyData: reader.takeRest(), canHandOff };
     } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      finish({ type: 'invalid', error });
+      return {
+        type: 'invalid',
+        error:
+          error instanceof WireError ? error : new WireError('badFrame', 'not a frame', { cause: error }),
+      };
     }
   };
   const onLeft = (): void => finish({ type: 'left' });

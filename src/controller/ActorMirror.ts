@@ -1,6 +1,7 @@
 import { type ActorRefLike, createActor, type InspectionEvent, type Observer } from 'xstate';
 import { type BackendHandoffEvent, backendHandoff } from '../../machines/backendHandoff';
 import { INERT_CLOCK } from '../chart/inertClock';
+import { onRejection } from '../errors/callbackAnswer';
 import { readGiven, requireFunction, requireObject } from '../errors/invalidArgument';
 import { type BackendId, backendDisplayName, copyBackendKey } from './BackendKey';
 import type { BackendHandoffActor, BackendRecord } from './BackendRecord';
@@ -11,8 +12,14 @@ export type InspectionObserver = Observer<InspectionEvent> | ((event: Inspection
 
 type Tell = (event: InspectionEvent) => void;
 
-/** What tells an observer: an error of its is rethrown where no decision is in its way. */
-function toTeller(observer: InspectionObserver): Tell {
+function rethrowLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
+/** What tells an observer: an error of its is no decision's. */
+function toTeller(observer: InspectionObserver, onError: (error: unknown) => void): Tell {
   if (typeof observer !== 'function') {
     requireObject('observer', observer);
     requireFunction(
@@ -26,11 +33,9 @@ function toTeller(observer: InspectionObserver): Tell {
       : (event: InspectionEvent) => (observer as Partial<Observer<InspectionEvent>>).next?.(event);
   return (event) => {
     try {
-      next(event);
+      onRejection(next(event), onError);
     } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
+      onError(error);
     }
   };
 }
@@ -48,6 +53,7 @@ function replay(actor: BackendHandoffActor, tell: Tell): void {
  */
 export class ActorMirror {
   readonly #policy: HandoffFallbackPolicy;
+  readonly #onError: (error: unknown) => void;
   readonly #observers = new Set<Tell>();
   /** Records whose actor somebody asked for, so that it outlives the inspection. */
   readonly #askedFor = new Set<BackendRecord>();
@@ -55,8 +61,10 @@ export class ActorMirror {
   readonly #telling = new Set<BackendRecord>();
   readonly #backends = new WeakMap<ActorRefLike, BackendId>();
 
-  constructor(policy: HandoffFallbackPolicy) {
+  /** @param onError what becomes of an observer's error; by default it's thrown where no decision is in its way. */
+  constructor(policy: HandoffFallbackPolicy, onError: (error: unknown) => void = rethrowLater) {
     this.#policy = policy;
+    this.#onError = onError;
   }
 
   /** A record is new: while anybody inspects it has an actor. */
@@ -98,7 +106,7 @@ export class ActorMirror {
 
   /** Tells an observer of the records' actors, then of all that happens. Returns what ends it. */
   inspect(observer: InspectionObserver, records: () => Iterable<[BackendId, BackendRecord]>): () => void {
-    const tell = toTeller(observer);
+    const tell = toTeller(observer, this.#onError);
     for (const [backend, record] of records()) replay(record.actor ?? this.#start(backend, record), tell);
     this.#observers.add(tell);
     return () => {

@@ -1,6 +1,6 @@
 import type { ActorRefLike } from 'xstate';
 import type { BackendHandoffState, HandoffFailure } from '../../machines/backendHandoff';
-import { requireCount, requireMilliseconds } from '../errors/invalidArgument';
+import { requireCount, requireFunction, requireMilliseconds } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';
 import { ActorMirror, type InspectionObserver } from './ActorMirror';
 import { BackendEngine, UNREAD_MOMENT } from './BackendEngine';
@@ -55,6 +55,11 @@ export interface HandoffControllerOptions {
   readonly maxBackends?: number | undefined;
   /** Is told of every backend's actor, events and snapshots, as XState tells them. */
   readonly inspect?: InspectionObserver | undefined;
+  /**
+   * Is told what an observer of this controller throws, or rejects with. It must not throw.
+   * @default thrown where no decision is in its way, which ends a process that doesn't handle it
+   */
+  readonly onObserverError?: ((error: unknown) => void) | undefined;
 }
 
 const OPTION_NAMES: OptionNames<HandoffControllerOptions> = {
@@ -62,6 +67,7 @@ const OPTION_NAMES: OptionNames<HandoffControllerOptions> = {
   clock: true,
   maxBackends: true,
   inspect: true,
+  onObserverError: true,
 };
 const RESTORE_OPTION_NAMES: OptionNames<HandoffControllerOptions & { readonly now?: number | undefined }> = {
   ...OPTION_NAMES,
@@ -99,12 +105,14 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
       clock = systemClock,
       inspect,
       maxBackends = DEFAULT_MAX_BACKENDS,
+      onObserverError,
     } = readOptions('options', options, OPTION_NAMES);
     this.policy = policy instanceof HandoffFallbackPolicy ? policy : new HandoffFallbackPolicy(policy);
     this.#clock = checkClock(clock);
     const bound = requireCount('maxBackends', maxBackends, 1);
     this.#store = new BackendStore(bound);
-    this.#actors = new ActorMirror(this.policy);
+    if (onObserverError !== undefined) requireFunction('onObserverError', onObserverError);
+    this.#actors = new ActorMirror(this.policy, onObserverError);
     this.#engine = new BackendEngine(this.policy, clock, this.#actors);
     if (inspect !== undefined) this.inspect(inspect);
   }

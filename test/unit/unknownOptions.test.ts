@@ -70,7 +70,7 @@ describe('an unknown option is refused, with the nearest known name', () => {
     [
       'one that is near to none',
       () => new HandoffController(untyped({ colour: 'red' })),
-      'unknown option `colour`; there are policy, clock, maxBackends, inspect',
+      'unknown option `colour`; there are policy, clock, maxBackends, inspect, onObserverError',
     ],
   ])('%s', (_, call, message) => {
     expect(errorOf(call)).toEqual(expect.objectContaining({ code: 'ERR_UNKNOWN_OPTION', message }));
