@@ -14,8 +14,11 @@ const TYPES = [
   'claimed',
   'probe',
   'identity',
+  'status',
+  'statusReply',
 ];
 const MAX_EARLY_DATA = 16_384;
+const SHORTAGES = ['EAGAIN', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'];
 
 /** The bytes of a frame. Takes whatever it's given, so that tests can make wrong ones. */
 export function rawFrame(type: number, payload: unknown, version = 1): Buffer {
@@ -73,6 +76,15 @@ export function takeFrames(bytes: Buffer): { frames: ReceivedFrame[]; rest: Buff
   return { frames, rest };
 }
 
+/** Throws if no frame can begin with these bytes. */
+function checkHeader(bytes: Buffer): void {
+  if (bytes.length < 4) return;
+  const length = bytes.readUInt32BE(0);
+  if (length < 2 || length > 4098) throw new Error(`a frame of length ${length}`);
+  if (bytes.length > 4 && bytes[4] !== 1) throw new Error(`a frame of version ${bytes[4]}`);
+  if (bytes.length > 5 && !TYPES[bytes[5] ?? 0]) throw new Error(`a frame of type ${bytes[5]}`);
+}
+
 export interface IndependentClientOptions {
   readonly socketPath: string;
   readonly service: string;
@@ -80,6 +92,12 @@ export interface IndependentClientOptions {
   readonly handoff?: boolean;
   /** At most 16,384 bytes, sent right behind the hello. */
   readonly earlyData?: Buffer;
+  /** Milliseconds for everything together. */
+  readonly connectTimeoutMs?: number;
+  /** Milliseconds to begin again while there is no broker. */
+  readonly brokerWaitMs?: number;
+  /** There is a connection. */
+  readonly onReady?: () => void;
   /** The application's bytes from the backend, in order. */
   readonly onData: (bytes: Buffer) => void;
   /** The backend has ended its side. */
@@ -91,6 +109,7 @@ export interface IndependentClientOptions {
 interface Route {
   readonly socket: Socket;
   received: Buffer;
+  error?: NodeJS.ErrnoException;
   /** How much of the application's data was written to this connection. */
   written: number;
 }
@@ -111,13 +130,20 @@ export class IndependentClient {
   #winner: Route | undefined;
   #id = '';
   #target: ReceivedFrame['fields'] | undefined;
+  #hasAnnouncement = false;
   #hasAttached = false;
+  #missingSince: number | undefined;
+  readonly #bound: NodeJS.Timeout;
   #deadline: NodeJS.Timeout | undefined;
   #pause: NodeJS.Timeout | undefined;
 
   constructor(options: IndependentClientOptions) {
     this.#options = options;
     this.#data = options.earlyData ?? Buffer.alloc(0);
+    this.#bound = setTimeout(
+      () => this.#giveUp(new Error('no connection in time')),
+      options.connectTimeoutMs ?? 60_000,
+    );
     this.#begin();
   }
 
@@ -136,6 +162,7 @@ export class IndependentClient {
 
   close(): void {
     this.#isClosed = true;
+    clearTimeout(this.#bound);
     clearTimeout(this.#pause);
     this.#drop();
   }
@@ -144,14 +171,21 @@ export class IndependentClient {
     this.rounds += 1;
     this.#id = randomBytes(16).toString('hex');
     this.#target = undefined;
+    this.#hasAnnouncement = false;
     this.#hasAttached = false;
     const { socketPath, service, version = '*', handoff = true } = this.#options;
     const hello = rawFrame(1, { id: this.#id, service, version, handoff });
     const first = this.#open(socketPath, hello, (frame) => this.#onFirstFrame(frame));
     this.#first = first;
     first.socket.on('close', () => {
-      if (this.#first !== first) return;
+      if (this.#first !== first || this.#winner === first) return;
       this.#first = undefined;
+      const { error } = first;
+      if (error?.syscall === 'connect' && !SHORTAGES.includes(error.code ?? '')) {
+        this.#againIfNotMissingForTooLong(error);
+        return;
+      }
+      this.#missingSince = undefined;
       if (this.#target === undefined) this.#again();
       else if (this.#hasAttached) this.#againIfNoRoute();
       else this.#attach();
@@ -162,16 +196,26 @@ export class IndependentClient {
     const socket = connect({ path, allowHalfOpen: true });
     const early = this.#data.subarray(0, MAX_EARLY_DATA);
     const route: Route = { socket, received: Buffer.alloc(0), written: early.length };
-    socket.on('error', () => {});
+    socket.on('error', (error) => {
+      route.error = error;
+    });
     socket.write(Buffer.concat([frame, early]));
     socket.on('data', (chunk) => {
       if (this.#winner === route) {
         this.#options.onData(chunk);
         return;
       }
-      const { frames, rest } = takeFrames(Buffer.concat([route.received, chunk]));
-      route.received = rest;
-      for (const received of frames) onFrame(received);
+      if (socket.destroyed) return;
+      try {
+        const { frames, rest } = takeFrames(Buffer.concat([route.received, chunk]));
+        route.received = rest;
+        for (const received of frames) if (!socket.destroyed) onFrame(received);
+        if (this.#winner !== route) checkHeader(rest);
+      } catch (error) {
+        this.#giveUp(error as Error);
+        return;
+      }
+      const { received: rest } = route;
       if (this.#winner === route && rest.length > 0) this.#options.onData(rest);
     });
     socket.on('end', () => {
@@ -182,25 +226,47 @@ export class IndependentClient {
   }
 
   #onFirstFrame({ type, fields }: ReceivedFrame): void {
-    if (type === 'handoff') {
-      this.#target = fields;
-      this.#deadline = setTimeout(() => this.#attach(), Number(fields.deadlineMs));
-    } else if (type === 'ready') {
-      this.#win(this.#first, 'handedOff');
-    } else if (type === 'reconnect') {
-      this.#target = fields;
-      this.reason = fields.reason;
-      const first = this.#first;
-      this.#first = undefined;
-      first?.socket.destroy();
-      if (this.#hasAttached) this.#againIfNoRoute();
-      else this.#attach();
-    } else if (fields.retryable === true) {
-      this.#again();
-    } else {
-      this.close();
-      this.#options.onError(new Error(String(fields.code)));
+    switch (type) {
+      case 'handoff':
+        if (this.#hasAnnouncement || !this.#follows(fields)) break;
+        this.#hasAnnouncement = true;
+        if (!this.#hasAttached) this.#deadline = setTimeout(() => this.#attach(), Number(fields.deadlineMs));
+        return;
+      case 'ready':
+        this.#win(this.#first, 'handedOff');
+        return;
+      case 'reconnect':
+        if (!this.#follows(fields)) break;
+        this.reason = fields.reason;
+        this.#dropFirst();
+        if (this.#hasAttached) this.#againIfNoRoute();
+        else this.#attach();
+        return;
+      case 'error':
+        if (this.#hasAttached) {
+          this.#dropFirst();
+          this.#againIfNoRoute();
+        } else if (fields.retryable === true) {
+          this.#again(Number(fields.retryAfterMs ?? 0));
+        } else {
+          this.#giveUp(new Error(String(fields.code)));
+        }
+        return;
     }
+    this.#giveUp(new Error(`a ${type} frame out of turn`));
+  }
+
+  /** Takes a frame's target; false if step 3 has led to another process. */
+  #follows(fields: ReceivedFrame['fields']): boolean {
+    if (this.#hasAttached) return this.#target?.backend === fields.backend;
+    this.#target = fields;
+    return true;
+  }
+
+  #dropFirst(): void {
+    const first = this.#first;
+    this.#first = undefined;
+    first?.socket.destroy();
   }
 
   #attach(): void {
@@ -210,7 +276,8 @@ export class IndependentClient {
     const attach = rawFrame(5, { id: this.#id, backend, stamp });
     const second = this.#open(String(endpoint), attach, ({ type }) => {
       if (type === 'ready') this.#win(this.#second, 'reconnected');
-      else second.socket.destroy();
+      else if (type === 'claimed' || type === 'error') second.socket.destroy();
+      else this.#giveUp(new Error(`a ${type} frame out of turn`));
     });
     this.#second = second;
     second.socket.on('close', () => {
@@ -224,10 +291,12 @@ export class IndependentClient {
     this.route = name;
     this.#winner = route;
     clearTimeout(this.#deadline);
+    clearTimeout(this.#bound);
     const loser = route === this.#first ? this.#second : this.#first;
     if (route === this.#first) this.#second = undefined;
     else this.#first = undefined;
     loser?.socket.destroy();
+    this.#options.onReady?.();
     this.#flush(route);
   }
 
@@ -244,10 +313,24 @@ export class IndependentClient {
     if (this.#first === undefined && this.#second === undefined) this.#again();
   }
 
-  #again(): void {
+  #againIfNotMissingForTooLong(error: Error): void {
+    this.#missingSince ??= performance.now();
+    if (performance.now() - this.#missingSince < (this.#options.brokerWaitMs ?? 1000)) this.#again();
+    else this.#giveUp(error);
+  }
+
+  #again(retryAfterMs = 0): void {
     if (this.#isClosed || this.#winner !== undefined) return;
     this.#drop();
-    this.#pause = setTimeout(() => this.#begin(), 20 + Math.random() * 20);
+    const longestMs = Math.min(500, 20 * 2 ** Math.min(this.rounds - 1, 10));
+    const pauseMs = Math.max(retryAfterMs, longestMs * (0.5 + Math.random() / 2));
+    this.#pause = setTimeout(() => this.#begin(), pauseMs);
+  }
+
+  #giveUp(error: Error): void {
+    if (this.#isClosed) return;
+    this.close();
+    this.#options.onError(error);
   }
 
   #drop(): void {
