@@ -6,6 +6,7 @@ import {
   BACKEND_IDENTITY_VARIABLE,
   type BackendIdentity,
   parseBackendIdentity,
+  STATE_DIRECTORY_VARIABLE,
 } from '../wire/backendIdentity';
 import { encodeFrame } from '../wire/encodeFrame';
 import type { FrameOf } from '../wire/frame';
@@ -71,6 +72,8 @@ class BackendService implements ServedBackend {
         `this process was not started by a broker (no valid ${BACKEND_IDENTITY_VARIABLE}), and no identity is given`,
       );
     }
+    // What this process starts isn't the broker's.
+    delete process.env[STATE_DIRECTORY_VARIABLE];
     this.#options = checked;
     this.endpoint = requireSocketPath('endpoint', resolve(checked.endpoint ?? identity.endpoint));
     this.identity = Object.freeze({ ...identity, endpoint: this.endpoint });

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FrameOf } from '../wire/frame';
 import type { AdoptableBackend } from './BrokerOptions';
+import { endIfProved, isStartRight, sendSignal } from './endProcess';
 import { removeEndpointDirectory } from './endpointDirectory';
 import {
   isProbeBroken,
@@ -11,7 +12,6 @@ import {
   probeBackend,
   probeTimeout,
 } from './probeBackend';
-import { processStart, wasStartedAs } from './processStart';
 import { removeEndpoint } from './removeEndpoint';
 
 const PROBE_TIMEOUT_MS = 2000;
@@ -20,13 +20,13 @@ const PROBE_PAUSE_MS = 50;
 /** A process that an earlier broker started. It's no child of this one: all it can be asked is who it is. */
 export class AdoptedProcess {
   readonly backend: AdoptableBackend;
-  readonly #onGone: () => void;
+  #onGone: (() => void) | undefined;
   #watch: Socket;
   #isLeft = false;
+  #isGone = false;
 
-  private constructor(backend: AdoptableBackend, watch: Socket, onGone: () => void) {
+  private constructor(backend: AdoptableBackend, watch: Socket) {
     this.backend = backend;
-    this.#onGone = onGone;
     this.#watch = watch;
     this.#listen();
   }
@@ -35,23 +35,16 @@ export class AdoptedProcess {
    * Makes sure that the process at the endpoint is the one that is meant.
    *
    * @param timeoutMs milliseconds that it has to answer.
-   * @param onGone the process has ended. Called at most once, and not after `leave` or `stop`.
-   * @throws {Error} if it isn't (the promise rejects). A process that is there and doesn't answer is ended: nobody can be
-   *   sent to it, and nobody else would end it.
+   * @throws {Error} if it isn't (the promise rejects).
    */
-  static async adopt(
-    backend: AdoptableBackend,
-    timeoutMs: number,
-    onGone: () => void,
-  ): Promise<AdoptedProcess> {
-    try {
-      return new AdoptedProcess(backend, await verify(backend, timeoutMs), onGone);
-    } catch (error) {
-      if (isProbeTimeout(error) && endUnasked(backend)) {
-        throw new Error(`${(error as Error).message}; it was ended`, { cause: error });
-      }
-      throw error;
-    }
+  static async adopt(backend: AdoptableBackend, timeoutMs: number): Promise<AdoptedProcess> {
+    return new AdoptedProcess(backend, await verify(backend, timeoutMs));
+  }
+
+  /** Has it told when the process takes no connections any more: once, and not after `leave` or `stop`. */
+  onGone(listener: () => void): void {
+    if (this.#isGone) listener();
+    else this.#onGone = listener;
   }
 
   /** Stops watching; the process goes on. */
@@ -66,27 +59,31 @@ export class AdoptedProcess {
    */
   async stop(timeoutMs: number): Promise<void> {
     this.#isLeft = true;
-    let watch: Socket;
+    let watch: Socket | undefined;
+    let graceMs = timeoutMs;
     try {
       watch = await verify(this.backend, PROBE_TIMEOUT_MS);
-      this.#watch.destroy();
     } catch (error) {
-      watch = this.#watch;
-      if (!isProbeTimeout(error) || watch.destroyed || !endUnasked(this.backend)) {
-        // It's gone, or another process has its place.
-        watch.destroy();
-        return;
-      }
+      // It's gone, or doesn't answer, or another process has its place.
+      if (isProbeTimeout(error)) graceMs = 0;
     }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => signal(this.backend.pid, 'SIGKILL'), timeoutMs);
+    this.#watch.destroy();
+    const isEnded = await endIfProved(this.backend, graceMs);
+    if (watch !== undefined && !isEnded) await this.#endWatched(watch, timeoutMs);
+    watch?.destroy();
+    if (isEnded || watch !== undefined) removeSocket(this.backend.endpoint);
+  }
+
+  /** The system can't tell when the process is gone, but it has said who it is, and its connection ends with it. */
+  #endWatched(watch: Socket, timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => sendSignal(this.backend.pid, 'SIGKILL'), timeoutMs);
       watch.once('close', () => {
         clearTimeout(timer);
         resolve();
       });
-      if (!signal(this.backend.pid, 'SIGTERM')) watch.destroy();
+      if (!sendSignal(this.backend.pid, 'SIGTERM')) watch.destroy();
     });
-    removeSocket(this.backend.endpoint);
   }
 
   #listen(): void {
@@ -110,8 +107,9 @@ export class AdoptedProcess {
         if (isProbeTimeout(error) && isStartRight(this.backend)) continue;
         if (this.#isLeft) return;
         this.#isLeft = true;
+        this.#isGone = true;
         removeSocket(this.backend.endpoint);
-        this.#onGone();
+        this.#onGone?.();
       }
     }
   }
@@ -148,26 +146,8 @@ function differenceOf(expected: AdoptableBackend, found: FrameOf<'identity'>): s
   return isStartRight(expected) ? undefined : `process ${expected.pid} has started at another time`;
 }
 
-function isStartRight({ pid, processStart: expected }: AdoptableBackend): boolean {
-  return expected === undefined || processStart(pid) === expected;
-}
-
-/** Ends a process that can't be asked who it is, if the system knows that for sure. */
-function endUnasked(backend: AdoptableBackend): boolean {
-  if (backend.processStart === undefined || !isStartRight(backend)) return false;
-  return wasStartedAs(backend.pid, backend.backend) && signal(backend.pid, 'SIGKILL');
-}
-
 // What the earlier broker couldn't clean up.
 function removeSocket(endpoint: string): void {
   removeEndpoint(endpoint);
   removeEndpointDirectory(dirname(endpoint));
-}
-
-function signal(pid: number, name: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, name);
-  } catch {
-    return false;
-  }
 }

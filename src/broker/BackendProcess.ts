@@ -1,14 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import {
   BACKEND_IDENTITY_VARIABLE,
   type BackendIdentity,
   formatBackendIdentity,
+  STATE_DIRECTORY_VARIABLE,
 } from '../wire/backendIdentity';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
 import type { AdoptableBackend } from './BrokerOptions';
 import type { CheckedService } from './checkBrokerOptions';
 import type { HandoffTransport } from './HandoffTransport';
+import { openLogFile } from './openLogFile';
 import { processStart } from './processStart';
 import { removeEndpoint } from './removeEndpoint';
 import { TransferQueue, type TransferQueueListener } from './TransferQueue';
@@ -16,6 +18,7 @@ import type { TransferTokens } from './TransferTokens';
 
 // Answers that the process had sent before its exit are still in the channel.
 const CHANNEL_DRAIN_MS = 500;
+const STANDARD_ERROR = 2;
 
 /** How a process ended. */
 export interface ProcessExit {
@@ -58,6 +61,7 @@ export class BackendProcess {
   constructor(
     service: CheckedService,
     identity: BackendIdentity,
+    stateDirectory: string | undefined,
     stopTimeoutMs: number,
     transport: HandoffTransport,
     tokens: TransferTokens<TransferQueue>,
@@ -69,10 +73,16 @@ export class BackendProcess {
     this.#stopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
     });
-    const output = service.logFile === undefined ? 2 : openSync(service.logFile, 'a', 0o600);
+    const output = service.logFile === undefined ? STANDARD_ERROR : openLogFile(service.logFile);
     try {
       this.#child = fork(service.module, service.args, {
-        env: { ...process.env, ...service.env, [BACKEND_IDENTITY_VARIABLE]: formatBackendIdentity(identity) },
+        env: {
+          ...process.env,
+          ...service.env,
+          [BACKEND_IDENTITY_VARIABLE]: formatBackendIdentity(identity),
+          // Without one too: this process may itself be a backend, of another broker.
+          [STATE_DIRECTORY_VARIABLE]: stateDirectory,
+        },
         execArgv: [...service.execArgv],
         serialization: 'advanced',
         stdio: ['ignore', output, output, 'ipc', ...Array<'pipe'>(transport.pipes ?? 0).fill('pipe')],
@@ -81,7 +91,7 @@ export class BackendProcess {
         ...(service.cwd === undefined ? {} : { cwd: service.cwd }),
       });
     } finally {
-      if (output !== 2) closeSync(output);
+      if (output > STANDARD_ERROR) closeSync(output);
     }
     const { pid } = this.#child;
     const start = pid === undefined ? undefined : processStart(pid);

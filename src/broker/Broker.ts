@@ -27,7 +27,7 @@ import { monotonicNow } from '../wire/monotonicNow';
 import { PeerConnections } from '../wire/PeerConnections';
 import { STAMP_ROUNDING_MS, stampOfNow } from '../wire/stamp';
 import { KNOWING_SLACK_MS, MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
-import { AdoptedProcess } from './AdoptedProcess';
+import { adoptSurvivors } from './adoptSurvivors';
 import { BrokerError } from './BrokerError';
 import type { BrokerEvents, BrokerWarning, BrokerWarningCode, TransferEvent } from './BrokerEvents';
 import type { AdoptableBackend, AttemptRequest, BrokerOptions } from './BrokerOptions';
@@ -290,13 +290,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
         this.#warn({ code: 'serverError', message: cause.message, cause });
       });
       this.#state?.watch(this.controller);
-      const starts = await Promise.allSettled(
-        [...this.#backends].map((backend) => this.#startOrAdopt(backend)),
-      );
-      const strays = this.#toAdopt().filter((adoptable) => this.#backendToAdopt(adoptable) === undefined);
-      await Promise.all(
-        strays.map((adoptable) => this.#dismiss(adoptable, 'this broker has no such service')),
-      );
+      await this.#adopt();
+      const missing = [...this.#backends].filter((backend) => !backend.isAdopted);
+      const starts = await Promise.allSettled(missing.map((backend) => backend.start()));
       for (const start of starts) {
         if (start.status === 'rejected') throw start.reason;
       }
@@ -605,6 +601,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       handle,
       service,
       endpointDirectory: this.#endpointDirectory,
+      stateDirectory: this.#state?.directory,
       startTimeoutMs: options.startTimeoutMs,
       stopTimeoutMs: options.stopTimeoutMs,
       onReady: (event) => this.#emit('backendReady', event),
@@ -618,67 +615,31 @@ export class Broker extends EventEmitter<BrokerEvents> {
       onDescriptorShortage: () => this.#fdPressure.declare(),
       transport: this.#transport,
       tokens: this.#tokens,
-      onStarted: (backend) => this.#state?.add(backend),
+      onStarting: (identity) => this.#state?.add(identity),
+      onStarted: (backend) => this.#state?.complete(backend),
       onGone: (backend) => this.#state?.remove(backend),
     });
   }
 
-  #backendToAdopt({ serviceName, serviceVersion }: AdoptableBackend): ManagedBackend | undefined {
-    return this.#services.get(serviceName)?.get(serviceVersion);
-  }
-
-  async #startOrAdopt(backend: ManagedBackend): Promise<void> {
-    for (const adoptable of this.#toAdopt()) {
-      if (this.#backendToAdopt(adoptable) !== backend) continue;
-      if (backend.isAdopted) {
-        await this.#dismiss(adoptable, 'another process has its place');
-        continue;
-      }
-      try {
-        await backend.adopt(adoptable);
-        this.#state?.add(adoptable);
-      } catch (cause) {
-        this.#warnOfAdoption(adoptable, cause, backend.key);
-        this.#forgetProcess(adoptable);
-      }
-    }
-    if (!backend.isAdopted) await backend.start();
-  }
-
-  #toAdopt(): readonly AdoptableBackend[] {
-    const given = new Set(this.#options.adopt.map(({ backend }) => backend));
-    const survivors = this.#state?.survivors ?? [];
-    return [...this.#options.adopt, ...survivors.filter(({ backend }) => !given.has(backend))];
-  }
-
-  /** There is nothing for the process to do here. One that this directory's brokers started has nobody else to end it. */
-  async #dismiss(adoptable: AdoptableBackend, why: string): Promise<void> {
-    if (!this.#options.adopt.includes(adoptable)) {
-      try {
-        const { startTimeoutMs, stopTimeoutMs } = this.#options;
-        const surplus = await AdoptedProcess.adopt(adoptable, startTimeoutMs, () => {});
-        await surplus.stop(stopTimeoutMs);
-      } catch {
-        // It isn't what it's said to be, so it's somebody else's.
-      }
-      this.#forgetProcess(adoptable);
-    }
-    this.#warnOfAdoption(adoptable, new Error(why));
-  }
-
-  #forgetProcess(adoptable: AdoptableBackend): void {
-    this.#state?.remove(adoptable.backend);
-    this.#state?.removeEndpoint(adoptable);
-  }
-
-  #warnOfAdoption(adoptable: AdoptableBackend, cause: unknown, backend?: BackendKey): void {
-    const name = `${adoptable.serviceName}@${adoptable.serviceVersion}`;
-    this.#warn({
-      code: 'adoptionRefused',
-      message: `${name} (process ${adoptable.pid}) is not adopted: ${(cause as Error).message}`,
-      cause,
-      ...(backend === undefined ? {} : { backend }),
+  /** Goes on with what earlier brokers have left, and puts an end to what nobody needs. */
+  async #adopt(): Promise<void> {
+    const { adopt: given, startTimeoutMs, stopTimeoutMs } = this.#options;
+    const adopted = await adoptSurvivors({
+      given,
+      survivors: this.#state?.survivors ?? [],
+      startTimeoutMs,
+      stopTimeoutMs,
+      backendOf: ({ serviceName, serviceVersion }) => this.#services.get(serviceName)?.get(serviceVersion),
+      onRefused: (name, why, cause, backend) =>
+        this.#warn({
+          code: 'adoptionRefused',
+          message: `${name} is not adopted: ${why}`,
+          ...(cause === undefined ? {} : { cause }),
+          ...(backend === undefined ? {} : { backend }),
+        }),
     });
+    this.#state?.keep(adopted);
+    await this.#state?.removeDeadEndpoints();
   }
 
   #onConnection(socket: Socket): void {

@@ -5,6 +5,7 @@
  * - `pathTooLong`: a socket's path is over the platform's bound.
  * - `startFailed`: a backend's first start failed; the message says which and how.
  * - `unsafePermissions`: a directory of sockets, the `stateDirectory` or the socket belongs to somebody else or is open to others.
+ * - `stateNotWritten`: a process can't be put on record in `stateDirectory`, so it isn't started.
  * - `notReloadable`: a change of the options needs a new broker; the message says which.
  * - `unknownBackend`: the broker has no backend with this key.
  * - `stopped`: the broker is stopped, or is stopping.
@@ -15,6 +16,7 @@ export type BrokerErrorCode =
   | 'listenFailed'
   | 'pathTooLong'
   | 'startFailed'
+  | 'stateNotWritten'
   | 'unsafePermissions'
   | 'notReloadable'
   | 'unknownBackend'

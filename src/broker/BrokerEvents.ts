@@ -56,7 +56,9 @@ export interface BackendExitEvent {
 /**
  * - `adoptionRefused`: a backend to adopt isn't what it's said to be, or isn't of a service of this broker.
  * - `stateDamaged`: a file in `stateDirectory` couldn't be used and was set aside.
- * - `stateNotWritten`: a file in `stateDirectory` couldn't be written; it's tried again.
+ * - `stateNotWritten`: a file in `stateDirectory` couldn't be written; it's tried again, and until it can be no process is
+ *   started. Told once.
+ * - `stateWritten`: since then everything in `stateDirectory` could be written.
  * - `startFailed`: a restart of a backend failed; it will be tried again.
  * - `unknownAnswer`: a backend answered what nobody waits for: for no transfer, for another's, twice, or nonsense.
  * - `serverError`: the listening socket failed.
@@ -80,6 +82,7 @@ export type BrokerWarningCode =
   | 'internalError'
   | 'stateDamaged'
   | 'stateNotWritten'
+  | 'stateWritten'
   | 'groupWritable';
 
 /** Something is wrong that the broker goes on in spite of. */

@@ -1,19 +1,26 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { checkPersistedSnapshot } from '../controller/PersistedHandoffSnapshot';
 import type { HandoffController, PersistedHandoffSnapshot } from '../index';
+import type { BackendIdentity } from '../wire/backendIdentity';
 import { BrokerError } from './BrokerError';
 import type { BrokerWarning } from './BrokerEvents';
 import type { AdoptableBackend } from './BrokerOptions';
 import { checkPathLength } from './checkBrokerOptions';
 import { makePrivateDirectory } from './checkPrivatePath';
 import { logDirectory } from './defaultLogFile';
+import { inTurn } from './inTurn';
 import { listenOnPath } from './listenOnPath';
+import { isProbeRefused, probeBackend } from './probeBackend';
 import { StateFile } from './StateFile';
+import { startedProcesses } from './startedProcesses';
 
 const MANIFEST_VERSION = 1;
+const PROBES_AT_A_TIME = 16;
+const PROBE_TIMEOUT_MS = 2000;
+const PROBES_TIMEOUT_MS = 5000;
 // With what a write takes, state is on disk well within a second of its change.
 const LOOK_EVERY_MS = 250;
 // A window's end is computed from two clocks that are read one after the other.
@@ -31,22 +38,26 @@ const manifestSchema = z.object({
         .min(1)
         .transform((path) => resolve(path)),
       backend: z.string().regex(/^[0-9a-f]{32}$/),
-      pid: z.number().int().min(2),
+      // Left out while the process is being started.
+      pid: z.number().int().min(2).optional(),
       processStart: z.string().min(1).optional(),
     }),
   ),
 });
 
 type Manifest = z.infer<typeof manifestSchema>;
+type RecordedProcess = Manifest['backends'][number];
 
 /**
  * A broker's state on disk: the processes that it has started, and what its controller knows. One broker at a time has
  * the directory.
  */
 export class BrokerState {
+  /** The directory, without links: the same for every broker that has it. */
+  readonly directory: string;
   /** Directory of the backends' sockets. */
   readonly endpointDirectory: string;
-  /** Processes that an earlier broker started and didn't see end. */
+  /** Processes that earlier brokers started and didn't see end: by the record, and by what the system knows. */
   readonly survivors: readonly AdoptableBackend[];
   /** What an earlier broker's controller knew last. */
   readonly snapshot: PersistedHandoffSnapshot | undefined;
@@ -55,8 +66,11 @@ export class BrokerState {
   readonly #lock: Server;
   readonly #manifest: StateFile<Manifest>;
   readonly #snapshotFile: StateFile<PersistedHandoffSnapshot>;
-  readonly #backends = new Map<string, AdoptableBackend>();
+  readonly #processes = new Map<string, RecordedProcess>();
+  readonly #unwritten = new Set<StateFile<Manifest> | StateFile<PersistedHandoffSnapshot>>();
   #isManifestWritten = true;
+  #writeError: unknown;
+  #isWarned = false;
   #saved: PersistedHandoffSnapshot | undefined;
   #saving: Promise<void> | undefined;
   #controller: HandoffController | undefined;
@@ -66,24 +80,22 @@ export class BrokerState {
     const warn = (warning: BrokerWarning): void => this.onWarning(warning);
     this.onWarning = onWarning;
     this.#lock = lock;
+    this.directory = realpathSync(directory);
     this.#manifest = new StateFile(
       join(directory, 'manifest.json'),
       (value) => manifestSchema.parse(value),
       warn,
     );
     this.#snapshotFile = new StateFile(join(directory, 'controller.json'), checkPersistedSnapshot, warn);
-    this.endpointDirectory = join(directory, 'endpoints');
+    this.endpointDirectory = resolve(directory, 'endpoints');
     mkdirSync(this.endpointDirectory, { recursive: true, mode: 0o700 });
     mkdirSync(logDirectory(directory), { recursive: true, mode: 0o700 });
-    this.survivors = (this.#manifest.read()?.backends ?? []).map(({ processStart, ...backend }) => ({
-      ...backend,
-      ...(processStart === undefined ? {} : { processStart }),
-    }));
+    const recorded = this.#manifest.read()?.backends ?? [];
     this.snapshot = this.#snapshotFile.read();
     this.#saved = this.snapshot;
+    this.survivors = withWhatRuns(recorded, startedProcesses(this.directory));
     // They stay on record until somebody knows that they are gone.
-    for (const survivor of this.survivors) this.#backends.set(survivor.backend, survivor);
-    this.#removeStrayEndpoints();
+    for (const survivor of this.survivors) this.#processes.set(survivor.backend, survivor);
   }
 
   /**
@@ -103,22 +115,69 @@ export class BrokerState {
     }
   }
 
-  /** A process was started. It's on disk when this returns: a broker that is killed right afterwards leaves no stray. */
-  add(backend: AdoptableBackend): void {
-    this.#backends.set(backend.backend, backend);
+  /**
+   * A process is about to be started. It's on disk when this returns: a broker that is killed right afterwards leaves no stray.
+   *
+   * @throws {BrokerError} `stateNotWritten`: it must not be started.
+   */
+  add(process: BackendIdentity): void {
+    this.#processes.set(process.backend, process);
+    this.#writeManifest();
+    if (this.#isManifestWritten) return;
+    this.#processes.delete(process.backend);
+    const { serviceName, serviceVersion } = process;
+    throw new BrokerError(
+      'stateNotWritten',
+      `${serviceName}@${serviceVersion} isn't started, since it can't be put on record in ${this.directory}`,
+      { cause: this.#writeError },
+    );
+  }
+
+  /** What the system knows of a process that was started. */
+  complete(process: AdoptableBackend): void {
+    this.#processes.set(process.backend, process);
     this.#writeManifest();
   }
 
   /** A process is gone, or no later broker's concern any more. */
   remove(backend: string): void {
-    if (this.#backends.delete(backend)) this.#writeManifest();
+    if (this.#processes.delete(backend)) this.#writeManifest();
   }
 
-  /** Removes the socket that a dead process left, if it's in this directory. */
-  removeEndpoint({ endpoint }: AdoptableBackend): void {
-    if (process.platform !== 'win32' && dirname(endpoint) === this.endpointDirectory) {
-      rmSync(endpoint, { force: true });
-    }
+  /** Of the processes that earlier brokers started only these are left. */
+  keep(processes: Iterable<AdoptableBackend>): void {
+    this.#processes.clear();
+    for (const process of processes) this.#processes.set(process.backend, process);
+    this.#writeManifest();
+  }
+
+  /** Removes the sockets that dead processes left. Whoever holds another one and isn't known is left alone, and named. */
+  async removeDeadEndpoints(): Promise<void> {
+    // A named pipe isn't in any directory.
+    if (process.platform === 'win32') return;
+    const known = new Set([...this.#processes.values()].map(({ endpoint }) => endpoint));
+    const endpoints = readdirSync(this.endpointDirectory)
+      .filter((name) => name.endsWith('.sock'))
+      .map((name) => join(this.endpointDirectory, name))
+      .filter((endpoint) => !known.has(endpoint));
+    const end = performance.now() + PROBES_TIMEOUT_MS;
+    await inTurn(endpoints, PROBES_AT_A_TIME, async (endpoint) => {
+      const leftMs = Math.min(PROBE_TIMEOUT_MS, end - performance.now());
+      if (leftMs <= 0) return;
+      let who = 'Somebody';
+      try {
+        const { identity, watch } = await probeBackend(endpoint, leftMs);
+        watch.destroy();
+        who = `${identity.serviceName}@${identity.serviceVersion} (process ${identity.pid})`;
+      } catch (error) {
+        if (isProbeRefused(error)) {
+          rmSync(endpoint, { force: true });
+          return;
+        }
+      }
+      const message = `${who} listens at ${endpoint}, isn't on record, and is left alone`;
+      this.onWarning({ code: 'adoptionRefused', message });
+    });
   }
 
   /** Keeps what the controller knows on disk from now on. */
@@ -149,22 +208,41 @@ export class BrokerState {
   }
 
   async #save(snapshot: PersistedHandoffSnapshot): Promise<void> {
-    if (await this.#snapshotFile.write(snapshot)) this.#saved = snapshot;
+    try {
+      await this.#snapshotFile.write(snapshot);
+      this.#saved = snapshot;
+      this.#onWritten(this.#snapshotFile);
+    } catch (error) {
+      this.#onUnwritten(this.#snapshotFile, error);
+    }
   }
 
   #writeManifest(): void {
-    this.#isManifestWritten = this.#manifest.writeSync({
-      version: MANIFEST_VERSION,
-      backends: [...this.#backends.values()],
-    });
+    try {
+      this.#manifest.writeSync({ version: MANIFEST_VERSION, backends: [...this.#processes.values()] });
+      this.#isManifestWritten = true;
+      this.#onWritten(this.#manifest);
+    } catch (error) {
+      this.#isManifestWritten = false;
+      this.#writeError = error;
+      this.#onUnwritten(this.#manifest, error);
+    }
   }
 
-  #removeStrayEndpoints(): void {
-    const known = new Set(this.survivors.map(({ endpoint }) => endpoint));
-    for (const name of readdirSync(this.endpointDirectory)) {
-      const path = join(this.endpointDirectory, name);
-      if (name.endsWith('.sock') && !known.has(path)) rmSync(path, { force: true });
-    }
+  // It's tried again several times a second, and a full disk stays full for a while: its begin and its end are told.
+
+  #onUnwritten(file: StateFile<Manifest> | StateFile<PersistedHandoffSnapshot>, cause: unknown): void {
+    if (this.#unwritten.add(file).size > 1 || this.#isWarned) return;
+    this.#isWarned = true;
+    const message = `${file.path} can't be written, and is tried again; until it can no process is started: ${(cause as Error).message}`;
+    this.onWarning({ code: 'stateNotWritten', message, cause });
+  }
+
+  #onWritten(file: StateFile<Manifest> | StateFile<PersistedHandoffSnapshot>): void {
+    this.#unwritten.delete(file);
+    if (!this.#isWarned || this.#unwritten.size > 0) return;
+    this.#isWarned = false;
+    this.onWarning({ code: 'stateWritten', message: `${this.directory} can be written again` });
   }
 }
 
@@ -201,4 +279,18 @@ function isSame(a: PersistedHandoffSnapshot, b: PersistedHandoffSnapshot | undef
       a.wallTimeMs + (one.window?.remainingMs ?? 0) - b.wallTimeMs - (other.window?.remainingMs ?? 0);
     return one.window === undefined || one.window.remainingMs === 0 || Math.abs(movedMs) <= SAME_END_MS;
   });
+}
+
+/** What runs, and what is on record and not known to the system, which may be over. What the system knows is right. */
+function withWhatRuns(
+  recorded: readonly RecordedProcess[],
+  running: readonly AdoptableBackend[],
+): AdoptableBackend[] {
+  const known = new Set(running.map(({ backend }) => backend));
+  const others = recorded.flatMap(({ pid, processStart, ...identity }): AdoptableBackend[] => {
+    // One without a process id never came to listen, or it would be known.
+    if (pid === undefined || known.has(identity.backend)) return [];
+    return [{ ...identity, pid, ...(processStart === undefined ? {} : { processStart }) }];
+  });
+  return [...running, ...others];
 }

@@ -4,12 +4,13 @@ import type { ReconnectReason } from '../../machines/vocabulary';
 import type { BackendHandle, BackendKey } from '../index';
 import type { BackendIdentity } from '../wire/backendIdentity';
 import { randomId } from '../wire/randomId';
-import { AdoptedProcess } from './AdoptedProcess';
+import type { AdoptedProcess } from './AdoptedProcess';
 import { BackendProcess, type ProcessExit } from './BackendProcess';
 import { BrokerError } from './BrokerError';
 import type { BackendExitEvent, BackendReadyEvent, BrokerWarning } from './BrokerEvents';
 import type { AdoptableBackend } from './BrokerOptions';
 import { type CheckedService, checkPathLength } from './checkBrokerOptions';
+import { endIfProved } from './endProcess';
 import type { HandoffTransport } from './HandoffTransport';
 import { isDescriptorShortage } from './isDescriptorShortage';
 import type { RefusedAnswer, TransferQueue } from './TransferQueue';
@@ -45,6 +46,8 @@ export interface ManagedBackendOptions extends ProcessTimeouts {
   readonly handle: BackendHandle;
   readonly service: CheckedService;
   readonly endpointDirectory: string;
+  /** Of the broker, without links; undefined if it has none. */
+  readonly stateDirectory: string | undefined;
   readonly onReady: (event: BackendReadyEvent) => void;
   readonly onExit: (event: BackendExitEvent) => void;
   readonly onWarning: (warning: BrokerWarning) => void;
@@ -57,6 +60,8 @@ export interface ManagedBackendOptions extends ProcessTimeouts {
   readonly transport: HandoffTransport;
   /** Shared by all backends. */
   readonly tokens: TransferTokens<TransferQueue>;
+  /** A process is about to be started. If it throws, the process isn't. */
+  readonly onStarting: (identity: BackendIdentity) => void;
   /** A process of this broker's runs. */
   readonly onStarted: (backend: AdoptableBackend) => void;
   /** A process, own or adopted, is gone, or has left to bring to an end what it has. */
@@ -150,7 +155,7 @@ export class ManagedBackend {
   /**
    * Starts a process; a later end of it is answered with a restart.
    *
-   * @throws {BrokerError} `startFailed` or `pathTooLong` (the promise rejects).
+   * @throws {BrokerError} `startFailed`, `stateNotWritten` or `pathTooLong` (the promise rejects).
    */
   start(): Promise<void> {
     this.#state = 'starting';
@@ -168,46 +173,59 @@ export class ManagedBackend {
         backendProcess.kill();
       }, this.#timeouts.startTimeoutMs);
       let isReady = false;
+      let isOnRecord = false;
       let backendProcess: BackendProcess;
       try {
         const { stopTimeoutMs } = this.#timeouts;
-        const { transport, tokens } = this.#options;
-        backendProcess = new BackendProcess(this.service, identity, stopTimeoutMs, transport, tokens, {
-          onListening: () => {
-            if (isReady || this.#state !== 'starting') return;
-            isReady = true;
-            clearTimeout(timer);
-            this.#onReady(backendProcess);
-            resolve();
+        const { stateDirectory, transport, tokens } = this.#options;
+        this.#options.onStarting(identity);
+        isOnRecord = true;
+        backendProcess = new BackendProcess(
+          this.service,
+          identity,
+          stateDirectory,
+          stopTimeoutMs,
+          transport,
+          tokens,
+          {
+            onListening: () => {
+              if (isReady || this.#state !== 'starting') return;
+              isReady = true;
+              clearTimeout(timer);
+              this.#onReady(backendProcess);
+              resolve();
+            },
+            onRefusedAnswer: (why) => this.#onRefusedAnswer(why),
+            onLeft: () => {
+              if (!isReady || this.#running.type !== 'own' || this.#running.process !== backendProcess)
+                return;
+              this.#running = { type: 'none' };
+              this.#leaving.set(backendProcess, this.#restartLater());
+            },
+            onExit: (exit) => {
+              clearTimeout(timer);
+              this.#options.onGone(identity.backend);
+              const restartInMs = this.#leaving.get(backendProcess);
+              if (this.#leaving.delete(backendProcess)) {
+                this.#tellExit(backendProcess, exit, restartInMs);
+                return;
+              }
+              const isCurrent = this.#running.type === 'own' && this.#running.process === backendProcess;
+              if (isCurrent) this.#running = { type: 'none' };
+              if (!isReady) {
+                const message = `${this.#name} didn't start: ${describe(exit, timedOut)}`;
+                reject(new BrokerError('startFailed', message, { cause: exit.error }));
+              } else if (isCurrent) {
+                this.#onExit(backendProcess, exit);
+              }
+            },
           },
-          onRefusedAnswer: (why) => this.#onRefusedAnswer(why),
-          onLeft: () => {
-            if (!isReady || this.#running.type !== 'own' || this.#running.process !== backendProcess) return;
-            this.#running = { type: 'none' };
-            this.#options.onGone(identity.backend);
-            this.#leaving.set(backendProcess, this.#restartLater());
-          },
-          onExit: (exit) => {
-            clearTimeout(timer);
-            this.#options.onGone(identity.backend);
-            const restartInMs = this.#leaving.get(backendProcess);
-            if (this.#leaving.delete(backendProcess)) {
-              this.#tellExit(backendProcess, exit, restartInMs);
-              return;
-            }
-            const isCurrent = this.#running.type === 'own' && this.#running.process === backendProcess;
-            if (isCurrent) this.#running = { type: 'none' };
-            if (!isReady) {
-              const message = `${this.#name} didn't start: ${describe(exit, timedOut)}`;
-              reject(new BrokerError('startFailed', message, { cause: exit.error }));
-            } else if (isCurrent) {
-              this.#onExit(backendProcess, exit);
-            }
-          },
-        });
+        );
       } catch (cause) {
         clearTimeout(timer);
-        reject(new BrokerError('startFailed', `${this.#name} can't be started`, { cause }));
+        if (isOnRecord) this.#options.onGone(identity.backend);
+        if (isUnrecorded(cause)) reject(cause);
+        else reject(new BrokerError('startFailed', `${this.#name} can't be started`, { cause }));
         return;
       }
       this.#running = { type: 'own', process: backendProcess };
@@ -215,25 +233,14 @@ export class ManagedBackend {
     });
   }
 
-  /**
-   * Goes on with a process that an earlier broker started. It has `startTimeoutMs` to answer.
-   *
-   * @throws {Error} if it isn't the process that it's said to be (the promise rejects).
-   */
-  async adopt(backend: AdoptableBackend): Promise<void> {
-    this.#state = 'starting';
-    const adopted = await AdoptedProcess.adopt(backend, this.#timeouts.startTimeoutMs, () =>
-      this.#onAdoptedGone(adopted),
-    );
+  /** Goes on with a process that an earlier broker started. */
+  adopt(adopted: AdoptedProcess): void {
+    const { pid, endpoint } = adopted.backend;
     this.#running = { type: 'adopted', process: adopted };
     this.#state = 'ready';
     this.#options.onAdopted();
-    this.#options.onReady({
-      backend: this.key,
-      pid: backend.pid,
-      endpoint: backend.endpoint,
-      adopted: true,
-    });
+    this.#options.onReady({ backend: this.key, pid, endpoint, adopted: true });
+    adopted.onGone(() => this.#onAdoptedGone(adopted));
   }
 
   /**
@@ -377,6 +384,7 @@ export class ManagedBackend {
     if (this.#running.type !== 'adopted' || this.#running.process !== adopted) return;
     this.#running = { type: 'none' };
     this.#options.onGone(adopted.backend.backend);
+    void this.#endLater(adopted);
     this.#onRetired?.();
     const restartInMs = this.#restartLater();
     this.#options.onExit({
@@ -387,6 +395,13 @@ export class ManagedBackend {
       signal: null,
       ...(restartInMs === undefined ? {} : { restartInMs }),
     });
+  }
+
+  /** It may only have closed its endpoint, to bring to an end what it has; no longer than an own process may take. */
+  async #endLater({ backend }: AdoptedProcess): Promise<void> {
+    const { stopTimeoutMs } = this.#timeouts;
+    await sleep(stopTimeoutMs, undefined, { ref: false });
+    await endIfProved(backend, stopTimeoutMs);
   }
 
   #restartLater(): number | undefined {
@@ -414,7 +429,8 @@ export class ManagedBackend {
 
   #onStartFailed(cause: unknown): void {
     if (isDescriptorShortage(cause)) this.#options.onDescriptorShortage();
-    if (this.#restartLater() === undefined) return;
+    // What can't be put on record, whoever keeps the record has told.
+    if (this.#restartLater() === undefined || isUnrecorded(cause)) return;
     this.#options.onWarning({
       code: 'startFailed',
       message: (cause as Error).message,
@@ -428,6 +444,10 @@ export class ManagedBackend {
       throw new BrokerError('stopped', `${this.#name} is stopped`);
     }
   }
+}
+
+function isUnrecorded(error: unknown): boolean {
+  return error instanceof BrokerError && error.code === 'stateNotWritten';
 }
 
 function endpointPath(directory: string): string {

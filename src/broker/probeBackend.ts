@@ -28,6 +28,12 @@ export function isProbeBroken(error: unknown): boolean {
   return code !== undefined && BROKEN.includes(code);
 }
 
+/** Whether a probe failed because nobody listens at the endpoint. */
+export function isProbeRefused(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ECONNREFUSED' || code === 'ENOENT';
+}
+
 /** What a probe found. */
 export interface ProbedBackend {
   readonly identity: FrameOf<'identity'>;

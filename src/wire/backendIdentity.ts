@@ -2,6 +2,11 @@ import { z } from 'zod';
 
 /** Environment variable through which a broker tells a backend process who it is. */
 export const BACKEND_IDENTITY_VARIABLE = 'HANDOFF_CONTROLLER_BACKEND';
+/**
+ * Environment variable that says of which state directory the broker is that started a backend process. Left out if it has
+ * none. A process that has read its identity doesn't pass it on.
+ */
+export const STATE_DIRECTORY_VARIABLE = 'HANDOFF_CONTROLLER_STATE_DIRECTORY';
 
 const BACKEND_ID = /^[0-9a-f]{32}$/;
 

@@ -134,28 +134,23 @@ describe('a broker with a state directory', () => {
   });
 
   it.each<[string, (backend: AdoptableBackend) => Partial<AdoptableBackend>]>([
-    ['of another process that got the same id', () => ({ processStart: 'another boot/1' })],
-    ['with the id of a process of ours', () => ({ pid: process.pid })],
-    ['with the id of a process of ours and its start', () => ownProcess()],
-    ['of a process that is gone', () => ({ pid: goneProcess() })],
-    ['of another backend', () => ({ backend: 'f'.repeat(32) })],
-    ['of another service', () => ({ serviceName: 'other' })],
-    ['with an endpoint where nobody is', () => ({ endpoint: '/nowhere.sock' })],
-  ])('adopts no entry %s, and leaves the processes alone', async (_, change) => {
+    ['another start', () => ({ processStart: 'another boot/1' })],
+    ['the id of a process of ours', () => ({ pid: process.pid })],
+    ['the id of a process of ours and its start', () => ownProcess()],
+    ['the id of a process that is gone', () => ({ pid: goneProcess() })],
+    ['another backend', () => ({ backend: 'f'.repeat(32) })],
+    ['another service', () => ({ serviceName: 'other' })],
+    ['an endpoint where nobody is', () => ({ endpoint: '/nowhere.sock' })],
+  ])('adopts the process that the system knows, where the entry says %s', async (_, change) => {
     const backend = await killedBroker();
     writeFileSync(
       manifestPath(),
       JSON.stringify({ version: 1, backends: [{ ...backend, ...change(backend) }] }),
     );
-    const { broker, warnings } = await start();
-    expect(broker.backends()).toMatchObject([{ adopted: false, state: 'idle' }]);
-    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
-    await eventually(() => warnings.length > 0);
-    expect(warnings).toMatchObject([{ code: 'adoptionRefused' }]);
-    expect(isAlive(backend.pid)).toBe(true);
-    expect(readManifest().backends).toEqual(broker.adoptableBackends());
-    process.kill(backend.pid, 'SIGKILL');
-    await eventually(() => !isAlive(backend.pid));
+    const { broker } = await start();
+    expect(broker.adoptableBackends()).toEqual([backend]);
+    expect(await echo(broker)).toMatchObject({ route: 'reconnected', reason: 'adoptedBackend' });
+    expect(readManifest().backends).toEqual([backend]);
   });
 
   describe('at whose endpoint a stranger', () => {
@@ -169,10 +164,10 @@ describe('a broker with a state directory', () => {
       stranger = createServer((socket) => socket.resume());
       await new Promise<void>((resolve) => stranger.listen(endpoint, resolve));
       const pid = sleeper.pid ?? 0;
-      const forged = { ...backend, endpoint, pid, ...startOf(pid) };
+      const forged = { ...backend, backend: 'f'.repeat(32), endpoint, pid, ...startOf(pid) };
       writeFileSync(manifestPath(), JSON.stringify({ version: 1, backends: [forged] }));
       const { broker, warnings } = await start({ startTimeoutMs: 3000 });
-      expect(broker.backends()).toMatchObject([{ adopted: false }]);
+      expect(broker.backends()).toMatchObject([{ adopted: true, pid: backend.pid }]);
       await eventually(() => warnings.length > 0);
       expect(isAlive(pid)).toBe(true);
       const ended = once(sleeper, 'close');
@@ -220,12 +215,12 @@ describe('a broker with a state directory', () => {
     mkdirSync(stateDirectory, { mode: 0o700 });
     const path = join(stateDirectory, name);
     writeFileSync(path, '{"version":1,"backends":[{"pid":');
-    writeFileSync(`${path}.123456`, 'of a writer that was killed');
+    writeFileSync(`${path}.new`, 'of a writer that was killed');
     const { broker, warnings } = await start();
     await eventually(() => warnings.length > 0);
     expect(warnings).toMatchObject([{ code: 'stateDamaged', message: expect.stringContaining(name) }]);
     expect(readFileSync(`${path}.damaged`, 'utf8')).toContain('"pid":');
-    expect(existsSync(`${path}.123456`)).toBe(false);
+    expect(existsSync(`${path}.new`)).toBe(false);
     expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
   });
 

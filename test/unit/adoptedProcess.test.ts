@@ -28,7 +28,7 @@ describe('a process that is to be adopted', () => {
     });
     await once(server.listen(endpoint), 'listening');
     try {
-      const adopted = await AdoptedProcess.adopt(backend, 10_000, () => {});
+      const adopted = await AdoptedProcess.adopt(backend, 10_000);
       adopted.leave();
       expect(asked).toBe(2);
     } finally {

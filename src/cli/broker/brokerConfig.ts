@@ -1,8 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { BrokerOptions } from '../../broker';
+import { readTextFile } from './readTextFile';
 import type { MetricsAddress } from './serveMetrics';
+
+const BOUNDS = { maxBytes: 1_048_576, timeoutMs: 10_000 };
+// What a shell makes of `<(…)` is no place that other paths could be relative to.
+const NO_DIRECTORY = /^\/(dev|proc)\//;
 
 const milliseconds = z.number().int().min(1);
 const count = z.number().int().min(1);
@@ -67,11 +71,12 @@ export interface BrokerConfig {
 }
 
 /**
- * Reads a broker's configuration. Paths in it are relative to the file's own directory.
+ * Reads a broker's configuration from a file, or from a pipe to its end; of at most 1 MiB, within 10 s. Paths in it are
+ * relative to the file's own directory; if that is below `/dev` or `/proc`, to the working directory.
  * @throws Error the file can't be read, isn't JSON, or a field is wrong; the message names file, field and value
  */
 export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+  const text = await readTextFile(file, BOUNDS).catch((cause: Error) => {
     throw new Error(`Can't read the configuration: ${cause.message}`, { cause });
   });
   let value: unknown;
@@ -88,7 +93,7 @@ export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
       `${file}: onStop 'leave' needs a stateDirectory, or nobody would find the backends again`,
     );
   }
-  const base = dirname(resolve(file));
+  const base = NO_DIRECTORY.test(resolve(file)) ? process.cwd() : dirname(resolve(file));
   const from = (path: string): string => resolve(base, path);
   const optional = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : from(path);

@@ -1,0 +1,17 @@
+/** Does something with each of many, so many at a time, and returns the results in their order. */
+export async function inTurn<T, R>(
+  many: readonly T[],
+  atATime: number,
+  doIt: (one: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const waiting = [...many.entries()].reverse();
+  const work = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [index, one] = next;
+      results[index] = await doIt(one);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atATime, many.length) }, work));
+  return results;
+}
