@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { checkPersistedSnapshot } from '../controller/PersistedHandoffSnapshot';
 import type { HandoffController, PersistedHandoffSnapshot } from '../index';
@@ -155,11 +155,11 @@ export class BrokerState {
   async removeDeadEndpoints(): Promise<void> {
     // A named pipe isn't in any directory.
     if (process.platform === 'win32') return;
-    const known = new Set([...this.#processes.values()].map(({ endpoint }) => endpoint));
+    // By name: the directory may have been reached by another way.
+    const known = new Set([...this.#processes.values()].map(({ endpoint }) => basename(endpoint)));
     const endpoints = readdirSync(this.endpointDirectory)
-      .filter((name) => name.endsWith('.sock'))
-      .map((name) => join(this.endpointDirectory, name))
-      .filter((endpoint) => !known.has(endpoint));
+      .filter((name) => name.endsWith('.sock') && !known.has(name))
+      .map((name) => join(this.endpointDirectory, name));
     const end = performance.now() + PROBES_TIMEOUT_MS;
     await inTurn(endpoints, PROBES_AT_A_TIME, async (endpoint) => {
       const leftMs = Math.min(PROBE_TIMEOUT_MS, end - performance.now());

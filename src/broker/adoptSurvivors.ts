@@ -13,7 +13,7 @@ const MAX_WARNINGS_OF_GONE = 10;
 
 /** Options of {@link adoptSurvivors}. */
 export interface AdoptionOptions extends ProcessTimeouts {
-  /** What the embedder wants adopted. What isn't adopted of it is left alone unless it's of no use to anybody. */
+  /** What the embedder wants adopted. What isn't adopted of it is left alone, unless it holds its endpoint and is silent. */
   readonly given: readonly AdoptableBackend[];
   /** What earlier brokers with the same state directory started. What isn't adopted of it nobody else would end. */
   readonly survivors: readonly AdoptableBackend[];
@@ -51,29 +51,36 @@ export async function adoptSurvivors(options: AdoptionOptions): Promise<Adoptabl
   const endings: Promise<void>[] = [];
   const refuse = (adoptable: AdoptableBackend, why: string, cause?: unknown): void =>
     onRefused(nameOf(adoptable), why, cause, backendOf(adoptable)?.key);
-  // The last one first.
-  const probed = await inTurn(there.reverse(), PROBES_AT_A_TIME, async (candidate) => {
+  const probed = await inTurn(there, PROBES_AT_A_TIME, async (candidate) => {
     try {
       return { candidate, found: await AdoptedProcess.adopt(candidate.adoptable, startTimeoutMs) };
     } catch (error) {
       return { candidate, found: error as Error };
     }
   });
+  for (const { candidate, found } of [...probed].reverse()) {
+    const backend = backendOf(candidate.adoptable);
+    if (!(found instanceof AdoptedProcess) || backend === undefined || backend.isAdopted) continue;
+    backend.adopt(found);
+    adopted.push(candidate.adoptable);
+  }
   for (const { candidate, found } of probed) {
-    const { adoptable } = candidate;
+    const { adoptable, isGiven } = candidate;
+    if (adopted.includes(adoptable)) continue;
     const backend = backendOf(adoptable);
-    if (found instanceof AdoptedProcess && backend !== undefined && !backend.isAdopted) {
-      backend.adopt(found);
-      adopted.push(adoptable);
-    } else if (found instanceof AdoptedProcess) {
-      const why = backend === undefined ? 'this broker has no such service' : 'another process has its place';
-      if (candidate.isGiven) found.leave();
+    if (found instanceof AdoptedProcess) {
+      if (isGiven) found.leave();
       else endings.push(found.stop(stopTimeoutMs));
-      refuse(adoptable, why);
+      refuse(
+        adoptable,
+        backend === undefined ? 'this broker has no such service' : 'another process has its place',
+      );
     } else {
+      const isSilent = isProbeTimeout(found);
+      // The embedder may be wrong about an endpoint where nobody is.
+      const mayEnd = !isGiven || (isSilent && backend !== undefined);
       const end = async (): Promise<void> => {
-        const mayEnd = !candidate.isGiven || backend !== undefined;
-        const isEnded = mayEnd && (await endIfProved(adoptable, isProbeTimeout(found) ? 0 : stopTimeoutMs));
+        const isEnded = mayEnd && (await endIfProved(adoptable, isSilent ? 0 : stopTimeoutMs));
         refuse(adoptable, isEnded ? `${found.message}; it was ended` : found.message, found);
       };
       endings.push(end());
