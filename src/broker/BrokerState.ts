@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, realpathSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -14,6 +14,7 @@ import { logDirectory } from './defaultLogFile';
 import { inTurn } from './inTurn';
 import { listenOnPath } from './listenOnPath';
 import { isProbeRefused, probeBackend } from './probeBackend';
+import { removeEndpoint } from './removeEndpoint';
 import { StateFile } from './StateFile';
 import { startedProcesses } from './startedProcesses';
 
@@ -171,7 +172,7 @@ export class BrokerState {
         who = `${identity.serviceName}@${identity.serviceVersion} (process ${identity.pid})`;
       } catch (error) {
         if (isProbeRefused(error)) {
-          rmSync(endpoint, { force: true });
+          removeEndpoint(endpoint);
           return;
         }
       }
