@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReconnectReason } from '../../machines/vocabulary';
+import { messageOf } from '../errors/showValue';
 import type { BackendHandle, BackendKey } from '../index';
 import type { BackendIdentity } from '../wire/backendIdentity';
 import { randomId } from '../wire/randomId';
@@ -10,9 +11,12 @@ import { BrokerError } from './BrokerError';
 import type { BackendExitEvent, BackendReadyEvent, BrokerWarning } from './BrokerEvents';
 import type { AdoptableBackend } from './BrokerOptions';
 import { type CheckedService, checkPathLength } from './checkBrokerOptions';
+import { checkServiceFiles } from './checkStartable';
+import { describeFailedStart } from './describeFailedStart';
 import { endIfProved } from './endProcess';
 import type { HandoffTransport } from './HandoffTransport';
 import { isDescriptorShortage } from './isDescriptorShortage';
+import { LogTail } from './LogTail';
 import type { RefusedAnswer, TransferQueue } from './TransferQueue';
 import type { TransferTokens } from './TransferTokens';
 
@@ -175,7 +179,10 @@ export class ManagedBackend {
       let isReady = false;
       let isOnRecord = false;
       let backendProcess: BackendProcess;
+      let log: LogTail | undefined;
       try {
+        checkServiceFiles(this.service);
+        if (this.service.logFile !== undefined) log = new LogTail(this.service.logFile);
         const { stopTimeoutMs } = this.#timeouts;
         const { stateDirectory, transport, tokens } = this.#options;
         this.#options.onStarting(identity);
@@ -213,7 +220,7 @@ export class ManagedBackend {
               const isCurrent = this.#running.type === 'own' && this.#running.process === backendProcess;
               if (isCurrent) this.#running = { type: 'none' };
               if (!isReady) {
-                const message = `${this.#name} didn't start: ${describe(exit, timedOut)}`;
+                const message = `${this.#name} didn't start: ${describeFailedStart(exit, timedOut, log)}`;
                 reject(new BrokerError('startFailed', message, { cause: exit.error }));
               } else if (isCurrent) {
                 this.#onExit(backendProcess, exit);
@@ -224,8 +231,7 @@ export class ManagedBackend {
       } catch (cause) {
         clearTimeout(timer);
         if (isOnRecord) this.#options.onGone(identity.backend);
-        if (isUnrecorded(cause)) reject(cause);
-        else reject(new BrokerError('startFailed', `${this.#name} can't be started`, { cause }));
+        reject(startError(this.#name, cause));
         return;
       }
       this.#running = { type: 'own', process: backendProcess };
@@ -457,8 +463,7 @@ function endpointPath(directory: string): string {
     : join(directory, `${name}.sock`);
 }
 
-function describe(exit: ProcessExit, timedOut: boolean): string {
-  if (exit.error !== undefined) return exit.error.message;
-  if (timedOut) return "it didn't listen in time (does it call serveBackend?)";
-  return exit.signal === null ? `it exited with code ${exit.code}` : `it was ended by ${exit.signal}`;
+function startError(name: string, cause: unknown): BrokerError {
+  if (cause instanceof BrokerError) return cause;
+  return new BrokerError('startFailed', `${name} can't be started: ${messageOf(cause)}`, { cause });
 }

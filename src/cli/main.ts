@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
-import { checkPathLength } from '../broker/checkBrokerOptions';
+import { messageOf } from '../errors/showValue';
+import { requireSocketPath } from '../wire/requireSocketPath';
 import { readBrokerConfig } from './broker/brokerConfig';
 import { LOG_LEVELS } from './broker/createLogger';
 import { runBroker } from './broker/runBroker';
@@ -16,6 +17,7 @@ import { runWhy } from './status/runWhy';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const MAX_CLIENTS = 256;
+const MAX_CAUSES = 8;
 
 function packageVersion(): string {
   const file = join(__dirname, '..', '..', '..', 'package.json');
@@ -98,11 +100,13 @@ interface AddressOptions {
 
 /** Where the broker listens that is meant. */
 async function socketPathOf(command: Command, { socket, config }: AddressOptions): Promise<string> {
-  if (socket === '') return command.error('error: --socket is empty');
   if (socket !== undefined) {
-    // A longer one would be cut, and may then be somebody else's.
-    checkPathLength('--socket', socket);
-    return socket;
+    try {
+      // A longer one would be cut, and may then be somebody else's.
+      return requireSocketPath('--socket', socket);
+    } catch (error) {
+      return command.error(`error: ${messageOf(error)}`);
+    }
   }
   if (config !== undefined) return (await readBrokerConfig(config)).options.socketPath;
   return command.error('error: say which broker: --socket or --config');
@@ -136,9 +140,23 @@ withAddress(program.command('why'))
     await runWhy({ socketPath: await socketPathOf(command, options), backend, json: options.json });
   });
 
+/** What went wrong, and what lies behind it, each said once. */
+function messagesOf(error: unknown): readonly string[] {
+  const messages: string[] = [];
+  let current = error;
+  while (current !== undefined && messages.length < MAX_CAUSES) {
+    const message = messageOf(current);
+    if (!messages.some((said) => said.includes(message))) messages.push(message);
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return messages;
+}
+
 function printError(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${colorsFor(process.stderr).red('error:')} ${message}\n`);
+  const [message, ...causes] = messagesOf(error);
+  const lines = [`${colorsFor(process.stderr).red('error:')} ${message}`];
+  for (const cause of causes) lines.push(`  cause: ${cause}`);
+  process.stderr.write(`${lines.join('\n')}\n`);
 }
 
 async function main(): Promise<void> {

@@ -1,6 +1,12 @@
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
 import type { BrokerOptions } from '../../broker';
+import {
+  type CheckedBrokerOptions,
+  checkBrokerOptions,
+  checkPathLength,
+} from '../../broker/checkBrokerOptions';
+import { messageOf } from '../../errors/showValue';
+import { type ConfigData, parseConfig } from './configSchema';
 import { readTextFile } from './readTextFile';
 import type { MetricsAddress } from './serveMetrics';
 
@@ -8,62 +14,11 @@ const BOUNDS = { maxBytes: 1_048_576, timeoutMs: 10_000 };
 // What a shell makes of `<(…)` is no place that other paths could be relative to.
 const NO_DIRECTORY = /^\/(dev|proc)\//;
 
-const milliseconds = z.number().int().min(1);
-const count = z.number().int().min(1);
-
-// What the values mean is `BrokerOptions`' to say; here it is only which of them a file can hold.
-const configSchema = z.strictObject({
-  socketPath: z.string().min(1),
-  services: z
-    .array(
-      z.strictObject({
-        name: z.string().min(1),
-        version: z.string().min(1),
-        module: z.string().min(1),
-        args: z.array(z.string()).optional(),
-        env: z.record(z.string(), z.string()).optional(),
-        execArgv: z.array(z.string()).optional(),
-        cwd: z.string().optional(),
-        handoff: z.boolean().optional(),
-        ackDeadlineMs: milliseconds.optional(),
-        logFile: z.string().optional(),
-      }),
-    )
-    .min(1),
-  policy: z
-    .strictObject({
-      maxFailedAttemptsPerWindow: z.number().int().min(0).optional(),
-      failedAttemptWindowMs: z.number().min(0).optional(),
-    })
-    .optional(),
-  instance: z.string().optional(),
-  ackDeadlineMs: milliseconds.optional(),
-  startTimeoutMs: milliseconds.optional(),
-  stopTimeoutMs: milliseconds.optional(),
-  helloTimeoutMs: milliseconds.optional(),
-  maxConnections: count.optional(),
-  maxTransfers: count.optional(),
-  maxTransfersPerBackend: count.optional(),
-  endpointDirectory: z.string().optional(),
-  metrics: z
-    .union([
-      z.strictObject({ port: z.number().int().min(0).max(65_535) }),
-      z.strictObject({ socketPath: z.string().min(1) }),
-    ])
-    .optional(),
-  stateDirectory: z.string().min(1).optional(),
-  onStop: z.enum(['stop', 'leave']).optional(),
-});
-
-function describe({ issues }: z.ZodError): string {
-  return issues
-    .map(({ path, message }) => `  ${path.length > 0 ? path.join('.') : '(the whole file)'}: ${message}`)
-    .join('\n');
-}
-
 /** What a configuration says. */
 export interface BrokerConfig {
   readonly options: BrokerOptions;
+  /** The same, with defaults. */
+  readonly checked: CheckedBrokerOptions;
   /** Where Prometheus finds the broker's metrics. Left out: nowhere. */
   readonly metrics?: MetricsAddress | undefined;
   /** What becomes of the backends when the broker is told to stop. */
@@ -85,12 +40,10 @@ export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
   } catch (cause) {
     throw new Error(`${file} is not JSON: ${(cause as Error).message}`, { cause });
   }
-  const parsed = configSchema.safeParse(value);
-  if (!parsed.success) throw new Error(`${file} is not a broker's configuration:\n${describe(parsed.error)}`);
-  const { onStop = 'stop', metrics, ...data } = parsed.data;
+  const { onStop = 'stop', metrics, ...data } = namingFile(file, () => parseConfig(value));
   if (onStop === 'leave' && data.stateDirectory === undefined) {
     throw new Error(
-      `${file}: onStop 'leave' needs a stateDirectory, or nobody would find the backends again`,
+      `${file}: onStop "leave" needs a stateDirectory, or nobody would find the backends again`,
     );
   }
   const base = NO_DIRECTORY.test(resolve(file)) ? process.cwd() : dirname(resolve(file));
@@ -111,8 +64,28 @@ export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
   };
   return {
     options,
+    checked: namingFile(file, () => checkBrokerOptions(options)),
     onStop,
-    metrics:
-      metrics !== undefined && 'socketPath' in metrics ? { socketPath: from(metrics.socketPath) } : metrics,
+    metrics: namingFile(file, () => metrics && metricsAddress(metrics, from)),
   };
+}
+
+function metricsAddress(
+  { port, socketPath }: NonNullable<ConfigData['metrics']>,
+  from: (path: string) => string,
+): MetricsAddress {
+  if (socketPath === undefined) return { port: port ?? 0 };
+  const path = from(socketPath);
+  checkPathLength('metrics.socketPath', path);
+  return { socketPath: path };
+}
+
+/** Says which file it is that a value is wrong in. */
+function namingFile<T>(file: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    const lines = messageOf(error).split('\n');
+    throw new Error([`${file} is not a broker's configuration:`, ...lines].join('\n  '));
+  }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { access } from 'node:fs/promises';
 import { createBroker } from '../../broker';
-import { checkBrokerOptions } from '../../broker/checkBrokerOptions';
+import { checkStartable } from '../../broker/checkStartable';
+import { messageOf } from '../../errors/showValue';
 import { readBrokerConfig } from './brokerConfig';
 import { createLogger, type LogLevel } from './createLogger';
 import { InspectionSwitch } from './InspectionSwitch';
@@ -33,17 +33,13 @@ export interface RunBrokerOptions {
  */
 export async function runBroker(options: RunBrokerOptions): Promise<void> {
   const { config, check, json, signal } = options;
+  if (check) {
+    await checkConfig(config, json);
+    return;
+  }
   const read = await readBrokerConfig(config);
   const { metrics } = read;
   let { onStop } = read;
-  if (check) {
-    checkBrokerOptions(read.options);
-    await Promise.all(read.options.services.map(({ module }) => access(module)));
-    const warnings = isRoot() ? [AS_ROOT] : [];
-    const text = [`${config} is valid.`, ...warnings].join('\n');
-    process.stdout.write(`${json ? JSON.stringify({ config, valid: true, warnings }) : text}\n`);
-    return;
-  }
   const logger = createLogger({ json: json || !process.stderr.isTTY, level: options.logLevel });
   if (isRoot()) logger.warn(AS_ROOT);
   const broker = await createBroker(read.options);
@@ -94,4 +90,19 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
 
 function isRoot(): boolean {
   return process.geteuid?.() === 0;
+}
+
+/** Tells what would keep a broker from starting, and starts nothing. */
+async function checkConfig(config: string, json: boolean): Promise<void> {
+  const warnings = isRoot() ? [AS_ROOT] : [];
+  try {
+    const { checked } = await readBrokerConfig(config);
+    checkStartable(checked);
+  } catch (error) {
+    const result = { config, valid: false, error: messageOf(error), warnings };
+    if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
+    throw error;
+  }
+  const text = [`${config} is valid.`, ...warnings].join('\n');
+  process.stdout.write(`${json ? JSON.stringify({ config, valid: true, warnings }) : text}\n`);
 }

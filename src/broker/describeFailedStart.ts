@@ -1,0 +1,21 @@
+import type { ProcessExit } from './BackendProcess';
+import type { LogTail } from './LogTail';
+
+/**
+ * Why a process that was started didn't come to serve.
+ *
+ * @param log where its output went; undefined if to the broker's own standard error.
+ */
+export function describeFailedStart(exit: ProcessExit, timedOut: boolean, log: LogTail | undefined): string {
+  const how = describeExit(exit, timedOut);
+  const lines = exit.error === undefined ? log?.lines() : undefined;
+  if (log === undefined || lines === undefined) return how;
+  if (lines.length === 0) return `${how}; nothing was written to ${log.path}`;
+  return [`${how}; ${log.path} ends with`, ...lines.map((line) => `  ${line}`)].join('\n');
+}
+
+function describeExit({ error, signal, code }: ProcessExit, timedOut: boolean): string {
+  if (error !== undefined) return error.message;
+  if (timedOut) return "it didn't listen in time (does it call serveBackend?)";
+  return signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`;
+}
