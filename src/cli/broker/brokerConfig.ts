@@ -36,7 +36,8 @@ export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
   });
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // A byte-order mark, which some editors write, is no part of the text.
+    value = JSON.parse(text.replace(/^\ufeff/, ''));
   } catch (cause) {
     throw new Error(`${file} is not JSON: ${(cause as Error).message}`, { cause });
   }
