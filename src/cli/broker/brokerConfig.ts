@@ -36,8 +36,7 @@ export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
   });
   let value: unknown;
   try {
-    // A byte-order mark, which some editors write, is no part of the text.
-    value = JSON.parse(text.replace(/^\ufeff/, ''));
+    value = JSON.parse(text);
   } catch (cause) {
     throw new Error(`${file} is not JSON: ${(cause as Error).message}`, { cause });
   }
