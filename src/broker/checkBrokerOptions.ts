@@ -19,6 +19,7 @@ import { showName } from '../errors/showValue';
 import { HandoffFallbackPolicy } from '../index';
 import { isBackendId } from '../wire/backendIdentity';
 import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
+import { requireSocketPath } from '../wire/requireSocketPath';
 import { MAX_DEADLINE_MS } from '../wire/wireLimits';
 import { BrokerError } from './BrokerError';
 import type { AdoptableBackend, BrokerOptions, BrokerService } from './BrokerOptions';
@@ -177,12 +178,19 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
   };
 }
 
-/** Throws a `BrokerError` `pathTooLong` for a socket's path over the platform's bound. */
+/**
+ * Makes sure that a socket's path is one, and not cut by the system. Every path that a broker or its commands listen on or
+ * connect to goes through here.
+ *
+ * @throws {RangeError} it's empty, or has a zero character.
+ * @throws {BrokerError} `pathTooLong`.
+ */
 export function checkPathLength(field: string, path: string): void {
   const max = maxSocketPathBytes();
   if (Buffer.byteLength(path) > max) {
     throw new BrokerError('pathTooLong', `${field} must have at most ${max} bytes: ${path}`);
   }
+  requireSocketPath(field, path);
 }
 
 function checkServices(

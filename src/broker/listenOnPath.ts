@@ -3,6 +3,7 @@ import { chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokerError } from './BrokerError';
+import { checkPathLength } from './checkBrokerOptions';
 
 const PROBE_TIMEOUT_MS = 2000;
 // Longer than anybody needs from binding a socket to listening on it.
@@ -13,9 +14,10 @@ const TRIES = 5;
  * Listens on a path, for its owner only. A socket that a dead process left there is removed; anything else there is left
  * alone.
  *
- * @throws {BrokerError} `alreadyRunning`, `notASocket` or `listenFailed` (the promise rejects).
+ * @throws {BrokerError} `alreadyRunning`, `notASocket`, `pathTooLong` or `listenFailed` (the promise rejects).
  */
 export async function listenOnPath(server: Server, path: string): Promise<void> {
+  checkPathLength('the path of a socket', path);
   for (let tries = 0; ; tries += 1) {
     try {
       await listen(server, path);

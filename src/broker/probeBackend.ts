@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { encodeFrame } from '../wire/encodeFrame';
 import { FrameReader } from '../wire/FrameReader';
 import type { FrameOf } from '../wire/frame';
+import { requireSocketPath } from '../wire/requireSocketPath';
 
 const TIMEOUT = 'ETIMEDOUT';
 const BUSY = 'EBUSY';
@@ -49,6 +50,7 @@ export interface ProbedBackend {
  */
 export function probeBackend(endpoint: string, timeoutMs: number): Promise<ProbedBackend> {
   return new Promise((resolve, reject) => {
+    requireSocketPath('endpoint', endpoint);
     const reader = new FrameReader();
     const watch = connect({ path: endpoint });
     const fail = (error: Error): void => {

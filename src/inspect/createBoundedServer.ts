@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { softFdLimit } from '../broker/fdUsage';
 import { PeerConnections } from '../wire/PeerConnections';
@@ -23,6 +23,8 @@ export interface ServerBounds {
   readonly maxConnections: number;
   /** A connection was closed to make room, or since it asked for too much at once. */
   readonly onTurnedAway: () => void;
+  /** Answers a request. */
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 /** An HTTP server that nobody can make to hold more than it should. */
@@ -43,9 +45,13 @@ export function shareOfDescriptors(part: number, min: number, max: number, limit
 
 /**
  * Makes an HTTP server whose connections are bounded in number and in time. Above the bound a connection with no request
- * under way makes room, the oldest first. It answers nothing by itself, and does not listen yet.
+ * under way makes room, the oldest first. It does not listen yet.
  */
-export function createBoundedServer({ maxConnections, onTurnedAway }: ServerBounds): BoundedServer {
+export function createBoundedServer({
+  maxConnections,
+  onTurnedAway,
+  onRequest,
+}: ServerBounds): BoundedServer {
   const server = createServer({
     headersTimeout: HEAD_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -69,7 +75,10 @@ export function createBoundedServer({ maxConnections, onTurnedAway }: ServerBoun
     }
     wait(socket);
   });
-  server.on('request', ({ socket }, response) => {
+  server.on('request', (request, response) => {
+    const { socket } = request;
+    // What had come with the request that was one too many.
+    if (socket.destroyed) return;
     connections.settle(socket);
     const count = (unanswered.get(socket) ?? 0) + 1;
     unanswered.set(socket, count);
@@ -82,7 +91,10 @@ export function createBoundedServer({ maxConnections, onTurnedAway }: ServerBoun
       connections.delete(socket);
       wait(socket);
     });
-    if (count <= MAX_PIPELINED) return;
+    if (count <= MAX_PIPELINED) {
+      onRequest(request, response);
+      return;
+    }
     socket.destroy();
     onTurnedAway();
   });

@@ -93,16 +93,15 @@ export async function createInspectionRelay(options: InspectionRelayOptions = {}
   const bounded = createBoundedServer({
     maxConnections: 2 * maxPeers,
     onTurnedAway: () => hub.leaveOut('connections'),
+    onRequest: (request, response) => {
+      const refused = whyRefused(request.headers, allowedOrigins);
+      if (refused) reply(response, 403, `Refused: ${refused}`);
+      else void respond(request, response, files, inspector);
+    },
   });
-  const { server } = bounded;
   const files = new ViewerFiles();
-  server.on('request', (request, response) => {
-    const refused = whyRefused(request.headers, allowedOrigins);
-    if (refused) reply(response, 403, `Refused: ${refused}`);
-    else void respond(request, response, files, inspector);
-  });
   const disconnect = serveSockets({ bounded, hub, allowedOrigins, maxPeers });
-  const url = `http://${LOOPBACK}:${await listenOnPort(server, port)}/`;
+  const url = `http://${LOOPBACK}:${await listenOnPort(bounded.server, port)}/`;
 
   const attach = (source: HandoffController | InspectionSource) => {
     const { inspect } = requireObject('source', source);

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Broker } from '../../broker';
-import { createInspectionRelay, type InspectionRelay } from '../../inspect';
+import { createInspectionRelay, type InspectionRelay, type LeftOut } from '../../inspect';
 import { openInBrowser } from './openInBrowser';
 import { RouteReports } from './RouteReports';
 
@@ -67,7 +67,12 @@ export class InspectionSwitch {
 
   async #createRelay(): Promise<InspectionRelay> {
     const { port, stately } = this.#options;
-    const options = { controller: this.#broker.controller, stately };
+    const options = {
+      controller: this.#broker.controller,
+      stately,
+      onLeftOut: (leftOut: LeftOut) =>
+        this.#options.logger.warn(leftOut, 'the inspector refused what it was sent'),
+    };
     try {
       return await createInspectionRelay({ ...options, port: this.#port });
     } catch (error) {

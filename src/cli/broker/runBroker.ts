@@ -6,7 +6,7 @@ import { readBrokerConfig } from './brokerConfig';
 import { createLogger, type LogLevel } from './createLogger';
 import { InspectionSwitch } from './InspectionSwitch';
 import { logBroker } from './logBroker';
-import type { MetricsEndpoint } from './serveMetrics';
+import { MetricsSwitch } from './MetricsSwitch';
 
 const AS_ROOT =
   'The broker runs as root, and so do its backends: whoever takes over one of them has the whole system.';
@@ -38,7 +38,6 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     return;
   }
   const read = await readBrokerConfig(config);
-  const { metrics } = read;
   let { onStop } = read;
   const logger = createLogger({ json: json || !process.stderr.isTTY, level: options.logLevel });
   if (isRoot()) logger.warn(AS_ROOT);
@@ -49,11 +48,12 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     stately: options.inspect === 'stately',
     logger,
   });
+  const metrics = new MetricsSwitch(broker, logger);
   const toggle = (): void => void inspection.toggle();
   const reload = async (): Promise<void> => {
     try {
       const next = await readBrokerConfig(config);
-      const { added, removed } = await broker.reload(next.options);
+      const { added, removed } = await metrics.change(next.metrics, () => broker.reload(next.options));
       ({ onStop } = next);
       logger.info({ added, removed }, 'configuration reloaded');
     } catch (error) {
@@ -61,14 +61,8 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     }
   };
   const onHangUp = (): void => void reload();
-  let endpoint: MetricsEndpoint | undefined;
   try {
-    if (metrics !== undefined) {
-      // Loaded only where it's asked for.
-      const { serveMetrics } = await import('./serveMetrics.js');
-      endpoint = await serveMetrics(broker, metrics);
-      logger.info({ address: endpoint.address }, 'serving metrics');
-    }
+    await metrics.change(read.metrics, async () => {});
     if (options.inspect !== undefined) await inspection.attach();
     if (process.platform !== 'win32') process.on('SIGUSR2', toggle);
     process.on('SIGHUP', onHangUp);
@@ -82,7 +76,7 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     await inspection.detach();
     await broker.stop({ backends: onStop });
     // Last, so that what happened until the end can still be asked for and is told.
-    await endpoint?.close();
+    await metrics.close();
     endLog();
   }
   logger.info('stopped');

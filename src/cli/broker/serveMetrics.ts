@@ -1,70 +1,147 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type Broker, recordBrokerMetrics } from '../../broker';
 import { listenOnPath } from '../../broker/listenOnPath';
+import { atMostEvery } from '../../inspect/atMostEvery';
 import { whyRefused } from '../../inspect/checkRequest';
+import {
+  type BoundedServer,
+  createBoundedServer,
+  shareOfDescriptors,
+} from '../../inspect/createBoundedServer';
+import { LOOPBACK, listenOnPort } from '../../inspect/listenOnPort';
 
-const HOST = '127.0.0.1';
+/** Connections at a time; a scraper needs one. */
+const MAX_CONNECTIONS = 32;
+/** Fewer where descriptors are few. */
+const MIN_CONNECTIONS = 4;
+const PART_OF_DESCRIPTORS = 1 / 32;
+
+const TELL_TURNED_AWAY_MS = 10_000;
 
 /** Where metrics are served: a TCP port on 127.0.0.1 (0: any free one), or the path of a Unix-domain socket. */
 export type MetricsAddress = { readonly port: number } | { readonly socketPath: string };
 
-/** A running endpoint. */
+/** Options of {@link serveMetrics}. */
+export interface MetricsOptions {
+  /**
+   * Told how many connections were closed to make room, since the start: when it begins, and then at most once in 10
+   * seconds.
+   */
+  readonly onTurnedAway: (connections: number) => void;
+}
+
+/** Serves metrics, at one address at a time. */
 export interface MetricsEndpoint {
-  /** `http://127.0.0.1:PORT/metrics`, or the socket's path. */
-  readonly address: string;
+  /** `http://127.0.0.1:PORT/metrics`, or the socket's path; undefined while nothing is served. */
+  readonly address: string | undefined;
+  /**
+   * Serves at another address, or at none, if `change` succeeds. The new one is listened on before, the old one until after.
+   * @throws Error it can't be listened on, or what `change` throws (the promise rejects); the old address stays
+   */
+  move<T>(to: MetricsAddress | undefined, change: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/**
- * Serves a broker's metrics at `/metrics`, in Prometheus' text format.
- * @throws Error the port is taken, or the socket can't be listened on
- */
-export async function serveMetrics(broker: Broker, address: MetricsAddress): Promise<MetricsEndpoint> {
-  // Only asked: it must not listen by itself, since it knows no Unix-domain sockets.
-  const exporter = new PrometheusExporter({
-    preventServerStart: true,
-    withoutScopeInfo: true,
-    withoutTargetInfo: true,
-  });
+interface Listening {
+  readonly server: BoundedServer;
+  readonly address: string;
+}
+
+/** Serves a broker's metrics at `/metrics`, in Prometheus' text format; at no address until the first `move`. */
+export function serveMetrics(broker: Broker, { onTurnedAway }: MetricsOptions): MetricsEndpoint {
+  // Only asked: it must not listen by itself, since it knows no Unix-domain sockets, and no bounds.
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const serializer = new PrometheusSerializer('', false, undefined, true, true);
   const meterProvider = new MeterProvider({ readers: [exporter] });
   const stopRecording = recordBrokerMetrics(broker, { meterProvider });
-  const server = createServer((request, response) => {
-    // Whoever can open the socket may read; a port, a page of another site could open too.
-    if ('port' in address && whyRefused(request.headers, []) !== undefined) response.writeHead(403).end();
-    else if (request.url?.split('?')[0] !== '/metrics') response.writeHead(404).end();
-    else if (request.method !== 'GET') response.writeHead(405).end();
-    else exporter.getMetricsRequestHandler(request, response);
-  });
-  const close = async (): Promise<void> => {
-    stopRecording();
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-    await meterProvider.shutdown();
+  let turnedAway = 0;
+  const tellTurnedAway = atMostEvery(TELL_TURNED_AWAY_MS, () => onTurnedAway(turnedAway));
+  let collecting: Promise<string> | undefined;
+  // Whoever asks meanwhile gets the same: thousands may ask at once.
+  const collect = (): Promise<string> => {
+    collecting ??= exporter
+      .collect()
+      .then(({ resourceMetrics }) => serializer.serialize(resourceMetrics))
+      .finally(() => {
+        collecting = undefined;
+      });
+    return collecting;
   };
+  const listen = async (to: MetricsAddress): Promise<Listening> => {
+    // Whoever can open the socket may read; a port, a page of another site could open too.
+    const isPort = 'port' in to;
+    const server = createBoundedServer({
+      maxConnections: shareOfDescriptors(PART_OF_DESCRIPTORS, MIN_CONNECTIONS, MAX_CONNECTIONS),
+      onTurnedAway: () => {
+        turnedAway += 1;
+        tellTurnedAway();
+      },
+      onRequest: (request, response) => {
+        if (isPort && whyRefused(request.headers, []) !== undefined) reply(response, 403, 'Refused');
+        else void respond(request, response, collect);
+      },
+    });
+    return { server, address: await listenAt(server, to) };
+  };
+  let present: Listening | undefined;
+  return {
+    get address() {
+      return present?.address;
+    },
+    async move(to, change) {
+      const next = to && (await listen(to));
+      try {
+        const changed = await change();
+        void present?.server.close();
+        present = next;
+        return changed;
+      } catch (error) {
+        await next?.server.close();
+        throw error;
+      }
+    },
+    async close() {
+      stopRecording();
+      await present?.server.close();
+      await meterProvider.shutdown();
+    },
+  };
+}
+
+async function listenAt({ server }: BoundedServer, to: MetricsAddress): Promise<string> {
+  if ('socketPath' in to) {
+    await listenOnPath(server, to.socketPath);
+    return to.socketPath;
+  }
+  return `http://${LOOPBACK}:${await listenOnPort(server, to.port)}/metrics`;
+}
+
+async function respond(
+  { method, url }: IncomingMessage,
+  response: ServerResponse,
+  collect: () => Promise<string>,
+): Promise<void> {
+  if (url?.split('?')[0] !== '/metrics') return reply(response, 404, 'There is only /metrics');
+  if (method !== 'GET' && method !== 'HEAD') {
+    response.setHeader('Allow', 'GET, HEAD');
+    return reply(response, 405, 'Only GET and HEAD');
+  }
   try {
-    return { address: await listen(server, address), close };
+    reply(response, 200, await collect());
   } catch (error) {
-    await close();
-    throw error;
+    reply(response, 500, `The metrics can't be collected: ${(error as Error).message}`);
   }
 }
 
-async function listen(server: Server, address: MetricsAddress): Promise<string> {
-  if ('socketPath' in address) {
-    await listenOnPath(server, address.socketPath);
-    return address.socketPath;
-  }
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(address.port, HOST, () => {
-      server.off('error', reject);
-      resolve();
-    });
+function reply(response: ServerResponse, status: number, body: string): void {
+  // The reader may have left while it was collected.
+  if (response.destroyed) return;
+  response.writeHead(status, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+    'X-Content-Type-Options': 'nosniff',
   });
-  return `http://${HOST}:${(server.address() as AddressInfo).port}/metrics`;
+  response.end(response.req.method === 'HEAD' ? undefined : body);
 }

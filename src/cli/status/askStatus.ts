@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { checkPathLength } from '../../broker/checkBrokerOptions';
 import type { BackendSummary, BrokerSummary } from '../../wire/brokerStatus';
 import { encodeFrame } from '../../wire/encodeFrame';
 import { FrameReader } from '../../wire/FrameReader';
@@ -20,6 +21,7 @@ export interface BrokerReport {
  */
 export function askStatus(socketPath: string, signal?: AbortSignal): Promise<BrokerReport> {
   return new Promise((resolve, reject) => {
+    checkPathLength('socketPath', socketPath);
     const reader = new FrameReader();
     const backends: BackendSummary[] = [];
     let broker: BrokerSummary | undefined;
