@@ -7,8 +7,8 @@ const TEXTS: Readonly<Record<LeftOutReason, string>> = {
   tooManyActors: 'messages of actors over 10,000 of one sender',
   tooMuchKept: 'messages whose state is too much to be kept',
   unreadable: 'messages of actors that could not be read',
-  connections: 'connections over the bound',
-  peers: 'peers that broke the protocol or did not read',
+  connections: 'connections closed to make room',
+  peers: 'peers closed that broke the protocol or did not read',
 };
 
 /** What the relay refused, for people: “3 messages over 1 MiB, 1 …”. */
