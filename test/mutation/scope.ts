@@ -1,0 +1,54 @@
+/**
+ * What is mutated, by area, and the tests that have to notice: those that run fast and start no process. Paths are from the
+ * project's root; a `*` stands for any part of one name.
+ */
+export const AREAS: Readonly<Record<string, readonly string[]>> = {
+  charts: ['machines/*.ts'],
+  core: ['src/chart/*.ts', 'src/controller/*.ts'],
+  errors: ['src/errors/*.ts'],
+  wire: ['src/wire/*.ts'],
+  claims: ['src/backend/ClaimTable.ts'],
+  transfers: [
+    'src/broker/Transfer.ts',
+    'src/broker/TransferQueue.ts',
+    'src/broker/TransferTable.ts',
+    'src/broker/TransferTokens.ts',
+    'src/broker/transferEventClass.ts',
+  ],
+  pressure: ['src/broker/FdPressure.ts'],
+  state: ['src/broker/StateFile.ts'],
+  known: ['src/client/KnownBackends.ts'],
+  versions: ['src/broker/pickVersion.ts'],
+};
+
+/** Suites that count. One that mocks modules can't: that takes Jest itself. */
+export const SUITES = ['test/conformance/*.test.ts', 'test/unit/*.test.ts', 'test/model/*.test.ts'] as const;
+
+/** Suites of those folders that start processes, or take many times as long as the rest for inputs of the same kind. */
+export const SLOW_SUITES = [
+  'test/model/bothWays.test.ts',
+  'test/model/brokerPaths.test.ts',
+  'test/model/controllerPaths.test.ts',
+  'test/model/randomRuns.test.ts',
+  'test/model/transferProcessPaths.test.ts',
+  'test/unit/stateFile.test.ts',
+] as const;
+
+/** Tests of the other suites that are as slow, or start a process. The suites are complete without them. */
+export const SLOW_TESTS: readonly RegExp[] = [
+  /^bounds its table where the budget is large/,
+  /^follows the longer paths/,
+  /^lets a process end whose only work is an open window/,
+  /^starts over and goes on giving the same answers/,
+];
+
+/** Most generated cases of a property: a mutant that is worth anything shows in fewer. */
+export const MAX_PROPERTY_RUNS = 100;
+
+/** Whether a path is one that a pattern stands for. */
+export function isOneOf(path: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => {
+    const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+    return new RegExp(`^${parts.join('[^/]*')}$`).test(path);
+  });
+}

@@ -1,0 +1,15 @@
+import { KnownBackends } from '../../src/client/KnownBackends';
+
+const at = (service: string) => ({ socketPath: '/broker.sock', service, version: '*' });
+const known = (backend: string) => ({ backend, endpoint: `/${backend}.sock`, deadlineMs: 1000 });
+
+describe('destinations that a client knows no backend of', () => {
+  it('take no room, however many are looked for', () => {
+    const backends = new KnownBackends(3);
+    backends.remember(at('a'), known('a'));
+    backends.remember(at('b'), known('b'));
+    for (let i = 0; i < 10; i += 1) expect(backends.find(at(`none ${i}`))).toBeUndefined();
+    backends.remember(at('c'), known('c'));
+    for (const service of ['a', 'b', 'c']) expect(backends.find(at(service))).toEqual(known(service));
+  });
+});
