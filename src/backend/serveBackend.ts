@@ -1,7 +1,8 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { resolve } from 'node:path';
-import { messageOf, onRejection, requireAnswer } from '../errors/callbackAnswer';
+import { onRejection, requireAnswer } from '../errors/callbackAnswer';
+import { messageOf } from '../errors/showValue';
 import {
   BACKEND_IDENTITY_VARIABLE,
   type BackendIdentity,

@@ -4,10 +4,10 @@ import { dirname } from 'node:path';
 import type { TransferAbandonment, TransferOutcome } from '../../machines';
 import type { ReconnectReason } from '../../machines/vocabulary';
 import { backendDisplayName, checkBackendId } from '../controller/BackendKey';
-import { messageOf, onRejection, requireAnswer } from '../errors/callbackAnswer';
+import { onRejection, requireAnswer } from '../errors/callbackAnswer';
 import { cutToCharacters } from '../errors/characters';
 import { requireBoolean, requireText } from '../errors/invalidArgument';
-import { showValue } from '../errors/showValue';
+import { messageOf, showValue } from '../errors/showValue';
 import {
   type BackendHandoffState,
   type BackendKey,
@@ -277,6 +277,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
    * @internal
    */
   async start(): Promise<void> {
+    process.on('exit', this.#killBackends);
     try {
       const { stateDirectory } = this.#options;
       const directories = [dirname(this.socketPath), this.#endpointDirectory];
@@ -297,12 +298,14 @@ export class Broker extends EventEmitter<BrokerEvents> {
         if (start.status === 'rejected') throw start.reason;
       }
       this.#hasStarted = true;
+      process.off('exit', this.#killBackends);
       setImmediate(() => {
         const warnings = this.#earlyWarnings ?? [];
         this.#earlyWarnings = undefined;
         for (const warning of warnings) this.#emit('warning', warning);
       });
     } catch (error) {
+      process.off('exit', this.#killBackends);
       await this.stop();
       throw error;
     }
@@ -547,6 +550,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     const snapshot = this.#snapshot();
     const managed = [...this.#backends];
     const adopt: AdoptableBackend[] = [];
+    if (backends === 'stop') process.on('exit', this.#killBackends);
     if (backends === 'leave') {
       for (const left of await Promise.all(managed.map((backend) => backend.leave()))) {
         if (left !== undefined) adopt.push(left);
@@ -556,6 +560,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       const isLeft = (backend: ManagedBackend): boolean => backend.isAdopted && !this.#hasStarted;
       await Promise.all(managed.map((backend) => (isLeft(backend) ? backend.leave() : backend.stop())));
     }
+    process.off('exit', this.#killBackends);
     this.#connections.destroyAll();
     await closed;
     this.#fdPressure.stop();
@@ -565,6 +570,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
     if (this.#options.endpointDirectory === undefined) removeEndpointDirectory(this.#endpointDirectory);
     return { adopt, snapshot };
   }
+
+  /** A process that ends in the middle of a start or a stop must leave none behind that it has started. */
+  readonly #killBackends = (): void => {
+    for (const backend of this.#backends) backend.kill();
+  };
 
   /** Whatever became of the controller, backends and sockets must not be left behind. */
   #snapshot(): PersistedHandoffSnapshot {

@@ -101,6 +101,7 @@ export class ManagedBackend {
   #running: Running = { type: 'none' };
   // Processes that are cut off, by their end or by themselves, and in how many milliseconds their successor was to start.
   readonly #leaving = new Map<BackendProcess, number | undefined>();
+  readonly #stopping = new Set<BackendProcess>();
   #failedStarts = 0;
   #readyAt = 0;
   #onRetired: (() => void) | undefined;
@@ -333,6 +334,13 @@ export class ManagedBackend {
     return adoptable;
   }
 
+  /** Ends the processes that are this broker's own at once, and waits for nothing. */
+  kill(): void {
+    if (this.#running.type === 'own') this.#running.process.kill();
+    for (const leaving of this.#leaving.keys()) leaving.kill();
+    for (const stopping of this.#stopping) stopping.kill();
+  }
+
   countRoute(route: 'handedOff' | ReconnectReason): void {
     if (route === 'handedOff') this.routes.handedOff += 1;
     else this.routes.reconnected.set(route, (this.routes.reconnected.get(route) ?? 0) + 1);
@@ -347,7 +355,9 @@ export class ManagedBackend {
     this.#running = { type: 'none' };
     if (running.type === 'none') return;
     const pid = running.type === 'own' ? running.process.pid : running.process.backend.pid;
+    if (running.type === 'own') this.#stopping.add(running.process);
     await running.process.stop(this.#timeouts.stopTimeoutMs);
+    if (running.type === 'own') this.#stopping.delete(running.process);
     if (running.type === 'adopted') this.#options.onGone(running.process.backend.backend);
     this.#options.onExit({
       backend: this.key,

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import './broker/brokerSignals';
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';

@@ -24,12 +24,3 @@ export function requireAnswer<T>(
   onRejection(answer, () => {});
   throw invalidType(`the answer of ${callback}`, `${expected}, and no promise of it`, answer);
 }
-
-/** What went wrong, in words: anything can be thrown. */
-export function messageOf(cause: unknown): string {
-  try {
-    return cause instanceof Error ? cause.message : String(cause);
-  } catch {
-    return typeof cause;
-  }
-}

@@ -20,6 +20,7 @@ export class InspectionSwitch {
   // Kept from one time to the next, so that pages that were open come back by themselves.
   #port: number;
   #running: { readonly relay: InspectionRelay; readonly reports: RouteReports } | undefined;
+  #isClosed = false;
   // One change at a time, in the order in which they were asked for.
   #changes: Promise<void> = Promise.resolve();
 
@@ -37,8 +38,9 @@ export class InspectionSwitch {
     return this.#change(() => this.#attach());
   }
 
-  /** Disconnects everybody who watches. */
-  detach(): Promise<void> {
+  /** Disconnects everybody who watches, for good: whoever asks for it later gets nothing. */
+  close(): Promise<void> {
+    this.#isClosed = true;
     return this.#change(() => this.#detach());
   }
 
@@ -56,7 +58,7 @@ export class InspectionSwitch {
   }
 
   async #attach(): Promise<void> {
-    if (this.#running !== undefined) return;
+    if (this.#running !== undefined || this.#isClosed) return;
     const { logger } = this.#options;
     const relay = await this.#createRelay();
     this.#port = Number(new URL(relay.url).port);

@@ -3,6 +3,7 @@ import { createBroker } from '../../broker';
 import { checkStartable } from '../../broker/checkStartable';
 import { messageOf } from '../../errors/showValue';
 import { readBrokerConfig } from './brokerConfig';
+import { type BrokerSignal, takeSignals } from './brokerSignals';
 import { createLogger, type LogLevel } from './createLogger';
 import { InspectionSwitch } from './InspectionSwitch';
 import { logBroker } from './logBroker';
@@ -49,32 +50,45 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     logger,
   });
   const metrics = new MetricsSwitch(broker, logger);
-  const toggle = (): void => void inspection.toggle();
+  let isReloadWaiting = false;
+  let reloads: Promise<void> = Promise.resolve();
   const reload = async (): Promise<void> => {
+    isReloadWaiting = false;
+    if (signal.aborted) return;
     try {
       const next = await readBrokerConfig(config);
       const { added, removed } = await metrics.change(next.metrics, () => broker.reload(next.options));
       ({ onStop } = next);
       logger.info({ added, removed }, 'configuration reloaded');
     } catch (error) {
+      // What stops has no configuration to keep.
+      if (signal.aborted) return;
       logger.warn(`the configuration stays as it was: ${(error as Error).message}`);
     }
   };
-  const onHangUp = (): void => void reload();
+  const onSignal = (name: BrokerSignal): void => {
+    if (signal.aborted) {
+      logger.info({ signal: name }, 'ignored: the broker is stopping');
+    } else if (name === 'SIGUSR2') {
+      void inspection.toggle();
+    } else if (!isReloadWaiting) {
+      // One at a time, or an older configuration could be the last to be ready. One that waits reads it as it will be.
+      isReloadWaiting = true;
+      reloads = reloads.then(reload);
+    }
+  };
   try {
     await metrics.change(read.metrics, async () => {});
     if (options.inspect !== undefined) await inspection.attach();
-    if (process.platform !== 'win32') process.on('SIGUSR2', toggle);
-    process.on('SIGHUP', onHangUp);
+    takeSignals(onSignal);
     const backends = broker.backends().length;
     logger.info({ socketPath: broker.socketPath, backends, pid: process.pid }, 'listening');
     if (!signal.aborted) await once(signal, 'abort');
     logger.info({ backends: onStop }, 'stopping');
   } finally {
-    process.off('SIGUSR2', toggle);
-    process.off('SIGHUP', onHangUp);
-    await inspection.detach();
+    await inspection.close();
     await broker.stop({ backends: onStop });
+    await reloads;
     // Last, so that what happened until the end can still be asked for and is told.
     await metrics.close();
     endLog();

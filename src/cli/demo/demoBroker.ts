@@ -78,6 +78,8 @@ async function start({ socketPath, endpointDirectory, policy, viewerPort }: Demo
     else reportRoutes(message);
   });
   process.once('disconnect', () => void stop());
+  // Nobody listened for it while the broker started.
+  if (!process.connected) void stop();
   tellParent<DemoReady>({ type: 'ready', viewerUrl: relay?.url });
 }
 

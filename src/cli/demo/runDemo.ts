@@ -54,12 +54,13 @@ class DemoChild {
   ) {
     // Nothing of a child's may get in the way of what this process prints on standard output.
     this.#child = fork(join(__dirname, module), [], { detached: true, stdio: ['ignore', 2, 2, 'ipc'] });
-    this.#exited = once(this.#child, 'exit');
+    // One that can't be started has no other end than an error.
+    this.#exited = new Promise((resolve) => this.#child.once('exit', resolve).on('error', resolve));
     this.#child.on('message', (report: Report) => onReport(report));
   }
 
   async start(message: DemoBrokerStart | DemoClientsStart): Promise<DemoReady> {
-    this.#child.send(message);
+    this.#child.send(message, () => undefined);
     const answer = await Promise.race([
       once(this.#child, 'message').then(([ready]: DemoReady[]) => ready ?? ('exited' as const)),
       this.#exited.then(() => 'exited' as const),
