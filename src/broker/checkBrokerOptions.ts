@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { DEFAULT_INSTANCE } from '../controller/BackendKey';
 import { checkClock } from '../controller/Clock';
+import { toPolicy } from '../controller/HandoffFallbackPolicy';
 import {
   invalidType,
   outOfRange,
@@ -16,7 +17,7 @@ import {
 import { MAX_TIMER_MS } from '../errors/maxTimerMs';
 import { type OptionNames, readOptions, requireMembers } from '../errors/readOptions';
 import { showName } from '../errors/showValue';
-import { HandoffFallbackPolicy } from '../index';
+import type { HandoffFallbackPolicy } from '../index';
 import { isBackendId } from '../wire/backendIdentity';
 import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
 import { requireSocketPath } from '../wire/requireSocketPath';
@@ -158,7 +159,7 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
   return {
     socketPath,
     services: checkServices(given.services, ackDeadlineMs, stateDirectory),
-    policy: policy instanceof HandoffFallbackPolicy ? policy : new HandoffFallbackPolicy(policy),
+    policy: toPolicy(policy),
     instance,
     clock: clock === undefined ? undefined : checkClock(clock),
     inspect,

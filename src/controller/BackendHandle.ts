@@ -29,6 +29,19 @@ export class BackendHandle {
   }
 
   /**
+   * Whether a value is a handle.
+   * @internal
+   */
+  static isHandle(value: unknown): value is BackendHandle {
+    try {
+      return value instanceof BackendHandle;
+    } catch {
+      // A proxy that throws when it's looked at.
+      return false;
+    }
+  }
+
+  /**
    * What the controller holds of it.
    * @internal
    * @throws TypeError the handle is another controller's

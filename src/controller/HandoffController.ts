@@ -13,7 +13,11 @@ import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
 import type { HandoffCalls } from './HandoffCalls';
 import type { HandoffExplanation } from './HandoffExplanation';
-import { HandoffFallbackPolicy, type HandoffFallbackPolicyOptions } from './HandoffFallbackPolicy';
+import {
+  type HandoffFallbackPolicy,
+  type HandoffFallbackPolicyOptions,
+  toPolicy,
+} from './HandoffFallbackPolicy';
 import type { HandoffEdge } from './HandoffTable';
 import {
   ABANDONED,
@@ -107,7 +111,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
       maxBackends = DEFAULT_MAX_BACKENDS,
       onObserverError,
     } = readOptions('options', options, OPTION_NAMES);
-    this.policy = policy instanceof HandoffFallbackPolicy ? policy : new HandoffFallbackPolicy(policy);
+    this.policy = toPolicy(policy);
     this.#clock = checkClock(clock);
     const bound = requireCount('maxBackends', maxBackends, 1);
     this.#store = new BackendStore(bound);
@@ -345,7 +349,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
   }
 
   #findKey(backend: BackendKey | BackendHandle): BackendRecord | undefined {
-    if (backend instanceof BackendHandle) return backend.find(this);
+    if (BackendHandle.isHandle(backend)) return backend.find(this);
     this.#check(backend);
     return this.#store.findKeyed(backend);
   }
@@ -361,7 +365,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
   /** The backend itself, checked. */
   #check(backend: BackendId | BackendHandle): BackendId {
     this.#checkLive();
-    const id = backend instanceof BackendHandle ? backend.backend : backend;
+    const id = BackendHandle.isHandle(backend) ? backend.backend : backend;
     checkBackendId(id);
     return id;
   }

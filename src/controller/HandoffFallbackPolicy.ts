@@ -1,4 +1,4 @@
-import { requireCount, requireMilliseconds } from '../errors/invalidArgument';
+import { readGiven, requireCount, requireMilliseconds } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';
 
 /** Failed attempts that use up a window's budget, unless the policy says otherwise: 8. */
@@ -47,4 +47,14 @@ export class HandoffFallbackPolicy {
       requireMilliseconds('policy.failedAttemptWindowMs', failedAttemptWindowMs) || 1;
     Object.freeze(this);
   }
+}
+
+/**
+ * The policy that a caller gave, or what it's made of.
+ * @throws TypeError or RangeError as the constructor of `HandoffFallbackPolicy`
+ */
+export function toPolicy(value: unknown): HandoffFallbackPolicy {
+  if (readGiven('policy', () => value instanceof HandoffFallbackPolicy))
+    return value as HandoffFallbackPolicy;
+  return new HandoffFallbackPolicy(value as HandoffFallbackPolicyOptions | undefined);
 }

@@ -101,7 +101,8 @@ export function requireText(field: string, value: unknown, min: number, max: num
 /** Returns an array of at most 100,000. Throws a TypeError or RangeError that names the field and the value. */
 export function requireArray(field: string, value: unknown): readonly unknown[] {
   if (!isArray(value)) throw invalidType(field, 'an array', value);
-  if (value.length > MAX_ITEMS) throw outOfRange(field, `an array of at most ${MAX_ITEMS}`, value);
+  if (readGiven(field, () => value.length) > MAX_ITEMS)
+    throw outOfRange(field, `an array of at most ${MAX_ITEMS}`, value);
   // A copy, without holes.
   return readGiven(field, () => Array.from(value));
 }

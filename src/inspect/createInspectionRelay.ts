@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandoffController } from '../controller/HandoffController';
-import { invalidType, outOfRange, requireObject } from '../errors/invalidArgument';
 import { atMostEvery } from './atMostEvery';
+import { checkRelayOptions, checkReport, checkSource } from './checkRelayOptions';
 import { whyRefused } from './checkRequest';
 import { controllerSource } from './controllerSource';
 import { createBoundedServer, shareOfDescriptors } from './createBoundedServer';
@@ -14,8 +14,6 @@ import { ObservedSource } from './ObservedSource';
 import { serveSockets } from './serveSockets';
 import { STATELY_BRIDGE_SCRIPT, STATELY_BRIDGE_STYLE, statelyBridgePage } from './statelyBridgePage';
 import { ViewerFiles } from './ViewerFiles';
-
-const STATELY_INSPECTOR = 'https://stately.ai/inspect';
 
 /** Most WebSocket connections at a time, viewers and senders together; as many others are let in beside them. */
 const MAX_PEERS = 64;
@@ -63,9 +61,13 @@ export interface InspectionRelay {
    * Shows the actors of a controller, or of anything else with XState's inspection observer. It is observed only while
    * somebody watches.
    * @returns ends that
+   * @throws TypeError it's neither
    */
   attach(source: HandoffController | InspectionSource): () => void;
-  /** Shows how clients got to backends lately; the last 180 reports are kept for newcomers. */
+  /**
+   * Shows how clients got to backends lately; the last 180 reports are kept for newcomers.
+   * @throws TypeError or RangeError a field is bad or isn't known
+   */
   reportRoutes(report: Omit<RoutesMessage, 'type'>): void;
   /** What was left out and who was turned away since the relay's start, by reason. */
   leftOut(): LeftOut;
@@ -80,13 +82,11 @@ export interface InspectionRelay {
  * a page of another site could make. Everybody on this host may watch.
  *
  * Keeps the process alive until it's closed.
- * @throws RangeError a bad port or address; TypeError an option of the wrong type; Error with code `EADDRINUSE` the port is
+ * @throws TypeError or RangeError an option is bad or isn't known; Error with code `EADDRINUSE` the port is
  *   taken, or with another one of the system's (the promise rejects)
  */
 export async function createInspectionRelay(options: InspectionRelayOptions = {}): Promise<InspectionRelay> {
-  const { controller, port = 0, allowedOrigins = [], stately = false, onLeftOut } = checkedOptions(options);
-  const inspector =
-    stately === false ? undefined : checkedUrl(stately === true ? STATELY_INSPECTOR : stately);
+  const { controller, port, allowedOrigins, inspector, onLeftOut } = checkRelayOptions(options);
   const tellLeftOut = atMostEvery(TELL_LEFT_OUT_MS, () => onLeftOut?.(hub.leftOut));
   const hub = new InspectionHub(tellLeftOut);
   const maxPeers = shareOfDescriptors(PART_OF_DESCRIPTORS, MIN_PEERS, MAX_PEERS);
@@ -104,8 +104,7 @@ export async function createInspectionRelay(options: InspectionRelayOptions = {}
   const url = `http://${LOOPBACK}:${await listenOnPort(bounded.server, port)}/`;
 
   const attach = (source: HandoffController | InspectionSource) => {
-    const { inspect } = requireObject('source', source);
-    if (typeof inspect !== 'function') throw invalidType('source.inspect', 'a function', inspect);
+    checkSource('source', source);
     const observed = new ObservedSource('backendOf' in source ? controllerSource(source) : source, hub);
     hub.addSource(observed);
     return () => hub.removeSource(observed);
@@ -115,7 +114,7 @@ export async function createInspectionRelay(options: InspectionRelayOptions = {}
     url,
     statelyInspectorUrl: inspector && new URL('stately', url).href,
     attach,
-    reportRoutes: (report) => hub.report({ ...report, type: '@handoff.routes' }),
+    reportRoutes: (report) => hub.report({ ...checkReport(report), type: '@handoff.routes' }),
     leftOut: () => hub.leftOut,
     connections: () => bounded.connections,
     close: () => {
@@ -123,29 +122,6 @@ export async function createInspectionRelay(options: InspectionRelayOptions = {}
       return bounded.close();
     },
   };
-}
-
-function checkedOptions(options: InspectionRelayOptions): InspectionRelayOptions {
-  requireObject('options', options);
-  const { port = 0, allowedOrigins = [], stately = false, onLeftOut } = options;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw outOfRange('port', 'an integer from 0 to 65535', port);
-  }
-  if (!Array.isArray(allowedOrigins) || !allowedOrigins.every((origin) => typeof origin === 'string')) {
-    throw invalidType('allowedOrigins', 'an array of strings', allowedOrigins);
-  }
-  if (typeof stately !== 'boolean' && typeof stately !== 'string') {
-    throw invalidType('stately', 'a boolean or an address', stately);
-  }
-  if (onLeftOut !== undefined && typeof onLeftOut !== 'function') {
-    throw invalidType('onLeftOut', 'a function', onLeftOut);
-  }
-  return options;
-}
-
-function checkedUrl(text: string): URL {
-  if (!URL.canParse(text) || !/^https?:/.test(text)) throw outOfRange('stately', 'an http address', text);
-  return new URL(text);
 }
 
 async function respond(
