@@ -1,3 +1,5 @@
+import { constants, fstatSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { hasColors } from '../colorsFor';
@@ -6,6 +8,9 @@ import { hasColors } from '../colorsFor';
 const STANDARD_ERROR = 2;
 /** What is kept of lines that can't be written now, a disk being full for instance. */
 const MAX_UNWRITTEN_BYTES = 1_048_576;
+const FLUSH_AGAIN_MS = 100;
+// What a slow reader is given for the last lines, at the process's end.
+const LAST_FLUSH_MS = 500;
 
 /** How much is logged. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
@@ -26,7 +31,8 @@ export interface LoggerOptions {
 
 /**
  * Logs to standard error. Each line is written before the call returns, so that none is lost at the process's end. Lines that
- * can't be written, since the reader is gone or the disk is full, are dropped: serving is worth more than a log.
+ * can't be written, since the reader is gone or stands still or the disk is full, are kept up to a bound and then dropped:
+ * serving is worth more than a log.
  */
 export function createLogger({ json, level, destination }: LoggerOptions): Logger {
   const options = {
@@ -50,7 +56,48 @@ export function createLogger({ json, level, destination }: LoggerOptions): Logge
 }
 
 function standardError(): DestinationStream {
-  const out = pino.destination({ fd: STANDARD_ERROR, sync: true, maxLength: MAX_UNWRITTEN_BYTES });
-  out.on('error', () => {});
+  let isPatientUntil = 0;
+  const out = pino.destination({
+    fd: withoutBlocking(STANDARD_ERROR),
+    sync: true,
+    maxLength: MAX_UNWRITTEN_BYTES,
+    retryEAGAIN: () => performance.now() < isPatientUntil,
+  });
+  const flush = (): void => {
+    try {
+      out.flushSync();
+    } catch {
+      later();
+    }
+  };
+  let isWaiting = false;
+  const later = (): void => {
+    if (isWaiting) return;
+    isWaiting = true;
+    setTimeout(() => {
+      isWaiting = false;
+      flush();
+    }, FLUSH_AGAIN_MS).unref();
+  };
+  out.on('error', later);
+  process.once('exit', () => {
+    isPatientUntil = performance.now() + LAST_FLUSH_MS;
+    flush();
+  });
   return out;
+}
+
+/**
+ * The same pipe or terminal once more, but so that a write fails while nobody reads: otherwise a reader that stands still
+ * would stop the whole broker. The one that was given is shared with other processes, which don't expect that of it.
+ */
+function withoutBlocking(fd: number): number {
+  try {
+    if (!fstatSync(fd).isFIFO() && !isatty(fd)) return fd;
+    const { O_APPEND, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    // Not on this system, or another user's.
+    return fd;
+  }
 }
