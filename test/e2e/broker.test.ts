@@ -1,4 +1,5 @@
 import { fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -13,35 +14,17 @@ import {
 import { connect as connectSocket, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { HandoffFallbackPolicy } from '../../src';
-import {
-  type BackendStatus,
-  type Broker,
-  type BrokerOptions,
-  type BrokerWarning,
-  createBroker,
-} from '../../src/broker';
+import type { BackendStatus, Broker, BrokerOptions, BrokerWarning } from '../../src/broker';
 import { connect } from '../../src/client';
 import { compiled } from '../support/compiled';
-import { BrokerProcess } from './support/BrokerProcess';
+import { eventually } from '../support/eventually';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
-import { eventually } from './support/eventually';
+import { dial, echo } from './support/echo';
 import { readAll } from './support/readAll';
-import { fixtureService, isAlive } from './support/TestBrokers';
+import { ended, fixtureService, isAlive } from './support/TestBrokers';
 
 describe('a broker', () => {
   const brokers = brokersOfEachTest();
-
-  async function echo(broker: Broker, text = 'x') {
-    const connection = await connect({
-      socketPath: broker.socketPath,
-      service: 'echo',
-      earlyData: text,
-      allowHalfOpen: true,
-    });
-    connection.socket.end();
-    expect(String(await readAll(connection.socket))).toBe(text);
-    return connection;
-  }
 
   describe('that starts', () => {
     it('is for its owner only', async () => {
@@ -232,16 +215,22 @@ describe('a broker', () => {
   });
 
   it('starts a dead backend anew; clients wait for it', async () => {
-    const broker = await brokers.start();
+    const isAwaited = brokers.path('awaited');
+    const marker = brokers.path('marker');
+    const broker = await brokers.start({
+      services: [fixtureService('waitsToStart', { marker, env: { START_FILE: isAwaited } })],
+    });
     const exits: unknown[] = [];
     broker.on('backendExit', (event) => exits.push(event));
     const pid = broker.backends()[0]?.pid ?? 0;
     process.kill(pid, 'SIGKILL');
-    await eventually(() => exits.length === 1);
+    await eventually('the end of the process', () => exits.length === 1);
     expect(exits).toMatchObject([{ pid, signal: 'SIGKILL', restartInMs: expect.any(Number) }]);
-    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    const client = echo(broker);
+    await eventually('the client to be told so', () => (broker.stats().errors.backendUnavailable ?? 0) > 0);
+    writeFileSync(isAwaited, '');
+    expect(await client).toMatchObject({ route: 'handedOff' });
     expect(broker.backends()[0]?.pid).not.toBe(pid);
-    expect(broker.stats().errors.backendUnavailable).toBeGreaterThan(0);
   });
 
   it('waits twice as long each time that a backend dies young, with jitter', async () => {
@@ -266,9 +255,11 @@ describe('a broker', () => {
   it('replaces a backend that leaves by itself, and lets it bring to an end what it has', async () => {
     const broker = await brokers.start({
       services: [fixtureService('leaves', { marker: brokers.path('marker') })],
+      // Its successor has to be there before it's ended.
+      stopTimeoutMs: 120_000,
     });
     const pid = broker.backends()[0]?.pid ?? 0;
-    const old = await connect({ socketPath: broker.socketPath, service: 'echo', allowHalfOpen: true });
+    const old = await dial(broker, { allowHalfOpen: true });
     const ready = new Promise((resolve) => broker.once('backendReady', resolve));
     const exited = new Promise((resolve) => broker.once('backendExit', resolve));
     process.kill(pid, 'SIGUSR2');
@@ -285,11 +276,11 @@ describe('a broker', () => {
     const broker = await brokers.start({ stopTimeoutMs: 100 });
     const [{ backend, pid = 0 }] = broker.backends() as [BackendStatus];
     await Promise.all([broker.respawnBackend(backend), broker.respawnBackend(backend)]);
-    expect(isAlive(pid)).toBe(false);
+    await ended(pid);
     const [{ pid: second = 0 }] = broker.backends() as [BackendStatus];
     process.kill(second, 'SIGKILL');
     // In the middle of the start that its death brings about.
-    await eventually(() => broker.backends()[0]?.process === 'starting');
+    await eventually('the start', () => broker.backends()[0]?.process === 'starting');
     await broker.respawnBackend(backend);
     expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
   });
@@ -299,15 +290,15 @@ describe('a broker', () => {
     const [{ backend, pid = 0 }] = broker.backends() as [BackendStatus];
     const respawned = broker.respawnBackend(backend);
     await Promise.all([expect(respawned).rejects.toMatchObject({ code: 'stopped' }), broker.stop()]);
-    expect(isAlive(pid)).toBe(false);
+    await ended(pid);
   });
 
   it('turns away more connections than it may have, and takes them later', async () => {
     const broker = await brokers.start({ maxConnections: 1 });
     const idle = connectSocket(broker.socketPath);
-    await eventually(() => broker.stats().connections === 1);
+    await eventually('the connection', () => broker.stats().connections === 1);
     const client = echo(broker);
-    await eventually(() => (broker.stats().errors.busy ?? 0) > 0);
+    await eventually('somebody to be turned away', () => (broker.stats().errors.busy ?? 0) > 0);
     idle.destroy();
     expect(await client).toMatchObject({ route: 'handedOff' });
   });
@@ -318,7 +309,7 @@ describe('a broker', () => {
     const first = broker.stop();
     expect(broker.stop()).toBe(first);
     await first;
-    expect(isAlive(pid)).toBe(false);
+    await ended(pid);
     expect(existsSync(broker.socketPath)).toBe(false);
     expect(broker.backends()).toEqual([]);
     await expect(
@@ -327,7 +318,7 @@ describe('a broker', () => {
   });
 
   it('lets transfers in flight end before it stops', async () => {
-    const broker = await brokers.start({ ackDeadlineMs: 60_000 });
+    const broker = await brokers.start();
     const pid = broker.backends()[0]?.pid ?? 0;
     process.kill(pid, 'SIGSTOP');
     const sent = new Promise<void>((resolve) => {
@@ -344,11 +335,11 @@ describe('a broker', () => {
   it('goes on when a listener throws', async () => {
     // In a process of its own, where an error that nobody catches can be seen.
     const child = fork(compiled('test/fixtures/throwingListener.ts'), [brokers.path('broker.sock')]);
-    const [result] = await new Promise<unknown[]>((resolve) =>
-      child.once('message', (...all) => resolve(all)),
-    );
+    const closed = once(child, 'close');
+    brokers.atEnd(() => child.kill('SIGKILL'));
+    const [result] = await Promise.race([once(child, 'message'), closed]);
     expect(result).toEqual({ uncaught: [], route: 'handedOff' });
-    await new Promise((resolve) => child.once('close', resolve));
+    await closed;
   });
 
   describe('whose backends outlive it', () => {
@@ -380,7 +371,7 @@ describe('a broker', () => {
       await third.respawnBackend(
         third.backends()[0]?.backend ?? { instance: '', serviceName: '', serviceVersion: '' },
       );
-      await eventually(() => !isAlive(pid));
+      await ended(pid);
       expect(third.backends()[0]).toMatchObject({ adopted: false, state: 'idle' });
       expect(await echo(third)).toMatchObject({ route: 'handedOff' });
       await expect(
@@ -415,6 +406,7 @@ describe('a broker', () => {
     it('warns of what it cannot adopt', async () => {
       const socketPath = brokers.path('broker.sock');
       const stranger = createServer((socket) => socket.resume().end('HTTP/1.1 200 OK\r\n'));
+      brokers.atEnd(() => stranger.close());
       const endpoint = brokers.path('stranger');
       await new Promise<void>((resolve) => stranger.listen(endpoint, resolve));
       const adopt = [
@@ -427,21 +419,19 @@ describe('a broker', () => {
           pid: process.pid,
         },
       ];
-      const broker = await createBroker({ socketPath, services: [fixtureService()], adopt });
+      const broker = await brokers.start({ socketPath, adopt });
       const warnings = warningsOf(broker);
-      await eventually(() => warnings.length === 2);
+      await eventually('two warnings', () => warnings.length === 2);
       expect(warnings).toMatchObject([
         { code: 'adoptionRefused', backend: { serviceName: 'echo' } },
         { code: 'adoptionRefused', message: expect.stringContaining('other@1.0.0') },
       ]);
-      await broker.stop();
-      stranger.close();
     });
 
     it('without a word goes on to be served at their endpoints, or ends them, as they like', async () => {
       const socketPath = brokers.path('broker.sock');
       const logFile = brokers.path('log');
-      const { broker: killed, backends } = await BrokerProcess.start({
+      const { broker: killed, backends } = await brokers.startProcess({
         socketPath,
         services: [
           fixtureService('echo', { logFile }),
@@ -449,9 +439,8 @@ describe('a broker', () => {
         ],
       });
       const [survivor, mortal] = backends;
-      for (const each of backends) brokers.watch(each);
       await killed.kill();
-      await eventually(() => !isAlive(mortal?.pid ?? 0));
+      await ended(mortal?.pid ?? 0);
       const broker = await brokers.start({
         socketPath,
         adopt: survivor === undefined ? [] : [survivor],

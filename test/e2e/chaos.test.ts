@@ -1,19 +1,20 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Broker } from '../../src/broker';
-import { connect, type HandoffClientErrorCode } from '../../src/client';
+import type { HandoffClientErrorCode } from '../../src/client';
 import { compiled } from '../support/compiled';
-import { eventually } from './support/eventually';
-import { openFds } from './support/openFds';
+import { report } from '../support/report';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
+import { dial } from './support/echo';
 import { readAll } from './support/readAll';
-import { fixtureService, TestBrokers } from './support/TestBrokers';
+import { fixtureService } from './support/TestBrokers';
 
 const REQUESTS = 1500;
 const CONCURRENCY = 24;
 
 describe('a backend that is stopped, continued and killed all the time', () => {
+  const brokers = brokersOfEachTest();
+
   it('runs no request twice, and tells of each that may be lost', async () => {
-    const fdsBefore = openFds();
-    const brokers = new TestBrokers();
     const record = brokers.path('record');
     const broker = await brokers.start({
       ackDeadlineMs: 40,
@@ -39,12 +40,9 @@ describe('a backend that is stopped, continued and killed all the time', () => {
         if (request % 250 === 125) kills += signal(broker, 'SIGKILL');
         else if (request % 40 === 20) stops += stopThroughDeadline(broker);
         try {
-          const { socket, route } = await connect({
-            socketPath: broker.socketPath,
-            service: 'echo',
+          const { socket, route } = await dial(broker, {
             earlyData: `${request}\n`,
             handoff: request % 7 !== 0,
-            connectTimeoutMs: 60_000,
           });
           expect(String(await readAll(socket))).toBe(`did ${request}\n`);
           answered.add(request);
@@ -63,11 +61,9 @@ describe('a backend that is stopped, continued and killed all the time', () => {
     const lines = existsSync(record) ? readFileSync(record, 'utf8').trimEnd().split('\n') : [];
     for (const line of lines) runs.set(line, (runs.get(line) ?? 0) + 1);
     const stats = broker.stats();
-    expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
-    process.stdout.write(
+    report(
       `chaos: ${REQUESTS} requests, ${kills} kills, ${stops} stops: ${JSON.stringify(outcomes)}, ` +
-        `${stats.reconnected.backendAckTimeout ?? 0} failed handoffs, ${stats.lateAcks} late acks\n`,
+        `${stats.reconnected.backendAckTimeout ?? 0} failed handoffs, ${stats.lateAcks} late acks`,
     );
     expect([...runs].filter(([, times]) => times > 1)).toEqual([]);
     for (const request of answered) expect(runs.get(String(request))).toBe(1);

@@ -3,12 +3,13 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } 
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from '../../src/client';
 import { compiled } from '../support/compiled';
-import { Command, DEMO_BACKEND } from './support/Command';
+import { eventually } from '../support/eventually';
+import { Command, DEMO_BACKEND, endCommands } from './support/Command';
+import { dial } from './support/echo';
 import { readBytes } from './support/readAll';
 import { get } from './support/scrape';
-import { isAlive } from './support/TestBrokers';
+import { ended } from './support/TestBrokers';
 
 describe('the command', () => {
   let temporary = '';
@@ -17,31 +18,45 @@ describe('the command', () => {
     temporary = mkdtempSync(join(tmpdir(), 'hc-cli-'));
   });
 
-  afterEach(() => rmSync(temporary, { recursive: true, force: true }));
+  afterEach(async () => {
+    await endCommands();
+    rmSync(temporary, { recursive: true, force: true });
+  });
 
   const run = (...args: string[]) => new Command(args, temporary);
 
   it('demo --json prints one object: no error, no byte lost, and every reason that the scenario is made for', async () => {
-    const command = run('demo', '--duration', '4s', '--json');
-    expect(await command.ended()).toBe(0);
-    const summary = JSON.parse(command.stdout);
-    expect(summary).toMatchObject({ clientErrors: 0, bytesLost: 0 });
-    expect(summary.bytesSent).toBeGreaterThan(0);
-    expect(summary.bytesReceived).toBe(summary.bytesSent);
-    for (const reason of [
+    const command = run('demo', '--duration', '1h', '--json');
+    const socketPath = await eventually('the demo\u2019s socket', () =>
+      readdirSync(temporary, { recursive: true, encoding: 'utf8' }).find((name) =>
+        name.endsWith('broker.sock'),
+      ),
+    );
+    const reasons = [
       'clientUnsupported',
       'servicePolicyDisabled',
       'permissionDenied',
       'backendAckTimeout',
       'failedAttemptRateLimited',
-    ]) {
-      expect(summary.reconnected[reason]).toBeGreaterThan(0);
-    }
+    ];
+    // However long the machine takes for it.
+    await eventually('every reason', async () => {
+      const status = run('status', '--socket', join(temporary, socketPath), '--json');
+      await status.ended();
+      return reasons.every((reason) => status.stdout.includes(reason));
+    });
+    command.child.kill('SIGINT');
+    expect(await command.ended()).toBe(0);
+    const summary = JSON.parse(command.stdout);
+    expect(summary).toMatchObject({ clientErrors: 0, bytesLost: 0 });
+    expect(summary.bytesSent).toBeGreaterThan(0);
+    expect(summary.bytesReceived).toBe(summary.bytesSent);
+    for (const reason of reasons) expect(summary.reconnected[reason]).toBeGreaterThan(0);
     const reconnected = Object.values<number>(summary.reconnected).reduce((sum, count) => sum + count, 0);
-    expect(summary.handedOff).toBeGreaterThan(100);
+    expect(summary.handedOff).toBeGreaterThan(0);
     expect(summary.handedOff + reconnected).toBe(summary.connections);
     // Neither a process nor a socket is left.
-    for (const { pid } of summary.backends) expect(isAlive(pid)).toBe(false);
+    for (const { pid } of summary.backends) await ended(pid);
     expect(readdirSync(temporary)).toEqual([]);
   });
 
@@ -72,12 +87,15 @@ describe('the command', () => {
   it('demo says so when the viewer\u2019s port is taken, and leaves nothing behind', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
-    const { port } = taken.address() as AddressInfo;
-    const command = run('demo', '--inspect-port', String(port));
-    expect(await command.ended()).toBe(1);
-    expect(command.stderr).toContain('EADDRINUSE');
-    expect(readdirSync(temporary)).toEqual([]);
-    taken.close();
+    try {
+      const { port } = taken.address() as AddressInfo;
+      const command = run('demo', '--inspect-port', String(port));
+      expect(await command.ended()).toBe(1);
+      expect(command.stderr).toContain('EADDRINUSE');
+      expect(readdirSync(temporary)).toEqual([]);
+    } finally {
+      taken.close();
+    }
   });
 
   it.each([
@@ -114,16 +132,14 @@ describe('the command', () => {
     const good = {
       socketPath: 'b.sock',
       services: [{ name: 'echo', version: '1.0.0', module: DEMO_BACKEND }],
+      ackDeadlineMs: 60_000,
+      startTimeoutMs: 60_000,
     };
 
     it('serves until SIGTERM, and leaves nothing behind', async () => {
       const command = run('broker', '--config', write(good));
       await command.printed('listening');
-      const { socket, route } = await connect({
-        socketPath: join(temporary, 'b.sock'),
-        service: 'echo',
-        earlyData: 'hi',
-      });
+      const { socket, route } = await dial({ socketPath: join(temporary, 'b.sock') }, { earlyData: 'hi' });
       expect(route).toBe('handedOff');
       expect(String(await readBytes(socket, 2))).toBe('hi');
       socket.destroy();
@@ -143,7 +159,7 @@ describe('the command', () => {
       write({ ...good, socketPath: 'other.sock' });
       command.child.kill('SIGHUP');
       await command.printed("stays as it was: a running broker can't change socketPath");
-      const { socket, route } = await connect({ socketPath: join(temporary, 'b.sock'), service: 'more' });
+      const { socket, route } = await dial({ socketPath: join(temporary, 'b.sock') }, { service: 'more' });
       expect(route).toBe('handedOff');
       socket.destroy();
       command.child.kill('SIGTERM');
@@ -154,23 +170,22 @@ describe('the command', () => {
     async function useMuted(command: Command, config: typeof good): Promise<void> {
       const use = async (service: string): Promise<void> => {
         const socketPath = join(temporary, 'b.sock');
-        const { socket } = await connect({ socketPath, service, earlyData: 'hi', brokerWaitMs: 30_000 });
+        const { socket } = await dial({ socketPath }, { service, earlyData: 'hi', brokerWaitMs: 30_000 });
         expect(String(await readBytes(socket, 2))).toBe('hi');
         socket.destroy();
       };
       for (let i = 0; i < 10; i += 1) await use('echo');
       write({ ...config, services: [...config.services, { ...config.services[0], name: 'more' }] });
       command.child.kill('SIGHUP');
-      let isReloaded = false;
-      while (!isReloaded) {
-        isReloaded = await use('more').then(
+      await eventually('the other configuration', () =>
+        use('more').then(
           () => true,
           (error: Error) => {
             expect(error).toMatchObject({ code: 'unknownService' });
             return false;
           },
-        );
-      }
+        ),
+      );
       command.child.kill('SIGTERM');
       expect(await command.ended()).toBe(0);
       expect(readdirSync(temporary)).toEqual(['broker.json']);
@@ -209,7 +224,7 @@ describe('the command', () => {
       for (const adopted of [false, true]) {
         const command = run('broker', '--config', config);
         await command.printed('listening');
-        const { socket, reason } = await connect({ socketPath: join(temporary, 'b.sock'), service: 'echo' });
+        const { socket, reason } = await dial({ socketPath: join(temporary, 'b.sock') });
         expect(reason).toBe(adopted ? 'adoptedBackend' : undefined);
         socket.destroy();
         if (adopted) {

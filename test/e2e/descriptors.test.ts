@@ -1,62 +1,78 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createNodeIpcTransport, type HandoffTransport } from '../../src/broker';
-import { connect } from '../../src/client';
+import { eventually } from '../support/eventually';
 import { report } from '../support/report';
-import { eventually } from './support/eventually';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
+import { echo, echoBy } from './support/echo';
 import { LimitedBroker } from './support/LimitedBroker';
-import { readAll } from './support/readAll';
-import { fixtureService, TestBrokers } from './support/TestBrokers';
+import { fixtureService } from './support/TestBrokers';
 
 const CLIENTS = 500;
 const MAX_FDS = 64;
+/** How long there is pressure after the system had no descriptor left. */
+const EXHAUSTED_HOLD_MS = 1000;
 
-async function echo(socketPath: string, text: string) {
-  const connection = await connect({
-    socketPath,
-    service: 'echo',
-    earlyData: text,
-    allowHalfOpen: true,
-    connectTimeoutMs: 90_000,
-  });
-  connection.socket.end();
-  expect(String(await readAll(connection.socket))).toBe(text);
-  return connection;
+/** Has the timers of so many milliseconds fire when the test says so, and not before. */
+function holdTimers(ms: number): { fire(): void } {
+  const { setTimeout: set, clearTimeout: clear } = globalThis;
+  const held = new Map<unknown, () => void>();
+  const spies = [
+    jest.spyOn(globalThis, 'setTimeout').mockImplementation(((callback: () => void, delay: number) => {
+      if (delay !== ms) return set(callback, delay);
+      const timer = set(() => {}, 2 ** 31 - 1).unref();
+      held.set(timer, callback);
+      return timer;
+    }) as typeof setTimeout),
+    jest.spyOn(globalThis, 'clearTimeout').mockImplementation((timer) => {
+      held.delete(timer);
+      clear(timer);
+    }),
+  ];
+  return {
+    fire() {
+      for (const spy of spies) spy.mockRestore();
+      for (const [timer, callback] of held) {
+        clear(timer as NodeJS.Timeout);
+        callback();
+      }
+    },
+  };
 }
 
 describe('a broker that is short of descriptors', () => {
+  const brokers = brokersOfEachTest();
+
   it(`serves ${CLIENTS} clients with ${MAX_FDS} of them, and hands over again afterwards`, async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'hc-test-'));
-    const socketPath = join(directory, 'broker.sock');
+    const socketPath = brokers.path('broker.sock');
     const broker = await LimitedBroker.start(socketPath, MAX_FDS, {
       // The backends have as few: what fails for that is not to keep the test waiting.
       policy: { failedAttemptWindowMs: 500 },
     });
+    brokers.atEnd(() => broker.kill());
     const pid = (await broker.ask()).backends[0]?.pid;
     const connections = await Promise.all(
-      Array.from({ length: CLIENTS }, (_, index) => echo(socketPath, `client ${index}`)),
+      Array.from({ length: CLIENTS }, (_, index) => echoBy({ socketPath }, `client ${index}`)),
     );
-    const { stats, backends } = await broker.ask();
+    const { stats, backends } = await eventually('nothing to be in flight', async () => {
+      const answer = await broker.ask();
+      return answer.backends[0]?.inFlight === 0 && answer;
+    });
     report(
       `${CLIENTS} clients, ${MAX_FDS} descriptors: ${connections.length} served, ${stats.handedOff} handed off, ` +
         `reconnected ${JSON.stringify(stats.reconnected)}, turned away ${JSON.stringify(stats.errors)}`,
     );
     // It saw it coming, and said so.
     expect(stats.reconnected.fdPressureDisabled).toBeGreaterThan(0);
-    expect(backends[0]).toMatchObject({ pid, process: 'ready', inFlight: 0 });
+    expect(backends[0]).toMatchObject({ pid, process: 'ready' });
     // By itself, as soon as the count is down.
-    for (;;) {
-      const { route, reason } = await echo(socketPath, 'afterwards');
-      if (route === 'handedOff') break;
-      expect(['fdPressureDisabled', 'failedAttemptRateLimited']).toContain(reason);
-    }
+    await eventually('a client to be handed over', async () => {
+      const { route, reason } = await echoBy({ socketPath }, 'afterwards');
+      if (route !== 'handedOff') expect(['fdPressureDisabled', 'failedAttemptRateLimited']).toContain(reason);
+      return route === 'handedOff';
+    });
     expect(await broker.stop()).toBe(0);
-    rmSync(directory, { recursive: true });
   });
 
   it('is told by the system on a send: the client reconnects, no backend is blamed, and it ends by itself', async () => {
-    const brokers = new TestBrokers();
     const transport = createNodeIpcTransport();
     let code: string | undefined = 'EMFILE';
     const full: HandoffTransport = {
@@ -66,22 +82,22 @@ describe('a broker that is short of descriptors', () => {
         else process.nextTick(callback, Object.assign(new Error('no descriptor left'), { code }));
       },
     };
-    const broker = await brokers.start({ transport: full, ackDeadlineMs: 60_000 });
-    for (code of ['EMFILE', undefined]) {
-      expect(await echo(broker.socketPath, 'a')).toMatchObject({
-        route: 'reconnected',
-        reason: 'fdPressureDisabled',
-      });
+    const broker = await brokers.start({ transport: full });
+    const hold = holdTimers(EXHAUSTED_HOLD_MS);
+    try {
+      for (code of ['EMFILE', undefined]) {
+        expect(await echo(broker, 'a')).toMatchObject({ route: 'reconnected', reason: 'fdPressureDisabled' });
+      }
+      expect(broker.stats()).toMatchObject({ abandoned: 1, reconnected: { fdPressureDisabled: 2 } });
+      expect(broker.backends()[0]).toMatchObject({ state: 'idle', attempts: 1 });
+      expect(broker.backends()[0]?.window).toBeUndefined();
+    } finally {
+      hold.fire();
     }
-    expect(broker.stats()).toMatchObject({ abandoned: 1, reconnected: { fdPressureDisabled: 2 } });
-    expect(broker.backends()[0]).toMatchObject({ state: 'idle', attempts: 1 });
-    expect(broker.backends()[0]?.window).toBeUndefined();
-    while ((await echo(broker.socketPath, 'b')).route !== 'handedOff');
-    expect(await brokers.stop()).toEqual([]);
+    expect(await echo(broker, 'b')).toMatchObject({ route: 'handedOff' });
   });
 
   it('is told by the system on the start of a process: it is tried again', async () => {
-    const brokers = new TestBrokers();
     const log = brokers.path('log');
     const values: string[] = [];
     const broker = await brokers.start({
@@ -99,10 +115,12 @@ describe('a broker that is short of descriptors', () => {
       throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
     });
     process.kill(broker.backends()[0]?.pid ?? 0, 'SIGKILL');
-    await eventually(() => warnings.includes('startFailed'));
-    open.mockRestore();
+    brokers.atEnd(() => open.mockRestore());
+    await eventually('a failed start', () => warnings.includes('startFailed'));
     expect(values).toContain(JSON.stringify({ pressured: 'exhausted' }));
-    while ((await echo(broker.socketPath, 'b')).route !== 'handedOff');
-    expect(await brokers.stop()).toEqual([]);
+    await eventually(
+      'a client to be handed over',
+      async () => (await echo(broker, 'b')).route === 'handedOff',
+    );
   });
 });

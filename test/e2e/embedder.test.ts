@@ -1,19 +1,14 @@
 import { once } from 'node:events';
 import type { BrokerOptions, BrokerWarning } from '../../src/broker';
-import { connect } from '../../src/client';
+import { eventually } from '../support/eventually';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
+import { dial } from './support/echo';
+import { socketsOf } from './support/openFds';
 import { readBytes } from './support/readAll';
-import { fixtureService, TestBrokers } from './support/TestBrokers';
+import { fixtureService } from './support/TestBrokers';
 
 describe('an embedder that makes a mistake', () => {
-  let brokers: TestBrokers;
-
-  beforeEach(() => {
-    brokers = new TestBrokers();
-  });
-
-  afterEach(async () => {
-    expect(await brokers.stop()).toEqual([]);
-  });
+  const brokers = brokersOfEachTest();
 
   it.each<[string, Partial<BrokerOptions>]>([
     [
@@ -36,11 +31,7 @@ describe('an embedder that makes a mistake', () => {
   ])('%s: the client reconnects, and the embedder is told', async (_, options) => {
     const broker = await brokers.start(options);
     const warned = once(broker, 'warning') as Promise<[BrokerWarning]>;
-    const { socket, route, reason } = await connect({
-      socketPath: broker.socketPath,
-      service: 'echo',
-      earlyData: 'hi',
-    });
+    const { socket, route, reason } = await dial(broker, { earlyData: 'hi' });
     expect({ route, reason }).toEqual({ route: 'reconnected', reason: 'servicePolicyDisabled' });
     expect(String(await readBytes(socket, 2))).toBe('hi');
     socket.destroy();
@@ -49,21 +40,26 @@ describe('an embedder that makes a mistake', () => {
 });
 
 describe('a backend that listens for no error', () => {
+  const brokers = brokersOfEachTest();
+
   it('outlives clients that leave in the middle', async () => {
-    const brokers = new TestBrokers();
     const broker = await brokers.start({ services: [fixtureService('careless')] });
     const exits: unknown[] = [];
     broker.on('backendExit', (event) => exits.push(event));
+    const pid = broker.backends()[0]?.pid ?? 0;
+    const socketsBefore = socketsOf(pid);
     for (let n = 0; n < 10; n++) {
-      const { socket } = await connect({ socketPath: broker.socketPath, service: 'echo', earlyData: 'hi' });
+      const { socket } = await dial(broker, { earlyData: 'hi' });
       socket.write(Buffer.alloc(1_000_000));
       await readBytes(socket, 2);
       socket.destroy();
     }
-    const { socket } = await connect({ socketPath: broker.socketPath, service: 'echo', earlyData: 'hi' });
+    // It has met the end of each of them.
+    await eventually('the backend to have closed them', () => socketsOf(pid) <= socketsBefore);
+    const { socket } = await dial(broker, { earlyData: 'hi' });
     expect(String(await readBytes(socket, 2))).toBe('hi');
     socket.destroy();
     expect(exits).toEqual([]);
-    expect(await brokers.stop()).toEqual([]);
+    expect(broker.backends()).toMatchObject([{ pid }]);
   });
 });

@@ -1,9 +1,8 @@
 import { connect as connectSocket } from 'node:net';
 import type { Broker } from '../../src/broker';
-import { connect } from '../../src/client';
 import { report } from '../support/report';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
-import { eventually } from './support/eventually';
+import { dial, settled } from './support/echo';
 import { BACKEND_ATTACKS, BROKER_ATTACKS, HostilePeers } from './support/HostilePeers';
 import { readAll } from './support/readAll';
 import { fixtureService } from './support/TestBrokers';
@@ -23,14 +22,11 @@ describe('clients that behave are all served meanwhile', () => {
       while (next < HEALTHY) {
         const text = `healthy ${next}`;
         next += 1;
-        const { socket, route } = await connect({
-          socketPath: broker.socketPath,
-          service: 'echo',
+        const { socket, route } = await dial(broker, {
           earlyData: text,
           allowHalfOpen: true,
           // Every other one takes the way through the endpoint.
           handoff: next % 2 === 0,
-          connectTimeoutMs: 60_000,
         });
         socket.end();
         expect(String(await readAll(socket))).toBe(text);
@@ -42,7 +38,7 @@ describe('clients that behave are all served meanwhile', () => {
   }
 
   it.each(BROKER_ATTACKS)('%s, at the broker, of which all places are taken', async (attack) => {
-    const broker = await brokers.start({ maxConnections: 32 });
+    const broker = await brokers.start({ maxConnections: 32, helloTimeoutMs: 5000 });
     peers = await HostilePeers.start(attack, broker.socketPath);
     const routes = await serveHealthy(broker);
     const { connections, errors } = broker.stats();
@@ -53,7 +49,7 @@ describe('clients that behave are all served meanwhile', () => {
     expect(connections).toBeGreaterThan(HEALTHY);
     expect(Object.values(routes).reduce((sum, count) => sum + count, 0)).toBe(HEALTHY);
     await peers.stop();
-    await eventually(() => broker.backends()[0]?.inFlight === 0);
+    await settled(broker);
     expect(broker.backends()[0]).toMatchObject({ process: 'ready' });
   });
 

@@ -1,7 +1,8 @@
-import { type ConnectOptions, connect } from '../../src/client';
+import type { ConnectOptions } from '../../src/client';
 import type { Frame, FrameOf } from '../../src/wire/frame';
 import { monotonicNow } from '../../src/wire/monotonicNow';
-import { eventually } from './support/eventually';
+import { eventually } from '../support/eventually';
+import { dial } from './support/echo';
 import { openFds } from './support/openFds';
 import { type Answer, Peer } from './support/Peer';
 import { TestBrokers } from './support/TestBrokers';
@@ -29,7 +30,7 @@ describe('a client that knows a backend, whatever it is answered', () => {
   afterEach(async () => {
     for (const peer of [broker, backend, other]) await peer.stop();
     await files.stop();
-    await eventually(() => openFds() <= fdsBefore);
+    await eventually('no more descriptors to be open than before', () => openFds() <= fdsBefore);
   });
 
   const announcement = (changes: Partial<FrameOf<'handoff'>> = {}): FrameOf<'handoff'> => ({
@@ -48,7 +49,7 @@ describe('a client that knows a backend, whatever it is answered', () => {
   };
 
   async function open(options: Partial<ConnectOptions> = {}) {
-    const connection = await connect({ socketPath: broker.path, service: 'echo', ...options });
+    const connection = await dial({ socketPath: broker.path }, options);
     connection.socket.destroy();
     return connection;
   }

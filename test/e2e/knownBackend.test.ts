@@ -1,15 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import type { Broker, BrokerOptions } from '../../src/broker';
-import { connect } from '../../src/client';
 import { monotonicNow } from '../../src/wire/monotonicNow';
+import { eventually } from '../support/eventually';
 import { rawFrame, rawHello, takeFrames } from './independentClient';
-import { BrokerProcess } from './support/BrokerProcess';
-import { eventually } from './support/eventually';
-import { openFds } from './support/openFds';
+import { brokersOfEachTest } from './support/brokersOfEachTest';
+import { echoBy, settled } from './support/echo';
 import { readAll } from './support/readAll';
 import { TapProxy } from './support/TapProxy';
-import { fixtureService, TestBrokers } from './support/TestBrokers';
+import { fixtureService } from './support/TestBrokers';
 
 // A clock that tests can stop: how busy the machine is must not decide how old a stamp is when it arrives.
 jest.mock('../../src/wire/monotonicNow', () => {
@@ -17,25 +16,19 @@ jest.mock('../../src/wire/monotonicNow', () => {
   return { monotonicNow: jest.fn(actual.monotonicNow) };
 });
 
-const LONG_MS = 60_000;
+/** For a deadline that has to pass, though a client is to be served before it. */
+const SHORT_DEADLINE_MS = 3000;
 
 const idOf = (frame: unknown): unknown => (frame as { fields: { id: unknown } }).fields.id;
 
 describe('a client that knows its backend', () => {
-  let brokers: TestBrokers;
-  let fdsBefore: number;
+  const brokers = brokersOfEachTest();
 
-  beforeEach(() => {
-    fdsBefore = openFds();
-    brokers = new TestBrokers();
-  });
-  afterEach(async () => {
+  afterEach(() => {
     jest.mocked(monotonicNow).mockReset();
     jest
       .mocked(monotonicNow)
       .mockImplementation(jest.requireActual('../../src/wire/monotonicNow').monotonicNow);
-    expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
   });
 
   function stopTheClock(): number {
@@ -45,24 +38,13 @@ describe('a client that knows its backend', () => {
   }
 
   const start = (mode: string, options: Partial<BrokerOptions> = {}): Promise<Broker> =>
-    brokers.start({ services: [fixtureService(mode)], ackDeadlineMs: LONG_MS, ...options });
+    brokers.start({ services: [fixtureService(mode)], ...options });
 
-  async function echo({ socketPath }: { readonly socketPath: string }, text = 'x', handoff = true) {
-    const connection = await connect({
-      socketPath,
-      service: 'echo',
-      earlyData: text,
-      handoff,
-      allowHalfOpen: true,
-    });
-    connection.socket.end();
-    expect(String(await readAll(connection.socket))).toBe(text);
-    return connection;
-  }
-
-  async function tap(broker: Broker) {
+  async function tap(brokerPath: string) {
     const socketPath = brokers.path('tap.sock');
-    return { socketPath, proxy: await TapProxy.start(socketPath, broker.socketPath) };
+    const proxy = await TapProxy.start(socketPath, brokerPath);
+    brokers.atEnd(() => proxy.stop());
+    return { socketPath, proxy };
   }
 
   const framesOf = (bytes: Buffer | undefined) => takeFrames(bytes ?? Buffer.alloc(0)).frames;
@@ -78,12 +60,15 @@ describe('a client that knows its backend', () => {
 
   it('is handed over without another word', async () => {
     const broker = await start('echo');
-    const { socketPath, proxy } = await tap(broker);
+    const { socketPath, proxy } = await tap(broker.socketPath);
     const stamp = stopTheClock();
     for (const text of ['a', 'b', 'c']) {
-      expect(await echo({ socketPath }, text)).toMatchObject({ route: 'handedOff' });
+      expect(await echoBy({ socketPath }, text)).toMatchObject({ route: 'handedOff' });
     }
-    expect(await echo({ socketPath }, 'd', false)).toMatchObject({ reason: 'clientUnsupported' });
+    expect(await echoBy({ socketPath }, 'd', { handoff: false })).toMatchObject({
+      reason: 'clientUnsupported',
+    });
+    await settled(broker);
     const [first, second, third, fourth] = proxy.connections;
     expect(framesOf(first?.received())).toMatchObject([
       { type: 'handoff', fields: { knows: true, stamp } },
@@ -100,17 +85,17 @@ describe('a client that knows its backend', () => {
       expect(framesOf(unknowing?.sent())[0]?.fields).not.toHaveProperty('knows');
     }
     expect(broker.stats()).toMatchObject({ handedOff: 3, errors: {}, abandoned: 0 });
-    await proxy.stop();
   });
 
   it('is told at once that the backend is another process, and begins again', async () => {
     const broker = await start('echo');
-    const { socketPath, proxy } = await tap(broker);
-    await echo({ socketPath });
+    const { socketPath, proxy } = await tap(broker.socketPath);
+    await echoBy({ socketPath });
     const key = broker.backends()[0]?.backend;
     if (key === undefined) throw new Error('the broker has no backend');
     await broker.respawnBackend(key);
-    expect(await echo({ socketPath })).toMatchObject({ route: 'handedOff' });
+    expect(await echoBy({ socketPath })).toMatchObject({ route: 'handedOff' });
+    await settled(broker);
     const [first, stale, again] = proxy.connections;
     expect(framesOf(stale?.received())).toMatchObject([
       { type: 'error', fields: { code: 'staleBackend', retryable: true } },
@@ -126,11 +111,10 @@ describe('a client that knows its backend', () => {
     expect(broker.stats()).toMatchObject({ handedOff: 2, reconnected: {}, errors: { staleBackend: 1 } });
     expect(broker.backends()[0]).toMatchObject({ attempts: 2, state: 'idle' });
     // It knows the new one.
-    await echo({ socketPath });
+    await echoBy({ socketPath });
     expect(framesOf(proxy.connections[3]?.sent())).toMatchObject([
       { fields: { knows: { backend: backendOf(broker) } } },
     ]);
-    await proxy.stop();
   });
 
   it('is refused with another backend, and a stamp of long ago or of the future, and nothing is counted', async () => {
@@ -210,50 +194,50 @@ describe('a client that knows its backend', () => {
     const record = brokers.path('record');
     const broker = await start('holdLater', {
       services: [fixtureService('holdLater', { env: { RECORD: record } })],
-      ackDeadlineMs: 150,
+      ackDeadlineMs: SHORT_DEADLINE_MS,
     });
     const failures: string[] = [];
     broker.on('transfer', ({ failure }) => failure !== undefined && failures.push(failure));
-    const { socketPath, proxy } = await tap(broker);
-    expect(await echo({ socketPath }, 'a')).toMatchObject({ route: 'handedOff' });
+    const { socketPath, proxy } = await tap(broker.socketPath);
+    expect(await echoBy({ socketPath }, 'a')).toMatchObject({ route: 'handedOff' });
     for (const text of ['b', 'c']) {
-      expect(await echo({ socketPath }, text)).toMatchObject({
+      expect(await echoBy({ socketPath }, text)).toMatchObject({
         route: 'reconnected',
         reason: 'backendAckTimeout',
       });
     }
-    await eventually(() => failures.length === 2);
+    await eventually('two failures', () => failures.length === 2);
     expect(failures).toEqual(['backendAckTimeout', 'backendAckTimeout']);
     const hellos = proxy.connections.map(({ sent }) => framesOf(sent())[0]?.fields);
     expect(hellos.map((fields) => 'knows' in (fields ?? {}))).toEqual([false, true, false]);
     const runs = ['handedOff a', 'reconnected b', 'reconnected c'];
     const recorded = (): string[] => (existsSync(record) ? readFileSync(record, 'utf8').split('\n') : []);
-    await eventually(() => recorded().length > runs.length);
+    await eventually('all requests to be recorded', () => recorded().length > runs.length);
     expect(recorded().filter(Boolean)).toEqual(runs);
-    await proxy.stop();
   });
 
   it('is served though the broker dies with its hello', async () => {
     const record = brokers.path('record');
-    const socketPath = brokers.path('broker.sock');
     const options = {
-      socketPath,
+      socketPath: brokers.path('broker.sock'),
       stateDirectory: brokers.path('state'),
       services: [fixtureService('echo', { env: { RECORD: record } })],
-      ackDeadlineMs: LONG_MS,
     };
-    const { broker, backends } = await BrokerProcess.start(options);
-    for (const backend of backends) brokers.watch(backend);
-    await echo({ socketPath }, 'a');
+    const { broker } = await brokers.startProcess(options);
+    const { socketPath, proxy } = await tap(options.socketPath);
+    await echoBy({ socketPath }, 'a');
     broker.child.kill('SIGSTOP');
-    const orphan = echo({ socketPath }, 'b');
-    // The kernel has taken the connection for the broker, and the hello.
-    await new Promise(setImmediate);
+    const orphan = echoBy({ socketPath }, 'b');
+    // The kernel has taken the connection for the broker, and somebody the hello.
+    await eventually('the hello', () => framesOf(proxy.connections[1]?.sent()).length > 0);
     await broker.kill();
     expect(await orphan).toMatchObject({ route: 'reconnected' });
-    await eventually(() => readFileSync(record, 'utf8') === 'handedOff a\nreconnected b\n');
+    await eventually(
+      'both requests to be recorded',
+      () => readFileSync(record, 'utf8') === 'handedOff a\nreconnected b\n',
+    );
     // The next one asks for the backend that both know.
     await brokers.start(options);
-    expect(await echo({ socketPath }, 'c')).toMatchObject({ reason: 'adoptedBackend' });
+    expect(await echoBy({ socketPath }, 'c')).toMatchObject({ reason: 'adoptedBackend' });
   });
 });

@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -16,8 +17,9 @@ import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import type { RouteEvent, TransferEvent } from '../../src/broker';
 import { connect } from '../../src/client';
+import { eventually } from '../support/eventually';
 import { Command, DEMO_BACKEND } from './support/Command';
-import { eventually } from './support/eventually';
+import { dial } from './support/echo';
 import { readAll } from './support/readAll';
 import { get, type Sample, scrape } from './support/scrape';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
@@ -47,12 +49,7 @@ describe('trace context', () => {
     const transfers: TransferEvent[] = [];
     broker.on('route', (event) => routes.push(event));
     broker.on('transfer', (event) => transfers.push(event));
-    const { socket, route } = await connect({
-      socketPath: broker.socketPath,
-      service: 'echo',
-      handoff,
-      traceparent: TRACEPARENT,
-    });
+    const { socket, route } = await dial(broker, { handoff, traceparent: TRACEPARENT });
     expect(JSON.parse(String(await readAll(socket)))).toMatchObject({ route, traceparent: TRACEPARENT });
     // A client has its way before the broker has the acknowledgement.
     await broker.stop();
@@ -120,7 +117,10 @@ function hasRoutes({ type, handedOff }: Inspected): boolean {
 describe('handoff-controller demo', () => {
   let onTestEnd: () => Promise<number | null> = () => Promise.resolve(0);
 
-  const temporary = mkdtempSync(join(tmpdir(), 'hc-demo-'));
+  let temporary = '';
+  beforeAll(() => {
+    temporary = mkdtempSync(join(tmpdir(), 'hc-demo-'));
+  });
 
   // A run of an hour would outlive a test that fails.
   afterEach(() => onTestEnd());
@@ -145,7 +145,8 @@ describe('handoff-controller demo', () => {
 });
 
 describe('handoff-controller broker', () => {
-  const temporary = mkdtempSync(join(tmpdir(), 'hc-observe-'));
+  const temporary = join(tmpdir(), 'hc-observe');
+  beforeAll(() => mkdirSync(temporary, { mode: 0o700 }));
   const socketPath = join(temporary, 'b.sock');
   const config = join(temporary, 'broker.json');
   let command: Command;
@@ -159,8 +160,10 @@ describe('handoff-controller broker', () => {
       { name: 'refusing', version: '1.0.0', module: DEMO_BACKEND, args: ['refusing'] },
       { name: 'off', version: '1.0.0', module: DEMO_BACKEND, handoff: false },
     ];
-    const policy = { maxFailedAttemptsPerWindow: 2 };
-    writeFileSync(config, JSON.stringify({ socketPath, services, policy, ...settings }));
+    // Windows that end when the test is long over.
+    const policy = { maxFailedAttemptsPerWindow: 2, failedAttemptWindowMs: 3_600_000 };
+    const deadlines = { ackDeadlineMs: 60_000, startTimeoutMs: 60_000 };
+    writeFileSync(config, JSON.stringify({ socketPath, services, policy, ...deadlines, ...settings }));
     await endStarted();
     command = new Command(['broker', '--config', config, ...args], temporary, env);
     started.push(command);
@@ -172,12 +175,10 @@ describe('handoff-controller broker', () => {
     expect(await command.ended()).toBe(0);
   };
   const ask = async (service: string, handoff = true): Promise<string> => {
-    const { socket, route, reason } = await connect({
-      socketPath,
-      service,
-      handoff,
-      traceparent: TRACEPARENT,
-    });
+    const { socket, route, reason } = await dial(
+      { socketPath },
+      { service, handoff, traceparent: TRACEPARENT },
+    );
     socket.destroy();
     return reason ?? route;
   };
@@ -210,10 +211,15 @@ describe('handoff-controller broker', () => {
       for (const service of ['echo', 'refusing', 'refusing', 'refusing', 'off']) await ask(service);
       await ask('echo', false);
       await ask('a service of the client\u2019s own').catch(() => {});
-      await eventually(() => logged('handoff is suspended: the backend kept failing').length === 1);
+      await eventually(
+        'the suspension to be logged',
+        () => logged('handoff is suspended: the backend kept failing').length === 1,
+      );
       // The acknowledgement comes behind the client's reply.
-      do samples = await scrape(metrics);
-      while (total('handoff_decisions_total', { route: 'handedOff' }) < 1);
+      await eventually('the handoff to be counted', async () => {
+        samples = await scrape(metrics);
+        return total('handoff_decisions_total', { route: 'handedOff' }) > 0;
+      });
     });
     afterAll(stop);
 
@@ -352,6 +358,12 @@ describe('handoff-controller broker', () => {
     beforeAll(async () => {
       await start();
       for (const service of ['echo', 'refusing', 'refusing', 'refusing', 'off']) await ask(service);
+      // The acknowledgement comes behind the client's reply.
+      await eventually('nothing to be in flight', async () => {
+        const { stdout } = await run('status', ...at, '--json');
+        const backends: { inFlight: number }[] = JSON.parse(stdout).backends;
+        return backends.every(({ inFlight }) => inFlight === 0);
+      });
     });
     afterAll(stop);
 
@@ -563,7 +575,7 @@ describe('handoff-controller broker', () => {
       );
       chmodSync(browser, 0o700);
       await startIn({ ...noDesktop, BROWSER: browser }, {}, '--inspect=stately');
-      await eventually(() => existsSync(opened));
+      await eventually('the browser', () => existsSync(opened));
       expect(readFileSync(opened, 'utf8')).toBe(logged('inspection attached')[0]?.url);
       await stop();
     });

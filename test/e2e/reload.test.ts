@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Broker, BrokerOptions } from '../../src/broker';
-import { connect } from '../../src/client';
-import { eventually } from './support/eventually';
+import { eventually } from '../support/eventually';
+import { dial, settled } from './support/echo';
 import { readAll, readBytes } from './support/readAll';
 import { fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
 
@@ -12,18 +12,24 @@ describe('a broker that is told other options', () => {
 
   beforeEach(async () => {
     brokers = new TestBrokers();
-    options = { socketPath: brokers.path('broker.sock'), services: [fixtureService()] };
+    options = {
+      socketPath: brokers.path('broker.sock'),
+      services: [fixtureService()],
+      ackDeadlineMs: 60_000,
+      startTimeoutMs: 60_000,
+      stopTimeoutMs: 20_000,
+    };
     broker = await brokers.start(options);
   });
   afterEach(async () => expect(await brokers.stop()).toEqual([]));
 
-  const to = (service: string) =>
-    connect({ socketPath: options.socketPath, service, allowHalfOpen: true, connectTimeoutMs: 30_000 });
+  const to = (service: string) => dial(options, { service, allowHalfOpen: true });
 
   async function route(service = 'echo') {
     const { socket, route: way, reason } = await to(service);
     socket.end('x');
     expect(String(await readAll(socket))).toBe('x');
+    await settled(broker);
     return reason ?? way;
   }
 
@@ -44,7 +50,7 @@ describe('a broker that is told other options', () => {
     const [exit] = (await exited) as unknown[];
     expect(exit).toMatchObject({ pid, code: 0 });
     expect(exit).not.toHaveProperty('restartInMs');
-    await eventually(() => broker.backends().length === 1);
+    await eventually('one backend to be left', () => broker.backends().length === 1);
     expect([...broker.controller.backends()]).toMatchObject([{ serviceName: 'new' }]);
   });
 

@@ -9,14 +9,16 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { AdoptableBackend, Broker, BrokerOptions, BrokerWarning } from '../../src/broker';
-import { connect } from '../../src/client';
-import { BrokerProcess } from './support/BrokerProcess';
-import { eventually } from './support/eventually';
+import { eventually } from '../support/eventually';
+import { dial, echo, echoBy } from './support/echo';
 import { readAll, readBytes } from './support/readAll';
-import { fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
+import { ended, fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
+
+/** Both what an endpoint has to answer in, and what a process has to start in. */
+const START_TIMEOUT_MS = 10_000;
 
 interface Manifest {
   version: number;
@@ -38,22 +40,9 @@ describe('a broker with a state directory', () => {
   const manifestPath = (): string => join(stateDirectory, 'manifest.json');
   const readManifest = (): Manifest => JSON.parse(readFileSync(manifestPath(), 'utf8')) as Manifest;
 
-  async function echo(broker: Pick<Broker, 'socketPath'>, text = 'x') {
-    const connection = await connect({
-      socketPath: broker.socketPath,
-      service: 'echo',
-      earlyData: text,
-      allowHalfOpen: true,
-    });
-    connection.socket.end();
-    expect(String(await readAll(connection.socket))).toBe(text);
-    return connection;
-  }
-
   /** What is left when a broker was killed. */
   async function killedBroker(changes: Partial<BrokerOptions> = {}): Promise<AdoptableBackend> {
-    const { broker, backends } = await BrokerProcess.start({ ...options, ...changes });
-    for (const backend of backends) brokers.watch(backend);
+    const { broker, backends } = await brokers.startProcess({ ...options, ...changes });
     await broker.kill();
     const [backend] = backends;
     if (backend === undefined) throw new Error('the broker had no backend');
@@ -71,9 +60,8 @@ describe('a broker with a state directory', () => {
   }
 
   it('that is killed leaves backends that go on, to one that adopts them', async () => {
-    const { broker: killed, backends } = await BrokerProcess.start(options);
-    for (const backend of backends) brokers.watch(backend);
-    const open = await connect({ socketPath: options.socketPath, service: 'echo', allowHalfOpen: true });
+    const { broker: killed, backends } = await brokers.startProcess(options);
+    const open = await dial(options, { allowHalfOpen: true });
     expect(open.route).toBe('handedOff');
     await killed.kill();
     expect(existsSync(options.socketPath)).toBe(true);
@@ -107,16 +95,15 @@ describe('a broker with a state directory', () => {
   it('goes on with the windows of the one before', async () => {
     const changes: Partial<BrokerOptions> = {
       services: [fixtureService('permission')],
-      policy: { maxFailedAttemptsPerWindow: 2, failedAttemptWindowMs: 60_000 },
+      policy: { maxFailedAttemptsPerWindow: 2, failedAttemptWindowMs: 600_000 },
     };
-    const { broker: killed, backends } = await BrokerProcess.start({ ...options, ...changes });
-    for (const backend of backends) brokers.watch(backend);
+    const { broker: killed } = await brokers.startProcess({ ...options, ...changes });
     for (let failures = 0; failures < 2; failures += 1) {
-      expect(await echo(options)).toMatchObject({ reason: 'permissionDenied' });
+      expect(await echoBy(options)).toMatchObject({ reason: 'permissionDenied' });
     }
-    const { retryAfterMs = 0 } = await echo(options);
+    const { retryAfterMs = 0 } = await echoBy(options);
     const snapshot = join(stateDirectory, 'controller.json');
-    await eventually(() => existsSync(snapshot) && /"failedAttempts":2/.test(readFileSync(snapshot, 'utf8')));
+    await eventually('the snapshot', () => /"failedAttempts":2/.test(readFileSync(snapshot, 'utf8')));
     await killed.kill();
 
     const { broker } = await start(changes);
@@ -154,59 +141,55 @@ describe('a broker with a state directory', () => {
   });
 
   describe('at whose endpoint a stranger', () => {
-    let stranger: Server;
-    afterEach(() => stranger.close());
-
     it('is silent: ends nobody that it did not start', async () => {
       const backend = await killedBroker();
       const sleeper = spawn('sleep', ['600']);
+      brokers.atEnd(() => sleeper.kill('SIGKILL'));
       const endpoint = brokers.path('silent');
-      stranger = createServer((socket) => socket.resume());
+      const stranger = createServer((socket) => socket.resume());
+      brokers.atEnd(() => stranger.close());
       await new Promise<void>((resolve) => stranger.listen(endpoint, resolve));
       const pid = sleeper.pid ?? 0;
       const forged = { ...backend, backend: 'f'.repeat(32), endpoint, pid, ...startOf(pid) };
       writeFileSync(manifestPath(), JSON.stringify({ version: 1, backends: [forged] }));
-      const { broker, warnings } = await start({ startTimeoutMs: 3000 });
+      const { broker, warnings } = await start({ startTimeoutMs: START_TIMEOUT_MS });
       expect(broker.backends()).toMatchObject([{ adopted: true, pid: backend.pid }]);
-      await eventually(() => warnings.length > 0);
+      await eventually('a warning', () => warnings.length > 0);
       expect(isAlive(pid)).toBe(true);
-      const ended = once(sleeper, 'close');
-      sleeper.kill('SIGKILL');
       process.kill(backend.pid, 'SIGKILL');
-      await ended;
     });
   });
 
   it('ends a backend of its own that is there and never answers, and starts another', async () => {
     const backend = await killedBroker();
     process.kill(backend.pid, 'SIGSTOP');
-    const { broker, warnings } = await start({ startTimeoutMs: 3000 });
+    const { broker, warnings } = await start({ startTimeoutMs: START_TIMEOUT_MS });
     expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
-    await eventually(() => warnings.length > 0);
+    await eventually('a warning', () => warnings.length > 0);
     expect(warnings).toMatchObject([
       { code: 'adoptionRefused', message: expect.stringContaining('it was ended') },
     ]);
-    expect(isAlive(backend.pid)).toBe(false);
+    await ended(backend.pid);
   });
 
   it('ends the backend of a service that there is no more', async () => {
     const backend = await killedBroker({ services: [fixtureService('echo', { name: 'old' })] });
     const { broker, warnings } = await start();
-    await eventually(() => warnings.length > 0);
+    await eventually('a warning', () => warnings.length > 0);
     expect(warnings).toMatchObject([
       { code: 'adoptionRefused', message: expect.stringContaining('no such service') },
     ]);
-    expect(isAlive(backend.pid)).toBe(false);
+    await ended(backend.pid);
     expect(readManifest().backends).toEqual(broker.adoptableBackends());
   });
 
   it('that is killed while a backend starts leaves none', async () => {
-    const { broker: killed, pid } = await BrokerProcess.starting({
+    const { broker: killed, pid } = await brokers.startingProcess({
       ...options,
       services: [fixtureService('echo', { logFile: '/dev/null' })],
     });
     await killed.kill();
-    await eventually(() => !isAlive(pid));
+    await ended(pid);
     const { broker } = await start();
     expect(broker.backends()).toMatchObject([{ adopted: false }]);
   });
@@ -217,7 +200,7 @@ describe('a broker with a state directory', () => {
     writeFileSync(path, '{"version":1,"backends":[{"pid":');
     writeFileSync(`${path}.new`, 'of a writer that was killed');
     const { broker, warnings } = await start();
-    await eventually(() => warnings.length > 0);
+    await eventually('a warning', () => warnings.length > 0);
     expect(warnings).toMatchObject([{ code: 'stateDamaged', message: expect.stringContaining(name) }]);
     expect(readFileSync(`${path}.damaged`, 'utf8')).toContain('"pid":');
     expect(existsSync(`${path}.new`)).toBe(false);
@@ -262,7 +245,7 @@ describe('a broker with a state directory', () => {
     const { broker: second } = await start();
     expect(second.adoptableBackends()).toEqual([left]);
     await second.stop();
-    expect(isAlive(left?.pid ?? 0)).toBe(false);
+    await ended(left?.pid ?? 0);
     expect(readManifest().backends).toEqual([]);
     expect(readdirSync(join(stateDirectory, 'endpoints'))).toEqual([]);
     expect(existsSync(join(stateDirectory, 'lock.sock'))).toBe(false);

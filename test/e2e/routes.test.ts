@@ -1,8 +1,9 @@
 import { request } from 'node:http';
 import type { Broker } from '../../src/broker';
-import { connect } from '../../src/client';
+import type { ConnectOptions } from '../../src/client';
+import { eventually } from '../support/eventually';
 import { IndependentClient } from './independentClient';
-import { eventually } from './support/eventually';
+import { dial } from './support/echo';
 import { openFds } from './support/openFds';
 import { readAll, readBytes } from './support/readAll';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
@@ -13,17 +14,19 @@ describe.each([
 ] as const)('a %s connection', (route, handoff) => {
   let brokers: TestBrokers;
   let broker: Broker;
+  let fdsBefore: number;
 
   beforeAll(async () => {
     brokers = new TestBrokers();
     broker = await brokers.start({
       services: ['echo', 'info', 'http', 'throw'].map((mode) => fixtureService(mode, { name: mode })),
     });
+    fdsBefore = openFds();
   });
   afterAll(async () => expect(await brokers.stop()).toEqual([]));
 
-  const open = (service: string, options: Partial<Parameters<typeof connect>[0]> = {}) =>
-    connect({ socketPath: broker.socketPath, service, handoff, ...options });
+  const open = (service: string, options: Partial<ConnectOptions> = {}) =>
+    dial(broker, { service, handoff, ...options });
 
   it('says which route it came by', async () => {
     const connection = await open('echo');
@@ -127,7 +130,6 @@ describe.each([
   });
 
   it('leaves no descriptor behind, however many there were', async () => {
-    const before = openFds();
     for (let i = 0; i < 10; i += 1) {
       await Promise.all(
         Array.from({ length: 20 }, async () => {
@@ -137,6 +139,6 @@ describe.each([
         }),
       );
     }
-    await eventually(() => openFds() <= before);
+    await eventually('no more descriptors to be open than before', () => openFds() <= fdsBefore);
   });
 });

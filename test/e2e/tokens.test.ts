@@ -2,11 +2,10 @@ import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { type Broker, createNodeIpcTransport, type HandoffTransport } from '../../src/broker';
-import { connect } from '../../src/client';
+import { createNodeIpcTransport, type HandoffTransport } from '../../src/broker';
+import { eventually } from '../support/eventually';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
-import { eventually } from './support/eventually';
-import { readAll } from './support/readAll';
+import { echo, settled } from './support/echo';
 import { fixtureService } from './support/TestBrokers';
 
 interface Sent {
@@ -38,31 +37,17 @@ const message = (type: string, token: unknown, rest = {}): unknown => ({
 describe('the token of a transfer', () => {
   const brokers = brokersOfEachTest();
 
-  async function echo(broker: Broker, service = 'echo', text = 'x') {
-    const connection = await connect({
-      socketPath: broker.socketPath,
-      service,
-      earlyData: text,
-      allowHalfOpen: true,
-      connectTimeoutMs: 60_000,
-    });
-    connection.socket.end();
-    expect(String(await readAll(connection.socket))).toBe(text);
-    return connection.route;
-  }
-
   it('is the only one that counts: guessed, foreign, replayed and late answers are counted and change nothing', async () => {
     const transport = tappedTransport();
     const broker = await brokers.start({
       services: [fixtureService('puppet'), fixtureService('puppet', { name: 'other' })],
       transport,
-      ackDeadlineMs: 60_000,
     });
     const told: unknown[] = [];
     const clients = [echo(broker)];
-    await eventually(() => transport.sent.length === 1);
-    clients.push(echo(broker, 'other'));
-    await eventually(() => transport.sent.length === 2);
+    await eventually('the first handle to be sent', () => transport.sent.length === 1);
+    clients.push(echo(broker, 'x', { service: 'other' }));
+    await eventually('the second handle to be sent', () => transport.sent.length === 2);
     const [one, two] = transport.sent as [Sent, Sent];
     broker.on('transfer', (event) => told.push(event));
     const before = broker.backends();
@@ -80,13 +65,13 @@ describe('the token of a transfer', () => {
         message('synced', two.token),
       ],
     });
-    await eventually(() => broker.stats().foreignAcks === 3);
+    await eventually('three foreign answers', () => broker.stats().foreignAcks === 3);
     expect(broker.stats()).toMatchObject({ unknownAcks: 23, replayedAcks: 0, lateAcks: 0, malformedAcks: 0 });
     expect(broker.backends()).toEqual(before);
     expect(told).toEqual([]);
 
     for (const { child } of [one, two]) child.send({ goOn: true });
-    expect(await Promise.all(clients)).toEqual(['handedOff', 'handedOff']);
+    expect(await Promise.all(clients)).toMatchObject([{ route: 'handedOff' }, { route: 'handedOff' }]);
     const after = broker.backends();
     one.child.send({
       say: [
@@ -95,11 +80,11 @@ describe('the token of a transfer', () => {
         message('ack', two.token),
       ],
     });
-    await eventually(() => broker.stats().foreignAcks === 4);
+    await eventually('the fourth foreign answer', () => broker.stats().foreignAcks === 4);
     expect(broker.stats()).toMatchObject({ handedOff: 2, unknownAcks: 23, replayedAcks: 2, lateAcks: 0 });
     expect(broker.backends()).toEqual(after);
     expect(broker.backends().map(({ window }) => window)).toEqual([undefined, undefined]);
-    expect(await echo(broker)).toBe('handedOff');
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
   });
 
   it('is late once, and replayed then', async () => {
@@ -110,11 +95,11 @@ describe('the token of a transfer', () => {
       ackDeadlineMs: 100,
     });
     const client = echo(broker);
-    await eventually(() => broker.stats().reconnected.backendAckTimeout === 1);
-    expect(await client).toBe('reconnected');
+    expect(await client).toMatchObject({ route: 'reconnected', reason: 'backendAckTimeout' });
+    expect(broker.stats().reconnected.backendAckTimeout).toBe(1);
     const [{ child, token }] = transport.sent as [Sent];
     child.send({ say: [message('ack', token), message('ack', token)] });
-    await eventually(() => broker.stats().replayedAcks === 1);
+    await eventually('the replayed answer', () => broker.stats().replayedAcks === 1);
     expect(broker.stats()).toMatchObject({ lateAcks: 1, handedOff: 0, unknownAcks: 0 });
     expect(broker.backends()[0]?.window?.failedAttempts).toBe(1);
     // The puppet would answer for the handle that it holds.
@@ -137,14 +122,17 @@ describe('the token of a transfer', () => {
         return true;
       }),
     );
-    const modes = ['echo', 'permission', 'integrity', 'refuseThrows', 'badAck', 'hold', 'drop', 'noAck'];
+    const silent = ['hold', 'drop', 'noAck'];
+    const modes = ['echo', 'permission', 'integrity', 'refuseThrows', 'badAck', ...silent];
     const log = brokers.path('log');
     let actors = 0;
     try {
       const broker = await brokers.start({
-        services: modes.map((mode) => fixtureService(mode, { name: mode, logFile: log })),
+        services: modes.map((mode) => {
+          const deadline = silent.includes(mode) ? { ackDeadlineMs: 100 } : {};
+          return fixtureService(mode, { name: mode, logFile: log, ...deadline });
+        }),
         transport,
-        ackDeadlineMs: 100,
         inspect: (event) => {
           if (event.type === '@xstate.actor') actors += 1;
           // Machines, which it refers to, are large, and known.
@@ -157,7 +145,7 @@ describe('the token of a transfer', () => {
         broker.on(name, see);
       }
       for (const mode of modes) {
-        await echo(broker, mode);
+        await echo(broker, mode, { service: mode });
         see(broker.backends());
         see(broker.stats());
       }
@@ -165,7 +153,8 @@ describe('the token of a transfer', () => {
         child.send({ say: [message('ack', token)] });
         see(String(child.spawnargs));
       }
-      await eventually(() => broker.stats().reconnected.backendAckTimeout === 3);
+      await settled(broker);
+      expect(broker.stats().reconnected.backendAckTimeout).toBe(3);
       see(await broker.stop());
       see(broker.stats());
     } finally {

@@ -4,6 +4,8 @@ import { inspect } from 'node:util';
 const TIMEOUT_MS = 60_000;
 const POLL_MS = 5;
 
+type Truthy<T> = Exclude<T, false | undefined | null | 0 | ''>;
+
 /**
  * Waits until something is so: `isSo` returns a truthy value, or a promise of one. While it throws, it isn't so yet.
  *
@@ -14,13 +16,13 @@ export async function eventually<T>(
   what: string,
   isSo: () => T | Promise<T>,
   { timeoutMs = TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
-): Promise<T> {
+): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     // Before the check, so that a process that got no time is asked once more after its deadline.
     const isLate = performance.now() >= deadline;
     const last = await attempt(isSo);
-    if ('value' in last && last.value) return last.value;
+    if ('value' in last && last.value) return last.value as Truthy<T>;
     if (isLate) {
       const saw =
         'value' in last ? `the last value was ${inspect(last.value)}` : `the last error was ${last.error}`;

@@ -7,8 +7,11 @@ import { AdoptedProcess } from '../../src/broker/AdoptedProcess';
 import { encodeFrame } from '../../src/wire/encodeFrame';
 
 describe('a process that is to be adopted', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'hc-adopted-'));
-  afterAll(() => rmSync(directory, { recursive: true }));
+  let directory = '';
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'hc-adopted-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
 
   it('is asked again if it had no room for the question', async () => {
     const backend = {
@@ -22,13 +25,14 @@ describe('a process that is to be adopted', () => {
     let asked = 0;
     const server = createServer((socket) => {
       asked += 1;
-      socket.on('error', () => {});
+      // Its end is seen by who reads.
+      socket.on('error', () => {}).resume();
       if (asked > 1) socket.write(encodeFrame({ type: 'identity', ...identity }));
       else socket.end(encodeFrame({ type: 'error', code: 'busy', message: 'no room', retryable: true }));
     });
     await once(server.listen(endpoint), 'listening');
     try {
-      const adopted = await AdoptedProcess.adopt(backend, 10_000);
+      const adopted = await AdoptedProcess.adopt(backend, 60_000);
       adopted.leave();
       expect(asked).toBe(2);
     } finally {

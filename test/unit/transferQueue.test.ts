@@ -5,7 +5,7 @@ import type { HandoffTransport } from '../../src/broker';
 import { Transfer } from '../../src/broker/Transfer';
 import { TransferQueue } from '../../src/broker/TransferQueue';
 import { TransferTokens } from '../../src/broker/TransferTokens';
-import { eventually } from '../e2e/support/eventually';
+import { eventually } from '../support/eventually';
 
 describe('the transfers to a backend', () => {
   it('know an answer to their own question, though more tokens were issued since than are remembered', async () => {
@@ -41,7 +41,7 @@ describe('the transfers to a backend', () => {
       return transfer;
     };
     const { token } = add(1);
-    await eventually(() => asked.length === 1);
+    await eventually('a question', () => asked.length === 1);
     add(60_000);
     child.emit('message', { handoffController: 1, type: 'ack', token });
     child.emit('message', { handoffController: 1, type: 'synced', token });

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { compiled } from '../../support/compiled';
+import { eventually } from '../../support/eventually';
 import { plainEnvironment } from '../../support/plainEnvironment';
 
 const MAIN = compiled('src/cli/main.ts');
@@ -18,11 +19,16 @@ export interface LogLine {
 }
 
 /** The commands that still run, so that a test that fails leaves none behind, which would keep Jest from ending. */
-const running = new Set<ChildProcess>();
+const running = new Set<Command>();
 
-afterAll(() => {
-  for (const child of running) child.kill('SIGKILL');
-});
+/** Ends those without a word. */
+export async function endCommands(): Promise<void> {
+  const left = [...running];
+  for (const { child } of left) child.kill('SIGKILL');
+  await Promise.all(left.map((command) => command.ended()));
+}
+
+afterAll(endCommands);
 
 /** A run of the command as it was built. */
 export class Command {
@@ -30,6 +36,7 @@ export class Command {
   stdout = '';
   stderr = '';
   readonly #closed: Promise<unknown>;
+  #isOver = false;
 
   /** @param stdout and `stderr`: a descriptor, instead of a pipe that is read. */
   constructor(
@@ -44,8 +51,11 @@ export class Command {
       // A test opens no browser unless it says so.
       env: { ...plainEnvironment(), BROWSER: 'none', ...env, TMPDIR: temporary },
     });
-    running.add(this.child);
-    this.#closed = once(this.child, 'close').finally(() => running.delete(this.child));
+    running.add(this);
+    this.#closed = once(this.child, 'close').finally(() => {
+      this.#isOver = true;
+      running.delete(this);
+    });
     this.child.stdout?.on('data', (chunk) => {
       this.stdout += chunk;
     });
@@ -56,21 +66,10 @@ export class Command {
 
   /** Resolves when the output holds the text, `times` times. */
   async printed(text: string, times = 1): Promise<void> {
-    while (`${this.stdout}${this.stderr}`.split(text).length <= times) {
-      const more = new AbortController();
-      const { signal } = more;
-      try {
-        await Promise.race([
-          once(this.child.stdout as NodeJS.ReadableStream, 'data', { signal }),
-          once(this.child.stderr as NodeJS.ReadableStream, 'data', { signal }),
-          this.#closed.then(() => {
-            throw new Error(`The command ended before it printed ${text}:\n${this.stdout}${this.stderr}`);
-          }),
-        ]);
-      } finally {
-        more.abort();
-      }
-    }
+    const hasPrinted = (): boolean => `${this.stdout}${this.stderr}`.split(text).length > times;
+    await eventually(`the command to print ${text}`, () => hasPrinted() || this.#isOver);
+    if (hasPrinted()) return;
+    throw new Error(`The command ended before it printed ${text}:\n${this.stdout}${this.stderr}`);
   }
 
   /** The lines of its log, which is JSON where standard error is no terminal. */

@@ -30,7 +30,10 @@ export class LimitedBroker {
       ],
       { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
     );
-    await once(child, 'message');
+    const exited = once(child, 'exit').then(([code]) => {
+      throw new Error(`the broker ended with code ${code} before it listened`);
+    });
+    await Promise.race([once(child, 'message'), exited]);
     return new LimitedBroker(child);
   }
 
@@ -38,6 +41,11 @@ export class LimitedBroker {
     this.#child.send('stats');
     const [answer] = await once(this.#child, 'message');
     return answer as { stats: BrokerStats; backends: BackendStatus[] };
+  }
+
+  /** Ends it without a word, if it's there. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
   }
 
   /** Resolves with the process's exit status. */

@@ -1,4 +1,4 @@
-import { eventually } from './eventually';
+import { eventually } from '../../support/eventually';
 import { openFds } from './openFds';
 import { TestBrokers } from './TestBrokers';
 
@@ -11,7 +11,7 @@ export function brokersOfEachTest(): TestBrokers {
   });
   afterEach(async () => {
     expect(await brokers.stop()).toEqual([]);
-    await eventually(() => openFds() <= fdsBefore);
+    await eventually('no more descriptors to be open than before', () => openFds() <= fdsBefore);
   });
   return brokers;
 }

@@ -4,7 +4,7 @@ import { eventually } from '../../support/eventually';
 import { readAll } from './readAll';
 
 /** What no load reaches: a test that is about a client's timeout gives its own. */
-export const NO_TIMEOUT_MS = 120_000;
+const NO_TIMEOUT_MS = 120_000;
 
 /**
  * Resolves when a broker has no transfer in flight: all that its backends have said is counted. A client's promise says
@@ -16,20 +16,21 @@ export async function settled(broker: Pick<Broker, 'backends'>): Promise<void> {
   );
 }
 
+/** Connects as a client that has all the time in the world, to `echo` unless another service is given. */
+export function dial(
+  { socketPath }: Pick<Broker, 'socketPath'>,
+  options: Partial<ConnectOptions> = {},
+): Promise<HandoffConnection> {
+  return connect({ socketPath, service: 'echo', connectTimeoutMs: NO_TIMEOUT_MS, ...options });
+}
+
 /** Sends a text to a service that echoes, and reads it back. What the broker counts of it may come later. */
 export async function echoBy(
-  { socketPath }: Pick<Broker, 'socketPath'>,
+  broker: Pick<Broker, 'socketPath'>,
   text = 'x',
   options: Partial<ConnectOptions> = {},
 ): Promise<HandoffConnection> {
-  const connection = await connect({
-    socketPath,
-    service: 'echo',
-    earlyData: text,
-    allowHalfOpen: true,
-    connectTimeoutMs: NO_TIMEOUT_MS,
-    ...options,
-  });
+  const connection = await dial(broker, { earlyData: text, allowHalfOpen: true, ...options });
   try {
     connection.socket.end();
     const answer = String(await readAll(connection.socket));

@@ -1,0 +1,38 @@
+import type { ChildProcess } from 'node:child_process';
+import type { BrokerOptions } from '../../../src/broker';
+import { createScmRightsTransport } from '../../../src/broker';
+
+/** Milliseconds by which everything that a backend says reaches its broker later. Unset: as it comes. */
+const { HANDOFF_TEST_ANSWER_DELAY_MS } = process.env;
+const TOLD_LATE: readonly (string | symbol)[] = ['message', 'disconnect', 'exit', 'close'];
+
+/**
+ * The options, with all that a backend says delayed inside the broker if the variable `HANDOFF_TEST_ANSWER_DELAY_MS` says
+ * so. Then a test that reads the broker's state right after a client's promise fails each time, and not only on a busy
+ * machine.
+ */
+export function delayAnswers(options: Partial<BrokerOptions>): Partial<BrokerOptions> {
+  if (HANDOFF_TEST_ANSWER_DELAY_MS === undefined) return options;
+  const delayMs = Number(HANDOFF_TEST_ANSWER_DELAY_MS);
+  const transport = options.transport ?? createScmRightsTransport();
+  return {
+    ...options,
+    transport: {
+      ...transport,
+      open(child, onAnswer) {
+        delayEvents(child, delayMs);
+        transport.open?.(child, (answer) => void setTimeout(() => onAnswer(answer), delayMs));
+      },
+    },
+  };
+}
+
+/** What it says first, that it listens, has come by then: from there on. */
+function delayEvents(child: ChildProcess, delayMs: number): void {
+  const emit: (name: string | symbol, ...values: unknown[]) => boolean = child.emit.bind(child);
+  child.emit = (name: string | symbol, ...values: unknown[]): boolean => {
+    if (!TOLD_LATE.includes(name)) return emit(name, ...values);
+    setTimeout(() => emit(name, ...values), delayMs);
+    return true;
+  };
+}
