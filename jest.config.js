@@ -9,6 +9,7 @@ module.exports = {
   },
   globalSetup: '<rootDir>/test/support/globalSetup.ts',
   globalTeardown: '<rootDir>/test/support/globalTeardown.ts',
+  reporters: ['default', '<rootDir>/test/support/NotRunReporter.js'],
   // Beyond the bounds that waits have of their own: these say what was waited for.
   testTimeout: 240_000,
 };

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { connect } from '../../src/client';
 import { Command, DEMO_BACKEND } from '../e2e/support/Command';
+import { dial } from '../e2e/support/echo';
 import { openBrowser } from './support/openBrowser';
 
 describe('the viewer of a command', () => {
@@ -21,7 +21,7 @@ describe('the viewer of a command', () => {
   beforeEach(async () => {
     temporary = mkdtempSync(join(tmpdir(), 'hc-viewer-'));
     page = await browser.newPage({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' });
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     faults = [];
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => {
@@ -90,15 +90,16 @@ describe('the viewer of a command', () => {
       { name: 'echo', version: '1.0.0', module: DEMO_BACKEND },
       { name: 'refusing', version: '1.0.0', module: DEMO_BACKEND, args: ['refusing'] },
     ];
-    const policy = { maxFailedAttemptsPerWindow: 1 };
-    writeFileSync(config, JSON.stringify({ socketPath, services, policy }));
+    const policy = { maxFailedAttemptsPerWindow: 1, failedAttemptWindowMs: 3_600_000 };
+    const deadlines = { ackDeadlineMs: 60_000, startTimeoutMs: 60_000 };
+    writeFileSync(config, JSON.stringify({ socketPath, services, policy, ...deadlines }));
     const start = async (port: number): Promise<{ command: Command; url: string }> => {
       const command = run('broker', '--config', config, '--inspect', '--inspect-port', String(port));
       await command.printed('"listening"');
       return { command, url: String(command.log.find(({ url }) => url !== undefined)?.url) };
     };
     const ask = async (service: string): Promise<void> => {
-      const { socket } = await connect({ socketPath, service });
+      const { socket } = await dial({ socketPath }, { service });
       socket.destroy();
     };
     const first = await start(0);
@@ -111,7 +112,7 @@ describe('the viewer of a command', () => {
     expect(await end(first.command)).toBe(0);
     await page.getByText('Reconnecting…').waitFor();
     await start(Number(new URL(first.url).port));
-    await page.getByText('Connected').waitFor();
+    await page.getByText('Connected', { exact: true }).waitFor();
     await page.getByRole('heading', { name: 'refusing@1.0.0', exact: true }).waitFor();
     await active('handoff.idle');
     await ask('refusing');

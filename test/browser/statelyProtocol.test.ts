@@ -54,7 +54,7 @@ describe('with @statelyai/inspect in a browser', () => {
     faults = [];
     context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' });
     context.on('weberror', (error) => faults.push(String(error.error())));
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(60_000);
   });
   afterEach(async () => {
     await context.close();

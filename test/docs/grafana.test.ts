@@ -14,8 +14,11 @@ export const dashboard: Plain<Dashboard> = ${DASHBOARD};
 
 describe('the Grafana dashboard', () => {
   // Packages are found from inside only.
-  const inside = mkdtempSync(join(ROOT, 'test', 'docs', '.snippets-grafana-'));
+  let inside = '';
 
+  beforeAll(() => {
+    inside = mkdtempSync(join(ROOT, 'test', 'docs', '.snippets-grafana-'));
+  });
   afterAll(() => rmSync(inside, { recursive: true, force: true }));
 
   const faultsOf = (code: string): string[] => {

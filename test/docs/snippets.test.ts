@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import ts from 'typescript';
 import { scripts } from '../../package.json';
+import { signal } from '../e2e/support/TestBrokers';
 import { plainEnvironment } from '../support/plainEnvironment';
 
 const ROOT = join(__dirname, '..', '..');
@@ -34,8 +35,11 @@ const inLanguage = (wanted: string): [string, string][] =>
 
 describe('every snippet of README and docs', () => {
   // The package finds itself by its own name only from inside.
-  const inside = mkdtempSync(join(ROOT, 'test', 'docs', '.snippets-'));
+  let inside = '';
 
+  beforeAll(() => {
+    inside = mkdtempSync(join(ROOT, 'test', 'docs', '.snippets-'));
+  });
   afterAll(() => rmSync(inside, { recursive: true, force: true }));
 
   it('is in a language that is checked here, or is a picture', () => {
@@ -85,10 +89,11 @@ describe('every snippet of README and docs', () => {
   });
 
   describe('for the shell', () => {
-    const directory = mkdtempSync(join(tmpdir(), 'hc-docs-'));
+    let directory = '';
     const files = inLanguage('json');
 
     beforeAll(() => {
+      directory = mkdtempSync(join(tmpdir(), 'hc-docs-'));
       for (const [, code] of files) {
         writeFileSync(join(directory, 'broker.json'), code);
         for (const { module } of JSON.parse(code).services) {
@@ -106,7 +111,7 @@ describe('every snippet of README and docs', () => {
         if (basename(manifest) !== 'manifest.json') continue;
         // The configuration leaves the backends to the next broker, which there is none of.
         const { backends } = JSON.parse(readFileSync(join(directory, manifest), 'utf8'));
-        for (const { pid } of backends) process.kill(pid, 'SIGKILL');
+        for (const { pid } of backends) signal(pid, 'SIGKILL');
       }
       rmSync(directory, { recursive: true, force: true });
     });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compiled } from '../support/compiled';
 import { eventually } from '../support/eventually';
+import { itNeeds } from '../support/itNeeds';
 import { Command, DEMO_BACKEND, endCommands } from './support/Command';
 import { dial } from './support/echo';
 import { readBytes } from './support/readAll';
@@ -199,14 +200,16 @@ describe('the command', () => {
       await useMuted(command, good);
     });
 
-    const itOnLinux = process.platform === 'linux' ? it : it.skip;
-    itOnLinux('goes on when its log cannot be written, as on a full disk', async () => {
-      const fullDisk = openSync('/dev/full', 'w');
-      const args = ['broker', '--config', write(good), '--log-level', 'debug'];
-      const command = new Command(args, temporary, {}, 'pipe', fullDisk);
-      closeSync(fullDisk);
-      await useMuted(command, good);
-    });
+    itNeeds('Linux', process.platform === 'linux')(
+      'goes on when its log cannot be written, as on a full disk',
+      async () => {
+        const fullDisk = openSync('/dev/full', 'w');
+        const args = ['broker', '--config', write(good), '--log-level', 'debug'];
+        const command = new Command(args, temporary, {}, 'pipe', fullDisk);
+        closeSync(fullDisk);
+        await useMuted(command, good);
+      },
+    );
 
     it('leaves its backends to the next one if it is told to', async () => {
       const library = compiled('src/backend');

@@ -18,6 +18,7 @@ import { WebSocket } from 'ws';
 import type { RouteEvent, TransferEvent } from '../../src/broker';
 import { connect } from '../../src/client';
 import { eventually } from '../support/eventually';
+import { itNeeds } from '../support/itNeeds';
 import { Command, DEMO_BACKEND } from './support/Command';
 import { dial } from './support/echo';
 import { readAll } from './support/readAll';
@@ -564,7 +565,7 @@ describe('handoff-controller broker', () => {
         undefined,
       ]),
     );
-    const onLinux = process.platform === 'linux' ? it : it.skip;
+    const onLinux = itNeeds('Linux', process.platform === 'linux');
 
     onLinux('opens the address that it logs in the browser', async () => {
       const opened = join(temporary, 'opened');

@@ -9,6 +9,7 @@ import { takeFrames } from '../e2e/independentClient';
 import { fixtureService } from '../e2e/support/TestBrokers';
 import { cut, makeBytes, makeMessage } from './generate';
 import type { SeededRandom } from './SeededRandom';
+import { setPatientTimeout } from './setPatientTimeout';
 
 const HELLO_TIMEOUT_MS = 100;
 // Far more than a hello's time and a lingering end take.
@@ -26,6 +27,8 @@ export class SocketTarget {
     const broker = await createBroker({
       socketPath: join(this.#directory, 'broker.sock'),
       services: [fixtureService('shortHello')],
+      ackDeadlineMs: 60_000,
+      startTimeoutMs: 60_000,
       helloTimeoutMs: HELLO_TIMEOUT_MS,
     });
     this.#broker = broker;
@@ -54,7 +57,7 @@ export class SocketTarget {
     const endsEarly = random.once(4);
     return new Promise((resolve, reject) => {
       const socket = connectSocket({ path, allowHalfOpen: !endsEarly });
-      const timer = setTimeout(() => {
+      const timer = setPatientTimeout(() => {
         reject(new Error(`${path} did not close the connection`));
         socket.destroy();
       }, ANSWER_TIMEOUT_MS);
@@ -62,7 +65,7 @@ export class SocketTarget {
       // Our side ends when the other one has: the one that closes is to be it.
       socket.on('end', () => socket.end());
       socket.on('close', () => {
-        clearTimeout(timer);
+        timer.clear();
         resolve();
       });
       for (const chunk of chunks) socket.write(chunk);
@@ -84,6 +87,7 @@ export class SocketTarget {
     const { socket } = await connect({
       socketPath: this.#endpoints[0],
       service: 'echo',
+      connectTimeoutMs: 120_000,
       earlyData: 'still there',
       allowHalfOpen: true,
     });

@@ -71,6 +71,8 @@ export async function runFuzz({ seed, runs, first, onProgress }: FuzzOptions): P
           .finally(() => pending.delete(client));
         pending.add(client);
         if (pending.size >= SOCKETS_AT_ONCE) await Promise.race(pending);
+        // All the other runs are one turn of the loop: what sockets have to say is to be heard now and then.
+        await new Promise(setImmediate);
         onProgress(done);
         continue;
       }

@@ -11,12 +11,13 @@ import {
   type RouteEvent,
   type TransferEvent,
 } from '../../src/broker';
-import { connect, type HandoffConnection } from '../../src/client';
+import type { HandoffConnection } from '../../src/client';
 import { monotonicNow } from '../../src/wire/monotonicNow';
 import { brokersOfEachTest } from '../e2e/support/brokersOfEachTest';
-import { eventually } from '../e2e/support/eventually';
+import { dial, echo } from '../e2e/support/echo';
 import { readBytes } from '../e2e/support/readAll';
 import { fixtureService } from '../e2e/support/TestBrokers';
+import { eventually } from '../support/eventually';
 import { report } from '../support/report';
 import { ChartCoverage } from './ChartCoverage';
 import { type ChartGraph, type ChartPath, describeChartPath } from './chartGraph';
@@ -35,7 +36,7 @@ type Path = ChartPath<TransferWorld>;
 type Leaving = 'disconnect' | 'death';
 
 // Only paths that wait for it have the short one.
-const SHORT_ACK_DEADLINE_MS = 1000;
+const SHORT_ACK_DEADLINE_MS = 2500;
 const LONG_ACK_DEADLINE_MS = 60_000;
 /** More than the kernel keeps of a channel that nobody reads. */
 const FULL_CHANNEL_BYTES = 8_000_000;
@@ -183,13 +184,7 @@ class TransferRun {
   #connect(signal?: AbortSignal): void {
     const bytes = randomBytes(100);
     this.#clients.push(
-      connect({
-        socketPath: this.broker.socketPath,
-        service: 'echo',
-        earlyData: bytes,
-        connectTimeoutMs: 60_000,
-        signal,
-      }).then(async (connection) => {
+      dial(this.broker, { earlyData: bytes, signal }).then(async (connection) => {
         expect(await readBytes(connection.socket, bytes.length)).toEqual(bytes);
         connection.socket.destroy();
         return connection;
@@ -200,10 +195,10 @@ class TransferRun {
   /** Has the client handed to the very process that the path is about, which is no part of the path. */
   async #learn(): Promise<void> {
     this.#connect();
-    await eventually(() => this.#transport.sent.length === 1);
+    await eventually('the first handle to be sent', () => this.#transport.sent.length === 1);
     this.#child.send({ take: true });
     expect(await this.#clients[0]).toMatchObject({ route: 'handedOff' });
-    await eventually(() => this.broker.stats().handedOff === 1);
+    await eventually('its acknowledgement', () => this.broker.stats().handedOff === 1);
     // What is still to come of that transfer is told of one that isn't known here.
     for (const list of [this.#clients, this.#transfers, this.#routes, this.#transport.sent]) list.length = 0;
     this.#events.clear();
@@ -213,11 +208,11 @@ class TransferRun {
     if (isUnannounced(this.path)) await this.#learn();
     this.#transport.mode = sendModeOf(this.path);
     for (let i = 0; i < this.#inFront; i += 1) this.#connect();
-    await eventually(() => this.#transport.sent.length === this.#inFront);
+    await eventually('the handles in front', () => this.#transport.sent.length === this.#inFront);
     // It has to stay as it is while the deadline passes, of those in front as well.
     if (this.path[0]?.event.type === DEADLINE_EVENT) this.#child.kill('SIGSTOP');
     this.#connect(this.#abort.signal);
-    await eventually(() => this.#connectionId !== '');
+    await eventually('the transfer', () => this.#connectionId !== '');
   }
 
   /** Makes happen what doesn't come by itself. */
@@ -234,13 +229,13 @@ class TransferRun {
         return;
       case 'answer.acknowledged':
         this.#say('ack', randomBytes(16).toString('hex'));
-        await eventually(() => this.broker.stats().unknownAcks === 1);
+        await eventually('the unknown answer', () => this.broker.stats().unknownAcks === 1);
         this.#child.send({ goOn: true });
         return;
       case 'answer.refused':
         this.#child.send({ drop: true });
         this.#say('refuse', randomBytes(16).toString('hex'), { code: event.code });
-        await eventually(() => this.broker.stats().unknownAcks === 1);
+        await eventually('the unknown answer', () => this.broker.stats().unknownAcks === 1);
         this.#say('refuse', this.#token, { code: event.code });
         return;
       case 'answer.malformed':
@@ -272,7 +267,7 @@ class TransferRun {
         event as TransferHappening,
         this.path[i + 1]?.event as TransferHappening | undefined,
       );
-      await eventually(() => this.#taken.length > i);
+      await eventually(`the event ${event.type}`, () => this.#taken.length > i);
       expect(this.#taken[i]).toEqual(event);
       for (const told of this.#model.take(event as TransferHappening)) {
         if (told.type === 'ended') ({ outcome } = told);
@@ -285,7 +280,8 @@ class TransferRun {
     expect(own.at(-1)?.failure).toEqual(outcome?.type === 'failed' ? outcome.failure : undefined);
     await this.#checkDuplicates();
     await this.#checkWay(outcome);
-    // Nothing more has come to a transfer that was over.
+    // Nothing more has come to a transfer that was over: what was on its way is in front of another one.
+    await echo(this.broker);
     expect(this.#taken).toEqual(this.path.map(({ event }) => event));
   }
 
@@ -295,7 +291,7 @@ class TransferRun {
     if (last?.type !== 'answer.acknowledged' && last?.type !== 'answer.refused') return;
     const before = this.broker.backends();
     this.#say('ack', this.#token);
-    await eventually(() => this.broker.stats().replayedAcks === 1);
+    await eventually('the replayed answer', () => this.broker.stats().replayedAcks === 1);
     expect(this.broker.backends()[0]?.window).toEqual(
       before[0]?.window && { ...before[0].window, remainingMs: expect.any(Number) },
     );
@@ -403,7 +399,7 @@ describe.each(WAYS)(
           run?.inspect(event);
         },
       });
-      if (way.hasOwnChannel) await eventually(() => transport.room > 1);
+      if (way.hasOwnChannel) await eventually('the channel to be open', () => transport.room > 1);
       run = new TransferRun(broker, path, leaving, transport);
       await run.run();
       steps += path.length;

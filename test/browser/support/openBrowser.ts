@@ -1,8 +1,6 @@
 import { type Browser, chromium as driver } from 'playwright-core';
 import { compile } from '../../support/compiled';
-
-// The package's types are those of its ES module, which Jest can't load.
-const chromium: { executablePath(): Promise<string> } = require('@sparticuz/chromium');
+import { chromium } from './chromium';
 
 /** Nothing but the page itself is on the network; and CI is root, for whom there is no sandbox. */
 const ARGUMENTS = [
@@ -16,5 +14,5 @@ const ARGUMENTS = [
 /** The browser that came with the packages, and the page as its sources are now. */
 export async function openBrowser(): Promise<Browser> {
   compile();
-  return driver.launch({ executablePath: await chromium.executablePath(), args: ARGUMENTS });
+  return driver.launch({ executablePath: chromium(), args: ARGUMENTS });
 }
