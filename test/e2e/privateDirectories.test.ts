@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { BrokerOptions } from '../../src/broker';
 import { canBecomeOthers } from '../support/asUser';
+import { describeNeeds, itNeeds } from '../support/itNeeds';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { Command, DEMO_BACKEND } from './support/Command';
 
@@ -11,7 +12,7 @@ const OTHER = 1001;
 const run = promisify(execFile);
 
 // What needs files of another user can only be run by root; it counts as not run elsewhere.
-const describeAsRoot = canBecomeOthers ? describe : describe.skip;
+const describeAsRoot = describeNeeds('root', canBecomeOthers);
 
 describeAsRoot('a broker', () => {
   const brokers = brokersOfEachTest();
@@ -37,7 +38,7 @@ describeAsRoot('a broker', () => {
   });
 });
 
-const itAsRoot = process.geteuid?.() === 0 ? it : it.skip;
+const itAsRoot = itNeeds('root', canBecomeOthers);
 
 describe('started as root', () => {
   const brokers = brokersOfEachTest();

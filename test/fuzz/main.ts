@@ -25,7 +25,7 @@ async function main(): Promise<void> {
     runs,
     first,
     onProgress: (done) => {
-      if (done % 50_000 === 0) process.stderr.write(`seed ${seed}: ${done} of ${runs}\n`);
+      if (done > 0 && done % 50_000 === 0) process.stderr.write(`seed ${seed}: ${done} of ${runs}\n`);
     },
   });
   if (values.json) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TestEnvironment } from 'jest-environment-node';
@@ -40,6 +40,8 @@ class SuiteEnvironment extends TestEnvironment {
   constructor(...given: ConstructorParameters<typeof TestEnvironment>) {
     const { [TEMPORARY]: before, HANDOFF_TEST_RUN = tmpdir() } = process.env;
     const directory = mkdtempSync(join(HANDOFF_TEST_RUN, 's-'));
+    // As the system's own is.
+    chmodSync(directory, 0o1777);
     // Before the suite gets its copy of the variables.
     process.env[TEMPORARY] = directory;
     process.env[VARIABLE] = directory;
@@ -47,6 +49,15 @@ class SuiteEnvironment extends TestEnvironment {
     this.#directory = directory;
     this.#temporaryBefore = before;
     this.#handlesBefore = new Set(openHandles());
+    // The channel that Jest has to a worker is none of the suite's: a backend in this process would take it for its
+    // broker's, and close it in the end.
+    for (const name of ['send', 'disconnect', 'channel', 'connected']) {
+      Object.defineProperty(this.global.process, name, {
+        value: undefined,
+        configurable: true,
+        writable: true,
+      });
+    }
   }
 
   async handleTestEvent(event: SuiteEvent, state: SuiteState): Promise<void> {

@@ -14,6 +14,12 @@ export function itNeeds(what: string, isThere: boolean): It {
   return (name, test) => it.skip(`${name} [not run: needs ${what}]`, test);
 }
 
+/** As {@link itNeeds}, for all the tests of a `describe`. */
+export function describeNeeds(what: string, isThere: boolean): (name: string, tests: () => void) => void {
+  if (isThere) return describe;
+  return (name, tests) => describe.skip(`${name} [not run: needs ${what}]`, tests);
+}
+
 /** Whether a program can be started by its name. */
 export function hasProgram(name: string): boolean {
   const { PATH = '' } = process.env;

@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { checkPrivateDirectory, makePrivateDirectory } from '../../src/broker/checkPrivatePath';
 import { asUser, canBecomeOthers } from '../support/asUser';
 import { compiled } from '../support/compiled';
+import { describeNeeds } from '../support/itNeeds';
 import { plainEnvironment } from '../support/plainEnvironment';
 
 const ME = 1000;
@@ -22,7 +23,7 @@ const OTHER = 1001;
 const SHARED_GROUP = 2000;
 
 // What needs other users can only be run by root; it counts as not run elsewhere.
-const describeAsRoot = canBecomeOthers ? describe : describe.skip;
+const describeAsRoot = describeNeeds('root', canBecomeOthers);
 
 describeAsRoot('a private directory', () => {
   let top: string;
@@ -226,6 +227,14 @@ describeAsRoot('a private directory', () => {
   const itInNamespace = canUnshare ? it : it.skip;
 
   describe('in a user namespace, where root has no number', () => {
+    // Straight in the system's directory for temporary files: in there, one of root's could be anybody's.
+    beforeEach(() => {
+      const { HANDOFF_TEST_RUN = '' } = process.env;
+      rmSync(top, { recursive: true });
+      top = mkdtempSync(join(dirname(HANDOFF_TEST_RUN), 'hc-ancestors-'));
+      chmodSync(top, 0o755);
+    });
+
     const program = `
       const { checkPrivateDirectory } = require(${JSON.stringify(checker)});
       console.log(JSON.stringify(process.argv.slice(1).map((path) => {
