@@ -106,7 +106,7 @@ describe('a broker', () => {
       [
         'a module that is missing',
         { services: [fixtureService('echo', { module: '/nowhere.js' })] },
-        /echo@1\.0\.0.*code 1/,
+        /echo@1\.0\.0.*\/nowhere\.js isn't there/,
       ],
       ['a process that exits at once', { services: [fixtureService('exitAtOnce')] }, /echo@1\.0\.0.*code 3/],
       [
@@ -114,7 +114,11 @@ describe('a broker', () => {
         { services: [fixtureService('neverListens')], startTimeoutMs: 700 },
         /in time/,
       ],
-      ['a directory that is missing', { services: [fixtureService('echo', { cwd: '/nowhere' })] }, /ENOENT/],
+      [
+        'a directory that is missing',
+        { services: [fixtureService('echo', { cwd: '/nowhere' })] },
+        /\/nowhere isn't there/,
+      ],
       [
         'a log file that cannot be',
         { services: [fixtureService('echo', { logFile: '/nowhere/log' })] },
