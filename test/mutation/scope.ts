@@ -29,7 +29,9 @@ export const SLOW_SUITES = [
   'test/model/bothWays.test.ts',
   'test/model/brokerPaths.test.ts',
   'test/model/controllerPaths.test.ts',
+  'test/model/protocol.test.ts',
   'test/model/randomRuns.test.ts',
+  'test/model/roundSocketPaths.test.ts',
   'test/model/transferProcessPaths.test.ts',
   'test/unit/stateFile.test.ts',
 ] as const;

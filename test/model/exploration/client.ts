@@ -58,24 +58,45 @@ const NOBODY_THERE = ROUND_LOSSES.indexOf('nobodyThere') as Round['loss'];
 const after = (node: RoundNode, symbol: number): RoundNode => table.edge(node, symbol).next;
 const AGAIN = numberOf(after(after(table.initial, STARTED), FIRST_LOST.ended));
 
+/** What of a state of the chart is looked at. */
+interface Place {
+  readonly state: 'trying' | RoundOutcome['type'];
+  readonly isKnowing: boolean;
+  readonly isAnnounced: boolean;
+  readonly hasAttached: boolean;
+  readonly isSecondOver: boolean;
+}
+
+const places: Place[] = [];
+
+function placeOf(round: Round): Place {
+  let place = places[round.node];
+  if (place === undefined) {
+    place = readPlace(nodeOf(round));
+    places[round.node] = place;
+  }
+  return place;
+}
+
+function readPlace({ snapshot }: RoundNode): Place {
+  const { value } = snapshot;
+  return {
+    state: typeof value === 'string' ? value : 'trying',
+    isKnowing: snapshot.matches({ trying: { first: { open: { expecting: 'knowing' } } } }),
+    isAnnounced: snapshot.matches({ trying: { first: { open: { expecting: 'announced' } } } }),
+    hasAttached: !snapshot.matches({ trying: { second: 'unused' } }),
+    isSecondOver: snapshot.matches({ trying: { second: 'ended' } }),
+  };
+}
+
 /** Where a round is, by the chart. */
-export function stateOf(round: Round): 'trying' | RoundOutcome['type'] {
-  const { value } = nodeOf(round).snapshot;
-  return typeof value === 'string' ? value : 'trying';
-}
-
-/** Whether the client is waiting behind an announcement, or for what its hello named. */
-function expects(round: Round, state: 'knowing' | 'announced'): boolean {
-  return nodeOf(round).snapshot.matches({ trying: { first: { open: { expecting: state } } } });
-}
-
-function hasAttached(round: Round): boolean {
-  return !nodeOf(round).snapshot.matches({ trying: { second: 'unused' } });
+export function stateOf(round: Round): Place['state'] {
+  return placeOf(round).state;
 }
 
 /** Whether the second connection was tried, and led to nothing. */
 export function isSecondOver(round: Round): boolean {
-  return nodeOf(round).snapshot.matches({ trying: { second: 'ended' } });
+  return placeOf(round).isSecondOver;
 }
 
 /** The round that a client is in, or was in last. */
@@ -245,7 +266,7 @@ function onFirstFrame(world: World, index: number, mistake: Mistake | undefined)
     case 'r':
       return take(read, index, FIRST_READY);
     default:
-      if (mistake === 'errorIsFailure' && hasAttached(round)) return giveUp(read, index);
+      if (mistake === 'errorIsFailure' && placeOf(round).hasAttached) return giveUp(read, index);
       return take(read, index, FIRST_ERROR[frame === 's' && round.knows !== 0 ? 'stale' : 'retryable']);
   }
 }
@@ -276,7 +297,7 @@ const FRAMES: Readonly<Record<string, string>> = {
 function isDeadlineOver(round: Round, mistake: Mistake | undefined): boolean {
   if (mistake === 'deadlineBeforeBroker') return true;
   const isCountedOn = round.isUnannounced === 1 && round.wasReadOld === 0;
-  if (expects(round, 'announced') || isCountedOn) return round.isDue === 1;
+  if (placeOf(round).isAnnounced || isCountedOn) return round.isDue === 1;
   return round.isOld === 1;
 }
 
@@ -312,7 +333,7 @@ function goOn(world: World, { mistake }: Scenario, index: number): readonly Worl
     return steps;
   }
   if (stateOf(round) !== 'trying') return steps;
-  const isAsleep = mistake === 'waitForEverAtEnd' && hasFirstEnded(round) && expects(round, 'announced');
+  const isAsleep = mistake === 'waitForEverAtEnd' && hasFirstEnded(round) && placeOf(round).isAnnounced;
   if (round.firstFrames !== '') {
     add(`reads ${FRAMES[round.firstFrames[0] ?? '']}`, onFirstFrame(world, index, mistake));
   } else if (hasFirstEnded(round) && !isAsleep) {
@@ -329,8 +350,8 @@ function goOn(world: World, { mistake }: Scenario, index: number): readonly Worl
     const closed = withRound(world, index, { secondOpen: 0 });
     add('sees the second connection end', take(closed, index, SECOND_LOST));
   }
-  const expecting = expects(round, 'knowing') || expects(round, 'announced');
-  if (expecting && !hasAttached(round) && !isAsleep && isDeadlineOver(round, mistake)) {
+  const expecting = placeOf(round).isKnowing || placeOf(round).isAnnounced;
+  if (expecting && !placeOf(round).hasAttached && !isAsleep && isDeadlineOver(round, mistake)) {
     add('has waited long enough: attach', take(world, index, DEADLINE_PASSED));
   }
   if (world.faultsLeft > 0) add('leaves', take(fault(world, false), index, CANCELLED), true);

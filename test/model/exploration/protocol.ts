@@ -2,8 +2,9 @@ import { backendSteps } from './backend';
 import { brokerSteps, transferOf } from './broker';
 import { clientSteps, lastRoundOf, stateOf } from './client';
 import { explore, type Findings, type Model } from './explore';
+import { keyOf } from './keyOf';
 import { timeSteps } from './time';
-import { type Component, GIVEN, keyOf, type Process, type Scenario, type World } from './World';
+import { type Component, GIVEN, type Process, type Scenario, type World } from './World';
 
 const COMPONENTS: readonly Component[] = [clientSteps, brokerSteps, backendSteps, timeSteps];
 
