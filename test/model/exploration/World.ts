@@ -83,6 +83,8 @@ export interface Round {
   // What was so, for the invariants.
   /** How often the id was claimed, in all processes. */
   readonly grants: 0 | 1 | 2;
+  /** The process has acknowledged, to a broker that may hear it. */
+  readonly hasAcked: Flag;
   /** The routes whose `ready` was in the kernel, as bits. */
   readonly readyRoutes: number;
   /** The routes on which the application got the request, as bits. */

@@ -23,7 +23,8 @@ import {
 function answer(world: World, id: ProcessId, told: Answer): World {
   const process = processOf(world, id);
   if (process?.channel !== 'open') return world;
-  return withProcess(world, id, { answers: [...process.answers, told] });
+  const said = withProcess(world, id, { answers: [...process.answers, told] });
+  return told.says === 'ack' ? withRound(said, told.round, { hasAcked: 1 }) : said;
 }
 
 /** The claim table, by its rules in their order. */

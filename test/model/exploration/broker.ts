@@ -90,6 +90,9 @@ function take(
     if (isLate && isRefusal && before.isDue === 0 && !isExcused) {
       result = withRound(result, index, { wrong: 'no false blame: the backend is blamed, and was in time' });
     }
+    if (symbol === CHANNEL_CLOSED && before.isDue === 0 && before.hasAcked === 1) {
+      result = withRound(result, index, { wrong: 'no false blame: the backend had acknowledged in time' });
+    }
     const mayWrite = outcome.mayWrite || (isFailed && mistake === 'reconnectWhateverFailed');
     if (mayWrite) result = writeLast(result, index, to === 1 ? 'c' : 'd');
   }
@@ -235,8 +238,8 @@ function hear(world: World, scenario: Scenario, id: 1 | 2): readonly WorldStep[]
     const about = scenario.mistake === 'answersByOrder' ? firstInFlight(world, id) : answer.round;
     add(`reads ${answer.says} of ${processName(id)}`, take(heard, about, symbolOf(answer), scenario));
   }
-  if (channel === 'lost') {
-    // It may see the end before it has read what was said.
+  // The channel's end comes behind all that was said on it.
+  if (channel === 'lost' && (answers.length === 0 || scenario.mistake === 'endBeforeAnswers')) {
     let closed = withProcess(world, id, { channel: 'none', answers: [] });
     closed.rounds.forEach((round, index) => {
       if (round.transferTo !== id) return;

@@ -191,6 +191,7 @@ const NEW: Round = {
   secondStage: UNTOUCHED,
   owesAck: 0,
   grants: 0,
+  hasAcked: 0,
   readyRoutes: 0,
   ranRoutes: 0,
   hasExcuse: 0,

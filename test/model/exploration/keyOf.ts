@@ -23,7 +23,7 @@ function keyOfRound(round: Round): string {
       round.isOld * 4 +
       round.isDue * 2 +
       round.isExpired,
-    round.isOver * 8 + round.owesAck * 4 + round.hasExcuse * 2 + round.wasReadOld,
+    round.hasAcked * 16 + round.isOver * 8 + round.owesAck * 4 + round.hasExcuse * 2 + round.wasReadOld,
   );
   return `${numbers}${round.firstFrames}.${round.secondFrames}.${round.wrong}`;
 }
@@ -46,6 +46,7 @@ function leftOf(round: Round): Round {
     wasReadOld: 0,
     isUnannounced: 0,
     isDue: 0,
+    hasAcked: 0,
   } as const;
   const mayBeLetIn = round.inChannelOf !== 0 || round.secondAt !== 0;
   return mayBeLetIn ? after : { ...after, target: 0, claim: 0, claimedIn: 0, grants: 0, isExpired: 0 };

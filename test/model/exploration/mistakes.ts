@@ -11,6 +11,7 @@ export const MISTAKES = {
   refuseAndKeep: 'the backend refuses a handle and keeps its copy',
   keepCopyAtDeadline: 'the broker keeps its copy of the connection when the deadline has passed',
   sendAfterDeadline: 'the broker sends a handle of which the deadline has passed',
+  endBeforeAnswers: 'the broker takes the end of a process for the end of what it had said',
   answersByOrder: 'the broker takes an answer for the first handle in flight, whatever its token',
   knowsElsewhere: 'the broker hands a client that knows one process to another',
   unannouncedThoughOld: 'the broker counts on what a client knows, however old its stamp is',
