@@ -1,4 +1,4 @@
-import { and, emit, not, or, raise, type SnapshotFrom, setup, stateIn } from 'xstate';
+import { emit, not, raise, type SnapshotFrom, setup, stateIn } from 'xstate';
 
 /** Milliseconds of a process's life, each over 0. */
 export interface BackendLifecycleInput {
@@ -8,8 +8,6 @@ export interface BackendLifecycleInput {
   readonly startTimeoutMs: number;
   /** How long a process must have been ready for its end not to count as a failed start. */
   readonly stableAfterMs: number;
-  /** How long clients that were sent to a process may still come to it once it takes no others. */
-  readonly clientGraceMs: number;
   /** From being asked to stop to SIGTERM, and from SIGTERM to SIGKILL. */
   readonly stopTimeoutMs: number;
   /** How long what a process said before its end may take to be read. */
@@ -20,12 +18,15 @@ export interface BackendLifecycleInput {
 export type BackendLifecycleEvent =
   /** Start it now. */
   | { readonly type: 'start.asked' }
-  /** It may be running already: see whether it is what an earlier broker said. */
-  | { readonly type: 'adoption.asked' }
+  /** It runs already: who answers at its endpoint is the process that an earlier broker started. */
+  | { readonly type: 'process.found' }
   /** End it; its successor starts when it is gone. */
   | { readonly type: 'replacement.asked' }
-  /** Let it bring to an end what it has, for as long as that takes; it has no successor. */
-  | { readonly type: 'retirement.asked' }
+  /**
+   * Let it bring to an end what it has, for as long as that takes; it has no successor. `clientGraceMs`: how long clients that
+   * were sent to it may still come.
+   */
+  | { readonly type: 'retirement.asked'; readonly clientGraceMs: number }
   /** End it within bounds; it has no successor. */
   | { readonly type: 'stop.asked' }
   /** Let it run on without this broker; it has no successor here. */
@@ -36,12 +37,8 @@ export type BackendLifecycleEvent =
   | { readonly type: 'process.listening' }
   /** It has ended. `isChannelOpen`: what it said last may still be unread. */
   | { readonly type: 'process.exited'; readonly isChannelOpen: boolean }
-  /** Nothing can be passed to it any more, and all that it said is read. */
-  | { readonly type: 'channel.closed' }
-  /** Who answers at the endpoint is the process that an earlier broker started. */
-  | { readonly type: 'adoption.verified' }
-  /** It is another process, or none. */
-  | { readonly type: 'adoption.refused' };
+  /** Nothing can be passed to it any more, and all that it said is read; of an adopted one: nobody can connect to it. */
+  | { readonly type: 'channel.closed' };
 
 /** When the next process of the backend starts, counted from the moment at which this one makes room for it. */
 export type BackendSuccession = 'afterBackoff' | 'atOnce' | 'never';
@@ -50,8 +47,6 @@ export type BackendSuccession = 'afterBackoff' | 'atOnce' | 'never';
 export type BackendLifecycleEmitted =
   /** Start the program. */
   | { readonly type: 'spawn' }
-  /** Ask who is at the endpoint. */
-  | { readonly type: 'verify' }
   /** Clients may be sent to it. Told at most once. */
   | { readonly type: 'ready' }
   /** It made room without ever having been ready. Told instead of `ready`. */
@@ -94,7 +89,7 @@ const lifecycleSetup = setup({
     restartDelay: ({ context }) => context.restartDelayMs,
     startTimeout: ({ context }) => context.startTimeoutMs,
     stableAfter: ({ context }) => context.stableAfterMs,
-    clientGrace: ({ context }) => context.clientGraceMs,
+    clientGrace: ({ event }) => (event.type === 'retirement.asked' ? event.clientGraceMs : 0),
     leaveTimeout: ({ context }) => context.stopTimeoutMs,
     stopTimeout: ({ context }) => context.stopTimeoutMs,
     killTimeout: ({ context }) => context.stopTimeoutMs,
@@ -103,10 +98,7 @@ const lifecycleSetup = setup({
   guards: {
     isChannelOpen: ({ event }) => event.type === 'process.exited' && event.isChannelOpen,
     isPlanned: stateIn({ process: 'planned' }),
-    isAdopting: stateIn({ process: 'adopting' }),
     isStarting: stateIn({ process: { alive: 'starting' } }),
-    isToBeReplaced: stateIn({ successor: 'atOnce' }),
-    hasNoSuccessor: stateIn({ successor: 'never' }),
   },
   actions: {
     tell: emit((_, told: BackendLifecycleEmitted) => told),
@@ -115,8 +107,6 @@ const lifecycleSetup = setup({
 }).extend({
   guards: {
     isUnderway: not('isPlanned'),
-    isUnwanted: or(['isToBeReplaced', 'hasNoSuccessor']),
-    isVerifiedInTime: and(['isAdopting', not(or(['isToBeReplaced', 'hasNoSuccessor']))]),
   },
 });
 
@@ -143,11 +133,6 @@ export const backendLifecycle = lifecycleSetup.createMachine({
             'replacement.asked': {
               guard: 'isUnderway',
               description: 'Somebody waits for the next one.',
-              target: 'atOnce',
-            },
-            'adoption.refused': {
-              guard: 'isAdopting',
-              description: 'There was no process to go on with.',
               target: 'atOnce',
             },
             'retirement.asked': noSuccessor('It is not needed any more.'),
@@ -203,8 +188,8 @@ export const backendLifecycle = lifecycleSetup.createMachine({
               target: 'reached',
               actions: { type: 'tell', params: { type: 'ready' } },
             },
-            'adoption.verified': {
-              guard: 'isVerifiedInTime',
+            'process.found': {
+              guard: 'isPlanned',
               description: 'It was found running.',
               target: 'reached',
               actions: { type: 'tell', params: { type: 'ready' } },
@@ -236,29 +221,10 @@ export const backendLifecycle = lifecycleSetup.createMachine({
               description: 'What replaces nothing is started at once.',
               target: 'alive',
             },
-            'adoption.asked': { description: 'An earlier broker may have started it.', target: 'adopting' },
+            'process.found': { description: 'An earlier broker started it.', target: 'alive.adopted' },
             'retirement.asked': { description: 'It is not needed any more.', target: 'ended' },
             'stop.asked': { description: 'It will not be started.', target: 'ended' },
             'leave.asked': { description: 'There is nothing to leave.', target: 'ended' },
-          },
-        },
-        adopting: {
-          description: 'Whoever is at the endpoint is asked who it is.',
-          tags: 'starting',
-          entry: { type: 'tell', params: { type: 'verify' } },
-          on: {
-            'adoption.verified': [
-              {
-                guard: 'isUnwanted',
-                description: 'It is the right one, and has to go.',
-                target: 'alive.ending.terminated',
-              },
-              { description: 'It is the right one.', target: 'alive.adopted' },
-            ],
-            'adoption.refused': {
-              description: 'It is another one, or none: it is left alone.',
-              target: 'ended',
-            },
           },
         },
         alive: {
@@ -334,6 +300,11 @@ export const backendLifecycle = lifecycleSetup.createMachine({
               description: 'It takes connections, but cannot be handed them: there is no channel to it.',
               tags: 'ready',
               on: {
+                'channel.closed': {
+                  description: 'It takes no connections any more: it may bring to an end what it has.',
+                  target: 'leaving',
+                  actions: 'vacate',
+                },
                 'replacement.asked': {
                   description: 'It makes room for another one, and cannot be asked to.',
                   target: 'ending.terminated',

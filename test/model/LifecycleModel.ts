@@ -18,7 +18,6 @@ export type LifecycleHappening =
 
 type Phase =
   | 'planned'
-  | 'adopting'
   | 'starting'
   | 'young'
   | 'stable'
@@ -34,7 +33,7 @@ type Phase =
   | 'left'
   | 'gone';
 
-const NO_PROCESS: readonly Phase[] = ['planned', 'adopting', 'exited', 'left', 'gone'];
+const NO_PROCESS: readonly Phase[] = ['planned', 'exited', 'left', 'gone'];
 const UP: readonly Phase[] = ['young', 'stable', 'adopted'];
 const OWN_AND_UP: readonly Phase[] = ['young', 'stable'];
 const RETIRING: readonly Phase[] = ['lingering', 'told', 'untold'];
@@ -55,7 +54,7 @@ export class LifecycleModel {
   get shown(): string {
     if (this.phase === 'left' || this.phase === 'gone') return 'stopped';
     if (this.phase === 'planned' || (this.#successor === 'atOnce' && !this.#hasVacated)) return 'restarting';
-    if (this.phase === 'adopting' || this.phase === 'starting') return 'starting';
+    if (this.phase === 'starting') return 'starting';
     if (UP.includes(this.phase)) return 'ready';
     return RETIRING.includes(this.phase) || ENDS_BY.includes(this.phase) ? 'stopping' : 'none';
   }
@@ -67,21 +66,10 @@ export class LifecycleModel {
       case 'start.asked':
         if (this.phase === 'planned') this.#start();
         break;
-      case 'adoption.asked':
-        if (this.phase === 'planned') this.#enter('adopting', 'verify');
-        break;
-      case 'adoption.verified':
-        if (this.phase !== 'adopting') break;
-        if (this.#successor !== 'afterBackoff') this.#enter('terminated', 'terminate');
-        else {
-          this.phase = 'adopted';
-          this.#tellReady();
-        }
-        break;
-      case 'adoption.refused':
-        if (this.phase !== 'adopting') break;
-        if (this.#successor === 'afterBackoff') this.#successor = 'atOnce';
-        this.#end();
+      case 'process.found':
+        if (this.phase !== 'planned') break;
+        this.phase = 'adopted';
+        this.#tellReady();
         break;
       case 'spawn.failed':
         if (this.phase === 'starting') this.#end();
@@ -99,7 +87,7 @@ export class LifecycleModel {
       case 'channel.closed':
         if (this.phase === 'exited') this.#end();
         else if (this.phase === 'starting') this.#enter('asked', 'askToStop');
-        else if (OWN_AND_UP.includes(this.phase)) {
+        else if (UP.includes(this.phase)) {
           this.phase = 'leaving';
           this.#vacate();
         }

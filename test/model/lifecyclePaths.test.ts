@@ -16,7 +16,6 @@ const INPUT = {
   restartDelayMs: 100,
   startTimeoutMs: 10_000,
   stableAfterMs: 10_000,
-  clientGraceMs: 1000,
   stopTimeoutMs: 5000,
   channelDrainMs: 500,
 };
@@ -27,9 +26,8 @@ const coverage = new ChartCoverage(backendLifecycle);
 
 const ASKED: readonly BackendLifecycleEvent[] = [
   { type: 'start.asked' },
-  { type: 'adoption.asked' },
   { type: 'replacement.asked' },
-  { type: 'retirement.asked' },
+  { type: 'retirement.asked', clientGraceMs: 1000 },
   { type: 'stop.asked' },
   { type: 'leave.asked' },
 ];
@@ -40,8 +38,7 @@ const TOLD: readonly BackendLifecycleEvent[] = [
   { type: 'process.exited', isChannelOpen: true },
   { type: 'process.exited', isChannelOpen: false },
   { type: 'channel.closed' },
-  { type: 'adoption.verified' },
-  { type: 'adoption.refused' },
+  { type: 'process.found' },
 ];
 
 const DELAYS = Object.keys(backendLifecycle.implementations.delays) as LifecycleDelay[];
