@@ -29,6 +29,8 @@ export type BackendLifecycleEvent =
   | { readonly type: 'retirement.asked'; readonly clientGraceMs: number }
   /** End it within bounds; it has no successor. */
   | { readonly type: 'stop.asked' }
+  /** End it at once, whatever it does: there is no time for anything. It has no successor. */
+  | { readonly type: 'kill.asked' }
   /** Let it run on without this broker; it has no successor here. */
   | { readonly type: 'leave.asked' }
   /** The program could not be started. */
@@ -137,6 +139,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
             },
             'retirement.asked': noSuccessor('It is not needed any more.'),
             'stop.asked': noSuccessor('The backend ends.'),
+            'kill.asked': noSuccessor('The backend ends at once.'),
             'leave.asked': noSuccessor('Another broker goes on with it.'),
             'place.vacated': {
               description: 'The next one starts after a pause.',
@@ -151,6 +154,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
           on: {
             'retirement.asked': noSuccessor('It is not needed any more, nor is the next one.'),
             'stop.asked': noSuccessor('The backend ends before the next one has started.'),
+            'kill.asked': noSuccessor('The backend ends at once.'),
             'leave.asked': noSuccessor('Another broker starts the next one.'),
             'place.vacated': {
               description: 'The next one starts now.',
@@ -224,6 +228,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
             'process.found': { description: 'An earlier broker started it.', target: 'alive.adopted' },
             'retirement.asked': { description: 'It is not needed any more.', target: 'ended' },
             'stop.asked': { description: 'It will not be started.', target: 'ended' },
+            'kill.asked': { description: 'It will not be started.', target: 'ended' },
             'leave.asked': { description: 'There is nothing to leave.', target: 'ended' },
           },
         },
@@ -239,6 +244,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
               },
               { description: 'It has ended, and all that it said is read.', target: 'ended' },
             ],
+            'kill.asked': { description: 'There is no time for anything.', target: '.ending.killed' },
           },
           states: {
             starting: {

@@ -16,14 +16,23 @@ import { removeEndpoint } from './removeEndpoint';
 
 const PROBE_TIMEOUT_MS = 2000;
 const PROBE_PAUSE_MS = 50;
+const EXIT_POLL_MS = 50;
+
+/** What the owner of an {@link AdoptedProcess} is told. */
+export interface AdoptedProcessListener {
+  /** It takes no connections any more, and still runs. */
+  onClosed(): void;
+  /** It has ended, as far as that can be told. */
+  onExited(): void;
+}
 
 /** A process that an earlier broker started. It's no child of this one: all it can be asked is who it is. */
 export class AdoptedProcess {
   readonly backend: AdoptableBackend;
-  #onGone: (() => void) | undefined;
+  #listener: AdoptedProcessListener | undefined;
   #watch: Socket;
   #isLeft = false;
-  #isGone = false;
+  #isClosed = false;
 
   private constructor(backend: AdoptableBackend, watch: Socket) {
     this.backend = backend;
@@ -41,10 +50,10 @@ export class AdoptedProcess {
     return new AdoptedProcess(backend, await verify(backend, timeoutMs));
   }
 
-  /** Has it told when the process takes no connections any more: once, and not after `leave` or `stop`. */
-  onGone(listener: () => void): void {
-    if (this.#isGone) listener();
-    else this.#onGone = listener;
+  /** Has it told what becomes of the process. Not after `leave` or `stop`. */
+  listen(listener: AdoptedProcessListener): void {
+    this.#listener = listener;
+    if (this.#isClosed) void this.#tellEnd();
   }
 
   /** Stops watching; the process goes on. */
@@ -107,12 +116,23 @@ export class AdoptedProcess {
         if (isProbeTimeout(error) && isStartRight(this.backend)) continue;
         if (this.#isLeft) return;
         this.#isLeft = true;
-        this.#isGone = true;
+        this.#isClosed = true;
         removeSocket(this.backend.endpoint);
-        this.#onGone?.();
+        await this.#tellEnd();
       }
     }
   }
+
+  /** It may only have closed its endpoint, to bring to an end what it has. */
+  async #tellEnd(): Promise<void> {
+    if (isKnownToRun(this.backend)) this.#listener?.onClosed();
+    while (isKnownToRun(this.backend)) await sleep(EXIT_POLL_MS, undefined, { ref: false });
+    this.#listener?.onExited();
+  }
+}
+
+function isKnownToRun(backend: AdoptableBackend): boolean {
+  return backend.processStart !== undefined && isStartRight(backend);
 }
 
 async function verify(expected: AdoptableBackend, timeoutMs: number): Promise<Socket> {

@@ -16,27 +16,35 @@ import { removeEndpoint } from './removeEndpoint';
 import { TransferQueue, type TransferQueueListener } from './TransferQueue';
 import type { TransferTokens } from './TransferTokens';
 
-// Answers that the process had sent before its exit are still in the channel.
-const CHANNEL_DRAIN_MS = 500;
 const STANDARD_ERROR = 2;
 
 /** How a process ended. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** The process couldn't be started at all. */
-  readonly error?: Error;
 }
 
 /** What a {@link BackendProcess} tells its owner. */
 export interface BackendProcessListener extends TransferQueueListener {
-  /** The process has left this broker by itself: nothing can be passed to it any more. What it has it may bring to an end. */
-  onLeft(): void;
-  /** The process is gone and its transfers are settled. Called once. */
-  onExit(exit: ProcessExit): void;
+  /** The program couldn't be started. */
+  onSpawnFailed(error: Error): void;
+  /** It has ended. With `isChannelOpen`, what it said last is still to be read, and `onChannelClosed` comes. */
+  onExit(exit: ProcessExit, isChannelOpen: boolean): void;
+  /** Nothing can be passed to it any more, and all that it said is read. */
+  onChannelClosed(): void;
 }
 
-/** One process of a backend, from its start to its end. */
+/** What a process is started with. */
+export interface BackendProcessOptions {
+  readonly service: CheckedService;
+  readonly identity: BackendIdentity;
+  /** Of the broker, without links; undefined if it has none. */
+  readonly stateDirectory: string | undefined;
+  readonly transport: HandoffTransport;
+  readonly tokens: TransferTokens<TransferQueue>;
+}
+
+/** A process that this broker started, and the way to it. When to do what is the chart's to say. */
 export class BackendProcess {
   readonly identity: BackendIdentity;
   readonly queue: TransferQueue;
@@ -44,35 +52,16 @@ export class BackendProcess {
   readonly adoptable: AdoptableBackend | undefined;
   readonly #child: ChildProcess;
   readonly #listener: BackendProcessListener;
-  readonly #stopTimeoutMs: number;
-  readonly #stopped: Promise<void>;
-  #settleStopped: () => void = () => {};
-  #killTimer: NodeJS.Timeout | undefined;
-  #drainTimer: NodeJS.Timeout | undefined;
-  #exit: ProcessExit | undefined;
-  #isStopping = false;
-  #isOver = false;
 
   /**
    * Starts the process.
    *
    * @throws {Error} if it can't be started, or its log file can't be opened.
    */
-  constructor(
-    service: CheckedService,
-    identity: BackendIdentity,
-    stateDirectory: string | undefined,
-    stopTimeoutMs: number,
-    transport: HandoffTransport,
-    tokens: TransferTokens<TransferQueue>,
-    listener: BackendProcessListener,
-  ) {
+  constructor(options: BackendProcessOptions, listener: BackendProcessListener) {
+    const { service, identity, stateDirectory, transport, tokens } = options;
     this.identity = identity;
     this.#listener = listener;
-    this.#stopTimeoutMs = stopTimeoutMs;
-    this.#stopped = new Promise((resolve) => {
-      this.#settleStopped = resolve;
-    });
     const output = service.logFile === undefined ? STANDARD_ERROR : openLogFile(service.logFile);
     try {
       this.#child = fork(service.module, service.args, {
@@ -111,20 +100,19 @@ export class BackendProcess {
     return this.#child.pid;
   }
 
-  /** Lets the transfers in flight end, asks the process to stop, then makes it. Resolves when it's gone. */
-  stop(): Promise<void> {
-    this.#askToStop();
-    this.#killTimer ??= setTimeout(() => this.#terminate(), this.#stopTimeoutMs);
-    return this.#stopped;
+  /** Asks the process to stop, once the transfers in flight have ended. */
+  askToStop(): void {
+    // The message could overtake handles, and what ends with the channel counts as a failure.
+    this.queue.whenSettled(() => {
+      if (!this.#child.connected) return;
+      this.#child.send({ handoffController: PROTOCOL_VERSION, type: 'stop' }, () => {});
+    });
   }
 
-  /** As `stop`, but lets the process take as long as its connections do. */
-  retire(): Promise<void> {
-    this.#askToStop();
-    return this.#stopped;
+  terminate(): void {
+    this.#child.kill('SIGTERM');
   }
 
-  /** Ends the process without a word. */
   kill(): void {
     this.#child.kill('SIGKILL');
   }
@@ -133,63 +121,28 @@ export class BackendProcess {
   leave(): void {
     this.#child.off('exit', this.#onExit);
     this.#child.off('disconnect', this.#onDisconnect);
-    this.#isOver = true;
-    clearTimeout(this.#killTimer);
     this.queue.close();
     if (this.#child.connected) this.#child.disconnect();
     for (const pipe of this.#child.stdio) pipe?.destroy();
     this.#child.unref();
-    this.#settleStopped();
   }
 
-  #askToStop(): void {
-    if (this.#isStopping) return;
-    this.#isStopping = true;
-    // The message could overtake handles, and what ends with the channel counts as a failure.
-    this.queue.whenSettled(() => {
-      if (!this.#child.connected) return;
-      this.#child.send({ handoffController: PROTOCOL_VERSION, type: 'stop' }, () => {});
-    });
-  }
-
-  #terminate(): void {
-    this.#child.kill('SIGTERM');
-    this.#killTimer = setTimeout(() => this.#child.kill('SIGKILL'), this.#stopTimeoutMs);
+  /** The process is gone: ends its transfers, and removes what it left. */
+  cleanUp(): void {
+    this.queue.close();
+    removeEndpoint(this.identity.endpoint);
   }
 
   readonly #onError = (error: Error): void => {
     // Also told for a signal or message that couldn't be sent, which is no end: whoever sent it finds out.
-    if (this.#child.pid !== undefined) return;
-    this.#exit = { code: null, signal: null, error };
-    this.#finish();
+    if (this.#child.pid === undefined) this.#listener.onSpawnFailed(error);
   };
 
-  readonly #onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
-    this.#exit = { code, signal };
-    clearTimeout(this.#killTimer);
-    if (this.#child.connected) this.#drainTimer = setTimeout(() => this.#finish(), CHANNEL_DRAIN_MS);
-    else this.#finish();
-  };
+  readonly #onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
+    this.#listener.onExit({ code, signal }, this.#child.connected);
 
   readonly #onDisconnect = (): void => {
     this.queue.close();
-    if (this.#exit !== undefined) {
-      this.#finish();
-    } else if (!this.#isStopping) {
-      this.#isStopping = true;
-      this.#killTimer = setTimeout(() => this.#terminate(), this.#stopTimeoutMs);
-      this.#listener.onLeft();
-    }
+    this.#listener.onChannelClosed();
   };
-
-  #finish(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    clearTimeout(this.#killTimer);
-    clearTimeout(this.#drainTimer);
-    this.queue.close();
-    removeEndpoint(this.identity.endpoint);
-    this.#settleStopped();
-    this.#listener.onExit(this.#exit ?? { code: null, signal: null });
-  }
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import type { TransferAbandonment, TransferOutcome } from '../../machines';
+import type { BackendProcessState, TransferAbandonment, TransferOutcome } from '../../machines';
 import type { ReconnectReason } from '../../machines/vocabulary';
 import { backendDisplayName, checkBackendId } from '../controller/BackendKey';
 import { onRejection, requireAnswer } from '../errors/callbackAnswer';
@@ -42,7 +42,7 @@ import { guardObserver } from './guardObserver';
 import { guardTransport } from './guardTransport';
 import type { HandoffTransport } from './HandoffTransport';
 import { listenOnPath } from './listenOnPath';
-import { type BackendProcessState, type BackendTarget, ManagedBackend } from './ManagedBackend';
+import { type BackendTarget, ManagedBackend } from './ManagedBackend';
 import { describeNoMatch, pickVersion } from './pickVersion';
 import { type HelloResult, readHello } from './readHello';
 import { requireReloadable } from './requireReloadable';
@@ -628,6 +628,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       onStarting: (identity) => this.#state?.add(identity),
       onStarted: (backend) => this.#state?.complete(backend),
       onGone: (backend) => this.#state?.remove(backend),
+      inspect: this.#inspect,
     });
   }
 

@@ -1,9 +1,10 @@
 import type { BackendKey } from '../index';
 import { AdoptedProcess } from './AdoptedProcess';
+import type { ProcessTimeouts } from './BackendLife';
 import type { AdoptableBackend } from './BrokerOptions';
 import { endIfProved, isStartRight } from './endProcess';
 import { inTurn } from './inTurn';
-import type { ManagedBackend, ProcessTimeouts } from './ManagedBackend';
+import type { ManagedBackend } from './ManagedBackend';
 import { isProbeTimeout } from './probeBackend';
 
 // A probe takes a descriptor.

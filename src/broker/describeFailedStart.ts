@@ -8,14 +8,13 @@ import type { LogTail } from './LogTail';
  */
 export function describeFailedStart(exit: ProcessExit, timedOut: boolean, log: LogTail | undefined): string {
   const how = describeExit(exit, timedOut);
-  const lines = exit.error === undefined ? log?.lines() : undefined;
+  const lines = log?.lines();
   if (log === undefined || lines === undefined) return how;
   if (lines.length === 0) return `${how}; nothing was written to ${log.path}`;
   return [`${how}; ${log.path} ends with`, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
-function describeExit({ error, signal, code }: ProcessExit, timedOut: boolean): string {
-  if (error !== undefined) return error.message;
+function describeExit({ signal, code }: ProcessExit, timedOut: boolean): string {
   if (timedOut) return "it didn't listen in time (does it call serveBackend?)";
   return signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`;
 }

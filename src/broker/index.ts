@@ -1,3 +1,4 @@
+export type { BackendProcessState } from '../../machines/backendLifecycle';
 export type { ReconnectReason } from '../../machines/vocabulary';
 export type { HandoffMessage } from '../wire/ipcMessage';
 export type {
@@ -24,6 +25,5 @@ export { createBroker } from './createBroker';
 export { createNodeIpcTransport } from './createNodeIpcTransport';
 export { createScmRightsTransport } from './createScmRightsTransport';
 export type { HandoffTransport } from './HandoffTransport';
-export type { BackendProcessState } from './ManagedBackend';
 export { type BrokerMetricsOptions, recordBrokerMetrics } from './recordBrokerMetrics';
 export type { TransferState } from './TransferTable';

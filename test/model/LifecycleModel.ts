@@ -113,6 +113,11 @@ export class LifecycleModel {
         else if (RETIRING.includes(this.phase)) this.#enter('asked', 'askToStop');
         else this.#makeEnd();
         break;
+      case 'kill.asked':
+        if (!this.#hasVacated) this.#successor = 'never';
+        if (this.phase === 'planned') this.#end();
+        else if (!NO_PROCESS.includes(this.phase)) this.#enter('killed', 'kill');
+        break;
       case 'leave.asked':
         this.#successor = 'never';
         if (this.phase === 'planned') this.#end();

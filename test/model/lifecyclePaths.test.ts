@@ -29,6 +29,7 @@ const ASKED: readonly BackendLifecycleEvent[] = [
   { type: 'replacement.asked' },
   { type: 'retirement.asked', clientGraceMs: 1000 },
   { type: 'stop.asked' },
+  { type: 'kill.asked' },
   { type: 'leave.asked' },
 ];
 
