@@ -10,6 +10,8 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/globalSetup.ts',
   globalTeardown: '<rootDir>/test/support/globalTeardown.ts',
   reporters: ['default', '<rootDir>/test/support/NotRunReporter.js'],
+  // Many suites wait for processes and deadlines most of the time.
+  maxWorkers: '150%',
   // Beyond the bounds that waits have of their own: these say what was waited for.
   testTimeout: 240_000,
 };

@@ -230,7 +230,10 @@ class BrokerRun {
     const end = endsOf(this.path)[this.#begun];
     const isToExpire = end !== undefined && 'failure' in end && end.failure === 'backendAckTimeout';
     const deadline = isToExpire ? SHORT_ACK_DEADLINE_MS : LONG_ACK_DEADLINE_MS;
-    if (this.#options !== undefined) await this.broker.reload({ ...this.#options, ackDeadlineMs: deadline });
+    if (this.#options !== undefined) {
+      const { transport: _, ...options } = this.#options;
+      await this.broker.reload({ ...options, ackDeadlineMs: deadline });
+    }
     this.#inputs = inputs;
     this.broker.setServiceHandoff(NAME, undefined, inputs.servicePolicyEnabled);
     const at = this.clock.time;
