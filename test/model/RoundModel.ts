@@ -26,11 +26,14 @@ export class RoundModel {
   outcome: RoundOutcome | undefined;
   /** Whether a deadline runs. */
   isTimed = false;
+  /** Whether it runs anew, from what happened last. */
+  isTimedAnew = false;
   #told: ConnectRoundEmitted[] = [];
 
   /** What has to be done when this happens. */
   take(event: RoundHappening): ConnectRoundEmitted[] {
     this.#told = [];
+    this.isTimedAnew = false;
     if (this.outcome === undefined) this.#take(event);
     return this.#told;
   }
@@ -54,6 +57,7 @@ export class RoundModel {
     this.first = 'open';
     this.hasTarget = clientKnows;
     this.isTimed = clientKnows;
+    this.isTimedAnew = clientKnows;
     this.#told.push({ type: 'ask' });
   }
 
@@ -67,6 +71,7 @@ export class RoundModel {
         }
         this.wasAnnounced = true;
         this.isTimed = !isLost;
+        this.isTimedAnew = !isLost;
         return;
       case 'first.ready':
         if (this.wasAnnounced) this.#told.push({ type: 'remember' });

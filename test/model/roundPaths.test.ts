@@ -59,8 +59,13 @@ function at<World>(path: ChartPath<World>, event: EventObject, check: () => void
 
 /** The chart itself along a path, against the model. */
 function runChart<World>(path: ChartPath<World>): void {
+  let armed = 0;
+  const setTimeout = (): number => {
+    armed += 1;
+    return armed;
+  };
   const actor = createActor(connectRound, {
-    clock: { setTimeout: () => 0, clearTimeout: () => {} },
+    clock: { setTimeout, clearTimeout: () => {} },
     inspect: coverage.inspect,
   });
   const told: ConnectRoundEmitted[] = [];
@@ -72,7 +77,13 @@ function runChart<World>(path: ChartPath<World>): void {
       const expected = model.take(event as RoundHappening);
       if (actor.getSnapshot().status !== 'done') actor.send(event as ConnectRoundEvent);
       expect(told.splice(0)).toEqual(expected);
-      expect(actor.getSnapshot().status === 'done').toBe(model.outcome !== undefined);
+      const snapshot = actor.getSnapshot();
+      expect(snapshot.status === 'done').toBe(model.outcome !== undefined);
+      expect(snapshot.matches({ trying: { first: { open: { expecting: 'announced' } } } })).toBe(
+        model.first === 'open' && model.wasAnnounced && model.outcome === undefined,
+      );
+      expect(armed).toBe(model.isTimedAnew ? 1 : 0);
+      armed = 0;
     });
   }
   actor.stop();
@@ -298,7 +309,10 @@ class RoundUnderTest {
         this.#lose(event.on === 'first' ? first : second, new WireError('badFrame', 'as asked for'));
         return;
       case DEADLINE_EVENT:
-        jest.advanceTimersByTime(this.model.wasAnnounced ? DEADLINE_MS : KNOWN_DEADLINE_MS + SLACK_MS);
+        // Not a millisecond earlier.
+        jest.advanceTimersByTime((this.model.wasAnnounced ? DEADLINE_MS : KNOWN_DEADLINE_MS + SLACK_MS) - 1);
+        expect(this.#sockets).toHaveLength(1);
+        jest.advanceTimersByTime(1);
         return;
     }
   }
