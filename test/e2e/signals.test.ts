@@ -59,8 +59,9 @@ describe('signals to a broker', () => {
     const command = start();
     const { child } = command;
     const pid = child.pid as number;
-    await eventually('the handlers', () => catches(pid, 'SIGHUP') && catches(pid, 'SIGUSR2'));
+    // Before it runs, a new process has its parent's handlers.
     await eventually('the backend to start', () => backends().length === 1);
+    await eventually('the handlers', () => catches(pid, 'SIGHUP') && catches(pid, 'SIGUSR2'));
     for (const signal of ['SIGUSR2', 'SIGHUP'] as const) child.kill(signal);
     writeFileSync(gate, '');
     await command.printed('configuration reloaded');
