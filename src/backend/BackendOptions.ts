@@ -58,6 +58,12 @@ export interface ServeBackendOptions {
    */
   readonly maxPendingAttaches?: number | undefined;
   /**
+   * Connections that the system holds until the endpoint accepts them, 1 to 65,535; Linux holds at most
+   * `net.core.somaxconn`.
+   * @default 4096
+   */
+  readonly backlog?: number | undefined;
+  /**
    * Who this process is, and where it listens.
    * @default what the broker that started the process says
    */

@@ -10,6 +10,8 @@ import {
 import { MAX_TIMER_MS } from '../errors/maxTimerMs';
 import { type OptionNames, readOptions } from '../errors/readOptions';
 import { type BackendIdentity, isBackendId } from '../wire/backendIdentity';
+import { DEFAULT_BACKLOG } from '../wire/defaultBacklog';
+import { requireBacklog } from '../wire/requireBacklog';
 import { requireSocketPath } from '../wire/requireSocketPath';
 import type { ServeBackendOptions } from './BackendOptions';
 
@@ -20,6 +22,7 @@ const OPTION_NAMES: OptionNames<ServeBackendOptions> = {
   maxClaims: true,
   helloTimeoutMs: true,
   maxPendingAttaches: true,
+  backlog: true,
   identity: true,
   endpoint: true,
   surviveBroker: true,
@@ -39,6 +42,7 @@ export interface CheckedBackendOptions
   readonly maxClaims: number;
   readonly helloTimeoutMs: number;
   readonly maxPendingAttaches: number;
+  readonly backlog: number;
   readonly surviveBroker: boolean;
 }
 
@@ -58,6 +62,7 @@ export function checkBackendOptions(options: ServeBackendOptions): CheckedBacken
     maxClaims = 262_144,
     helloTimeoutMs = 5000,
     maxPendingAttaches = 1024,
+    backlog = DEFAULT_BACKLOG,
     surviveBroker = true,
   } = readOptions('options', options, OPTION_NAMES);
   if (typeof onConnection !== 'function') throw invalidType('onConnection', 'a function', onConnection);
@@ -78,6 +83,7 @@ export function checkBackendOptions(options: ServeBackendOptions): CheckedBacken
     maxClaims,
     helloTimeoutMs,
     maxPendingAttaches,
+    backlog: requireBacklog(backlog),
     surviveBroker,
   };
 }

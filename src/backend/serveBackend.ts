@@ -98,7 +98,7 @@ class BackendService implements ServedBackend {
       if (process.connected === false) throw new Error('the broker that started this process has ended');
       await new Promise<void>((resolve, reject) => {
         this.#server.once('error', reject);
-        this.#server.listen(this.endpoint, () => {
+        this.#server.listen({ path: this.endpoint, backlog: this.#options.backlog }, () => {
           this.#server.off('error', reject);
           resolve();
         });

@@ -285,7 +285,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       const warnings = directories.flatMap((directory) => checkPrivateDirectory(directory));
       for (const message of new Set(warnings)) this.#warn({ code: 'groupWritable', message });
       // First, so that a second broker finds out before it starts a process.
-      await listenOnPath(this.#server, this.socketPath);
+      await listenOnPath(this.#server, this.socketPath, this.#options.backlog);
       checkPrivateSocket(this.socketPath);
       this.#server.on('error', (cause) => {
         this.#warn({ code: 'serverError', message: cause.message, cause });

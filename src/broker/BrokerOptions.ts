@@ -150,6 +150,12 @@ export interface BrokerOptions {
    */
   readonly helloTimeoutMs?: number | undefined;
   /**
+   * Connections that the system holds until the broker accepts them, 1 to 65,535; Linux holds at most `net.core.somaxconn`.
+   * A client that meets a full one tries again within its `connectTimeoutMs`.
+   * @default 4096
+   */
+  readonly backlog?: number | undefined;
+  /**
    * Most client connections in the broker's hands at a time, from 1. Over it, one that has had its answer makes room, or
    * one that has let 100 ms pass without a complete `hello`; if there is none, the new one is told `busy` and
    * comes again. Where descriptors can be counted (Linux) the bound is lower while fewer are left: a tenth of the soft

@@ -19,7 +19,9 @@ import { type OptionNames, readOptions, requireMembers } from '../errors/readOpt
 import { showName } from '../errors/showValue';
 import type { HandoffFallbackPolicy } from '../index';
 import { isBackendId } from '../wire/backendIdentity';
+import { DEFAULT_BACKLOG } from '../wire/defaultBacklog';
 import { maxSocketPathBytes } from '../wire/maxSocketPathBytes';
+import { requireBacklog } from '../wire/requireBacklog';
 import { requireSocketPath } from '../wire/requireSocketPath';
 import { MAX_DEADLINE_MS } from '../wire/wireLimits';
 import { BrokerError } from './BrokerError';
@@ -38,6 +40,7 @@ const DEFAULTS = {
   startTimeoutMs: 10_000,
   stopTimeoutMs: 5000,
   helloTimeoutMs: 5000,
+  backlog: DEFAULT_BACKLOG,
   maxConnections: 4096,
   maxTransfers: 1024,
   maxTransfersPerBackend: 256,
@@ -63,6 +66,7 @@ const OPTION_NAMES: OptionNames<BrokerOptions> = {
   startTimeoutMs: true,
   stopTimeoutMs: true,
   helloTimeoutMs: true,
+  backlog: true,
   maxConnections: true,
   maxTransfers: true,
   maxTransfersPerBackend: true,
@@ -125,6 +129,7 @@ export interface CheckedBrokerOptions
   readonly startTimeoutMs: number;
   readonly stopTimeoutMs: number;
   readonly helloTimeoutMs: number;
+  readonly backlog: number;
   readonly maxConnections: number;
   readonly maxTransfers: number;
   readonly maxTransfersPerBackend: number;
@@ -168,6 +173,7 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
     startTimeoutMs: requireSpan('startTimeoutMs', given.startTimeoutMs, 1, MAX_TIMER_MS),
     stopTimeoutMs: requireSpan('stopTimeoutMs', given.stopTimeoutMs, 1, MAX_TIMER_MS),
     helloTimeoutMs: requireSpan('helloTimeoutMs', given.helloTimeoutMs, 1, MAX_TIMER_MS),
+    backlog: requireBacklog(given.backlog),
     maxConnections: requireCount('maxConnections', given.maxConnections, 1),
     maxTransfers: requireCount('maxTransfers', given.maxTransfers, 1),
     maxTransfersPerBackend: requireCount('maxTransfersPerBackend', given.maxTransfersPerBackend, 1),

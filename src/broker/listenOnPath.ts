@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DEFAULT_BACKLOG } from '../wire/defaultBacklog';
 import { BrokerError } from './BrokerError';
 import { checkPathLength } from './checkBrokerOptions';
 
@@ -16,11 +17,11 @@ const TRIES = 5;
  *
  * @throws {BrokerError} `alreadyRunning`, `notASocket`, `pathTooLong` or `listenFailed` (the promise rejects).
  */
-export async function listenOnPath(server: Server, path: string): Promise<void> {
+export async function listenOnPath(server: Server, path: string, backlog = DEFAULT_BACKLOG): Promise<void> {
   checkPathLength('the path of a socket', path);
   for (let tries = 0; ; tries += 1) {
     try {
-      await listen(server, path);
+      await listen(server, path, backlog);
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || tries === TRIES) {
@@ -31,13 +32,13 @@ export async function listenOnPath(server: Server, path: string): Promise<void> 
   }
 }
 
-function listen(server: Server, path: string): Promise<void> {
+function listen(server: Server, path: string, backlog: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     // The socket is bound before `listen` returns. Whoever may connect must not depend on what the embedder's mask is.
     const mask = setMask(0o177);
     try {
-      server.listen(path, () => {
+      server.listen({ path, backlog }, () => {
         server.off('error', reject);
         resolve();
       });

@@ -4,7 +4,7 @@ import type { BrokerOptions } from './BrokerOptions';
 import type { CheckedBrokerOptions } from './checkBrokerOptions';
 
 // Others would be another broker, or another controller.
-const FIXED = ['socketPath', 'instance', 'stateDirectory', 'endpointDirectory'] as const;
+const FIXED = ['socketPath', 'instance', 'stateDirectory', 'endpointDirectory', 'backlog'] as const;
 // Given anew each time, or not at all.
 const FIXED_IF_GIVEN = ['clock', 'inspect', 'transport'] as const;
 // What a process was started with.

@@ -38,6 +38,7 @@ const schema = z.strictObject({
   startTimeoutMs: milliseconds.optional(),
   stopTimeoutMs: milliseconds.optional(),
   helloTimeoutMs: milliseconds.optional(),
+  backlog: count.optional(),
   maxConnections: count.optional(),
   maxTransfers: count.optional(),
   maxTransfersPerBackend: count.optional(),
