@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import type { BackendProcessState, TransferAbandonment, TransferOutcome } from '../../machines';
+import type { TransferAbandonment, TransferOutcome } from '../../machines';
 import type { ReconnectReason } from '../../machines/vocabulary';
 import { backendDisplayName, checkBackendId } from '../controller/BackendKey';
 import { onRejection, requireAnswer } from '../errors/callbackAnswer';
@@ -9,9 +9,7 @@ import { cutToCharacters } from '../errors/characters';
 import { requireBoolean, requireText } from '../errors/invalidArgument';
 import { messageOf, showValue } from '../errors/showValue';
 import {
-  type BackendHandoffState,
   type BackendKey,
-  type FailedAttemptWindow,
   type HandoffAttemptDecision,
   HandoffAttemptInputs,
   HandoffController,
@@ -32,9 +30,10 @@ import { BrokerError } from './BrokerError';
 import type { BrokerEvents, BrokerWarning, BrokerWarningCode, TransferEvent } from './BrokerEvents';
 import type { AdoptableBackend, AttemptRequest, BrokerOptions } from './BrokerOptions';
 import type { BrokerState } from './BrokerState';
+import type { BackendStatus, BrokerClientErrorCode, BrokerStats } from './BrokerStatus';
 import { type CheckedBrokerOptions, checkBrokerOptions } from './checkBrokerOptions';
 import { checkPrivateDirectory, checkPrivateSocket } from './checkPrivatePath';
-import { checkStopOptions } from './checkStopOptions';
+import { checkStopOptions, type StopOptions } from './checkStopOptions';
 import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
 import { FdPressure } from './FdPressure';
 import { guardClock } from './guardClock';
@@ -79,81 +78,6 @@ const ABANDONED_REASONS = {
   busy: 'transferLimit',
   outOfDescriptors: 'fdPressureDisabled',
 } as const satisfies Record<TransferAbandonment, ReconnectReason>;
-
-/** Why a client got an `error` frame instead of a backend. */
-export type BrokerClientErrorCode =
-  | 'unsupportedVersion'
-  | 'badFrame'
-  | 'helloTimeout'
-  | 'badVersion'
-  | 'unknownService'
-  | 'noMatchingVersion'
-  | 'backendUnavailable'
-  | 'staleBackend'
-  | 'busy'
-  | 'stopping';
-
-/** A backend as it is now. */
-export interface BackendStatus {
-  readonly backend: BackendKey;
-  readonly pid: number | undefined;
-  /** What the process does. */
-  readonly process: BackendProcessState;
-  /** The state of the backend's chart. */
-  readonly state: BackendHandoffState;
-  readonly endpoint: string | undefined;
-  readonly adopted: boolean;
-  /** The window of failed attempts, if one is open. */
-  readonly window?: FailedAttemptWindow;
-  /** Whether the service's policy allows handoff. */
-  readonly handoffEnabled: boolean;
-  /** Tries at handing a connection over, since the broker's start. */
-  readonly attempts: number;
-  /** Transfers that have not ended, those in the queue included. */
-  readonly inFlight: number;
-  /** Transfers that wait for their turn. */
-  readonly queued: number;
-  readonly routes: {
-    readonly handedOff: number;
-    /** By reason; a reason that didn't occur is left out. */
-    readonly reconnected: Readonly<Partial<Record<ReconnectReason, number>>>;
-  };
-}
-
-/** Counts since the broker's start. */
-export interface BrokerStats {
-  /** Connections that were accepted. */
-  readonly connections: number;
-  /** Acknowledged by a backend in time. */
-  readonly handedOff: number;
-  /** Sent to a backend's endpoint, by reason; a reason that didn't occur is left out. */
-  readonly reconnected: Readonly<Partial<Record<ReconnectReason, number>>>;
-  /** Transfers that ended with neither success nor failure. */
-  readonly abandoned: number;
-  /** Clients that left before their way was decided. */
-  readonly clientsLeft: number;
-  /** `error` frames sent, by code; a code that didn't occur is left out. */
-  readonly errors: Readonly<Partial<Record<BrokerClientErrorCode, number>>>;
-  /** Acknowledgements that came after the deadline. */
-  readonly lateAcks: number;
-  /** Answers of a backend for a transfer that it had answered for already. */
-  readonly replayedAcks: number;
-  /** Answers of a backend for a transfer to another one. */
-  readonly foreignAcks: number;
-  /** Answers of backends that belong to no transfer, or to one of more than two minutes ago. */
-  readonly unknownAcks: number;
-  /** Messages of backends that say they are answers and make no sense. */
-  readonly malformedAcks: number;
-}
-
-/** Options of `Broker.stop`. */
-export interface StopOptions {
-  /**
-   * `stop` ends the backends; `leave` leaves them running for a later broker to adopt.
-   * @default 'stop'
-   */
-  readonly backends?: 'stop' | 'leave' | undefined;
-}
 
 /** What a later broker needs to go on: its `adopt` and `snapshot` options. */
 export interface StoppedBroker {

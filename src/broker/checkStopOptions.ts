@@ -1,6 +1,14 @@
 import { outOfRange } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';
-import type { StopOptions } from './Broker';
+
+/** Options of `Broker.stop`. */
+export interface StopOptions {
+  /**
+   * `stop` ends the backends; `leave` leaves them running for a later broker to adopt.
+   * @default 'stop'
+   */
+  readonly backends?: 'stop' | 'leave' | undefined;
+}
 
 const OPTION_NAMES: OptionNames<StopOptions> = { backends: true };
 

@@ -1,15 +1,7 @@
 export type { BackendProcessState } from '../../machines/backendLifecycle';
 export type { ReconnectReason } from '../../machines/vocabulary';
 export type { HandoffMessage } from '../wire/ipcMessage';
-export type {
-  BackendStatus,
-  Broker,
-  BrokerClientErrorCode,
-  BrokerStats,
-  ReloadedServices,
-  StopOptions,
-  StoppedBroker,
-} from './Broker';
+export type { Broker, ReloadedServices, StoppedBroker } from './Broker';
 export { BrokerError, type BrokerErrorCode } from './BrokerError';
 export type {
   BackendExitEvent,
@@ -21,6 +13,8 @@ export type {
   TransferEvent,
 } from './BrokerEvents';
 export type { AdoptableBackend, AttemptRequest, BrokerOptions, BrokerService } from './BrokerOptions';
+export type { BackendStatus, BrokerClientErrorCode, BrokerStats } from './BrokerStatus';
+export type { StopOptions } from './checkStopOptions';
 export { createBroker } from './createBroker';
 export { createNodeIpcTransport } from './createNodeIpcTransport';
 export { createScmRightsTransport } from './createScmRightsTransport';

@@ -3,8 +3,9 @@ import { BACKEND_HANDOFF_STATES, HANDOFF_FAILURES, RECONNECT_REASONS } from '../
 import { invalidType, readGiven, requireObject } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';
 import type { BackendKey } from '../index';
-import { type BackendStatus, Broker } from './Broker';
+import { Broker } from './Broker';
 import type { RouteEvent, TransferEvent } from './BrokerEvents';
+import type { BackendStatus } from './BrokerStatus';
 import { openFdCount, softFdLimit } from './fdUsage';
 
 /** Options of {@link recordBrokerMetrics}. */

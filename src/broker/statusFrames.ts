@@ -1,8 +1,9 @@
 import { cutToCharacters } from '../errors/characters';
+import type { HandoffController, HandoffExplanation } from '../index';
 import type { BackendSummary, BrokerSummary } from '../wire/brokerStatus';
 import { encodeFrame } from '../wire/encodeFrame';
 import { MAX_PAYLOAD_BYTES } from '../wire/wireLimits';
-import type { BackendStatus, Broker } from './Broker';
+import type { BackendStatus, BrokerStats } from './BrokerStatus';
 import { openFdCount, softFdLimit } from './fdUsage';
 
 // What a reply has beside the backends in it.
@@ -11,7 +12,13 @@ const FRAME_BYTES = 64;
 const MAX_INSTANCE_CHARACTERS = 256;
 
 /** What a status is made of. */
-export type StatusSource = Pick<Broker, 'backends' | 'controller' | 'explain' | 'instance' | 'stats'>;
+export interface StatusSource {
+  readonly instance: string;
+  readonly controller: HandoffController;
+  backends(): BackendStatus[];
+  stats(): BrokerStats;
+  explain(backend: BackendStatus['backend']): HandoffExplanation;
+}
 
 /** A broker's status as frames: one of the broker itself, then as many as its backends need, the last one marked. */
 export function statusFrames(broker: StatusSource): Buffer {

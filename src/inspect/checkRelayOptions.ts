@@ -10,8 +10,8 @@ import {
   requireText,
 } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';
-import type { InspectionRelayOptions } from './createInspectionRelay';
 import type { RouteStats, RoutesMessage } from './InspectionMessage';
+import type { InspectionRelayOptions } from './InspectionRelayOptions';
 import type { InspectionSource } from './InspectionSource';
 
 const STATELY_INSPECTOR = 'https://stately.ai/inspect';

@@ -7,6 +7,7 @@ import { controllerSource } from './controllerSource';
 import { createBoundedServer, shareOfDescriptors } from './createBoundedServer';
 import { InspectionHub } from './InspectionHub';
 import type { RoutesMessage } from './InspectionMessage';
+import type { InspectionRelayOptions } from './InspectionRelayOptions';
 import type { InspectionSource } from './InspectionSource';
 import type { LeftOut } from './LeftOut';
 import { LOOPBACK, listenOnPort } from './listenOnPort';
@@ -23,33 +24,6 @@ const PART_OF_DESCRIPTORS = 1 / 16;
 
 /** How often it's told what was left out. */
 const TELL_LEFT_OUT_MS = 10_000;
-
-export interface InspectionRelayOptions {
-  /** Attached from the start. */
-  readonly controller?: HandoffController | undefined;
-  /**
-   * The TCP port, on 127.0.0.1.
-   * @default 0: any free one
-   */
-  readonly port?: number | undefined;
-  /**
-   * Other origins whose pages may watch and send, such as the development server of an app to be watched
-   * (`http://localhost:5173`).
-   * @default none: the relay's own page, and programs that are no browsers
-   */
-  readonly allowedOrigins?: readonly string[] | undefined;
-  /**
-   * Also serves a page that frames Stately's hosted inspector and passes on to it what happens. That page's content comes
-   * from the network. `true`: https://stately.ai/inspect.
-   * @default false
-   */
-  readonly stately?: boolean | string | undefined;
-  /**
-   * Told what was left out and who was turned away since the relay's start: when it begins, and then at most once in 10
-   * seconds, if it has become more. What it throws is ignored.
-   */
-  readonly onLeftOut?: ((leftOut: LeftOut) => void) | undefined;
-}
 
 /** A running relay. */
 export interface InspectionRelay {

@@ -1,5 +1,5 @@
 import type { Chart } from '../chart/Chart';
-import type { ChartFocus } from './ChartView';
+import type { ChartFocus } from './ChartFocus';
 
 interface ChartCardProps {
   readonly chart: Chart;

@@ -14,6 +14,7 @@ import { roundedPath } from '../chart/roundedPath';
 import type { TakenInStep } from '../chart/takenIn';
 import { isOnLeft } from '../chart/toElkGraph';
 import { ChartCard } from './ChartCard';
+import type { ChartFocus } from './ChartFocus';
 
 interface ChartViewProps {
   readonly chart: Chart;
@@ -25,13 +26,6 @@ interface ChartViewProps {
   readonly stepSeq: number;
   readonly remaining: { readonly name: string; readonly text: string } | undefined;
 }
-
-/** What the pointer or the focus is on. */
-export type ChartFocus = Rectangle & {
-  readonly of:
-    | { readonly kind: 'state'; readonly state: ChartState }
-    | { readonly kind: 'transition'; readonly transition: ChartTransition };
-};
 
 const STATE_NOTES: Readonly<Record<ChartState['kind'], string>> = {
   atomic: '',
