@@ -1,3 +1,5 @@
+const { availableParallelism } = require('node:os');
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: '<rootDir>/test/support/SuiteEnvironment.ts',
@@ -10,8 +12,8 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/globalSetup.ts',
   globalTeardown: '<rootDir>/test/support/globalTeardown.ts',
   reporters: ['default', '<rootDir>/test/support/NotRunReporter.js'],
-  // Many suites wait for processes and deadlines most of the time.
-  maxWorkers: '150%',
+  // Many suites wait for processes and deadlines most of the time. (Jest takes a share over 100 % for a number of workers.)
+  maxWorkers: Math.ceil(1.5 * availableParallelism()),
   // Beyond the bounds that waits have of their own: these say what was waited for.
   testTimeout: 240_000,
 };

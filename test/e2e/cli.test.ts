@@ -92,7 +92,7 @@ describe('the command', () => {
       const { port } = taken.address() as AddressInfo;
       const command = run('demo', '--inspect-port', String(port));
       expect(await command.ended()).toBe(1);
-      expect(command.stderr).toContain('EADDRINUSE');
+      expect(command.stderr).toContain('another process has it');
       expect(readdirSync(temporary)).toEqual([]);
     } finally {
       taken.close();
