@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ClaimTable } from '../../src/backend/ClaimTable';
 import { report } from '../support/report';
+import { claim } from './exploration/backend';
+import { NEW } from './exploration/client';
 import { explore, type Findings, type Model } from './exploration/explore';
 import { MISTAKES, type Mistake } from './exploration/mistakes';
-import { exploreProtocol, INVARIANTS } from './exploration/protocol';
+import { exploreProtocol, INITIAL, INVARIANTS } from './exploration/protocol';
 import { RACES } from './exploration/races';
 import { sequenceDiagram } from './exploration/sequenceDiagram';
 import type { Scenario, World } from './exploration/World';
@@ -105,6 +108,23 @@ describe('the exploration finds what is made wrong on purpose', () => {
   });
 
   afterAll(() => report(`protocol, mistakes found:\n${lengths.join('\n')}`));
+});
+
+describe('the backend of an exploration', () => {
+  it.each([
+    { isExpired: 0, claimedIn: 0 },
+    { isExpired: 0, claimedIn: 1 },
+    { isExpired: 1, claimedIn: 0 },
+    { isExpired: 1, claimedIn: 1 },
+  ] as const)('answers for a claim as the table does: %p', ({ isExpired, claimedIn }) => {
+    let now = 1000;
+    const table = new ClaimTable({ ttlMs: 10, maxClaims: 2, now: () => now });
+    if (claimedIn === 1) table.claim('id', now);
+    if (isExpired === 1) now += 11;
+    const rounds = [{ ...NEW, isExpired, claimedIn, claim: claimedIn }];
+    const claimed = claim({ ...INITIAL, rounds, faultsLeft: 0 }, 0, 1, 2, ONE_CLIENT);
+    expect(table.claim('id', 1000)).toBe(typeof claimed === 'string' ? claimed : 'granted');
+  });
 });
 
 describe('an exploration', () => {

@@ -39,6 +39,7 @@ async function until(isSo: () => boolean): Promise<void> {
 /** A broker or a backend in the test's hands, for one connection at a time. */
 class Peer {
   readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
   #socket: Socket | undefined;
   #reader = new FrameReader();
   frame: Frame | undefined;
@@ -47,6 +48,8 @@ class Peer {
   constructor(readonly path: string) {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => {
       this.#socket = socket;
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
       socket.on('error', () => {});
       for (const end of ['end', 'close']) {
         socket.on(end, () => {
@@ -85,8 +88,9 @@ class Peer {
   }
 
   async stop(): Promise<void> {
-    this.drop();
-    await new Promise((resolve) => this.#server.close(resolve));
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
   }
 }
 

@@ -158,7 +158,7 @@ function giveUp(world: World, index: number): World {
   return withRound(world, index, { node: AGAIN, ...ended(roundOf(world, index), outcome) });
 }
 
-const NEW: Round = {
+export const NEW: Round = {
   client: 0,
   node: numberOf(table.initial),
   target: 0,

@@ -87,7 +87,7 @@ function problemAtRest(world: World): Problem | undefined {
 
 const UNBORN: Process = { status: 'unborn', channel: 'none', handles: [], answers: [] };
 
-const INITIAL: Omit<World, 'faultsLeft'> = {
+export const INITIAL: Omit<World, 'faultsLeft'> = {
   rounds: [],
   isBrokerUp: true,
   current: 1,
