@@ -29,6 +29,5 @@ export function answeringDescription(
   const input = { maxFailedAttemptsPerWindow, failedAttemptWindowMs };
   const actor = createActor(backendHandoff, { input, snapshot, clock: INERT_CLOCK, inspect }).start();
   actor.send(event);
-  actor.stop();
   return description;
 }

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { transformSync } from 'esbuild';
 import ts from 'typescript';
-import { AREAS, isOneOf, SLOW_SUITES, SUITES } from './scope';
+import { AREAS, isOneOf, PROCESS_IMPORT, SLOW_SUITES, SUITES } from './scope';
 
 export const ROOT = resolve(__dirname, '../..');
 const COMPILED = ['machines', 'src', 'test'];
@@ -58,7 +58,10 @@ export class Workspace {
         files.filter((file) => file.endsWith('.ts') && isOneOf(file, patterns)),
       ]),
     );
-    this.suites = files.filter((file) => isOneOf(file, SUITES) && !isOneOf(file, SLOW_SUITES));
+    this.suites = files.filter(
+      (file) =>
+        isOneOf(file, SUITES) && !isOneOf(file, SLOW_SUITES) && !readSource(file).includes(PROCESS_IMPORT),
+    );
     for (const file of files) {
       if (!/\.tsx?$/.test(file) || isBelow(file, NOT_COMPILED)) continue;
       this.write(file, compile(readSource(file), file));

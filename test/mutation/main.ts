@@ -4,6 +4,7 @@ import { createMutants, type Mutant } from './createMutants';
 import { createRemovals } from './createRemovals';
 import { changeOf, isExplained, lineOf, readExplained } from './explainedSurvivors';
 import { measureBaseline, type Outcome, runMutants } from './runMutants';
+import { type AreaResult, writeTestingPage } from './testingPage';
 import { readSource, Workspace } from './Workspace';
 
 /** Share of the mutants, in hundredths, that the tests must notice at least. */
@@ -13,15 +14,9 @@ const PROGRESS_EVERY_MS = 10_000;
 interface Options {
   readonly charts: boolean;
   readonly concurrency: number;
+  readonly docs: boolean;
   readonly json: boolean;
   readonly only: readonly string[];
-}
-
-interface AreaResult {
-  readonly area: string;
-  readonly mutants: number;
-  readonly noticed: number;
-  readonly explained: number;
 }
 
 function count(text: string): number {
@@ -42,7 +37,7 @@ function progress(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-async function run({ charts, concurrency, json, only }: Options): Promise<void> {
+async function run({ charts, concurrency, docs, json, only }: Options): Promise<void> {
   const began = performance.now();
   const explained = readExplained();
   const workspace = new Workspace();
@@ -112,6 +107,7 @@ async function run({ charts, concurrency, json, only }: Options): Promise<void> 
       `${noticed.size} of ${mutants.length} noticed (${score.toFixed(1)} %), ${unexplained.length} survive unexplained, ${seconds} s\n`,
     );
   }
+  if (docs) writeTestingPage(explained, only.length > 0 || charts ? undefined : { results, seconds });
   if (score < MIN_SCORE || unexplained.length > 0) process.exitCode = 1;
 }
 
@@ -131,6 +127,7 @@ const program = new Command('npm run test:mutation --')
     [],
   )
   .option('--concurrency <n>', 'how many at a time', count, Math.min(2, availableParallelism()))
+  .option('--docs', 'write docs/testing.md: the survivors, and the figures of a whole run', false)
   .option('--json', 'print one JSON object and nothing else', false)
   .parse();
 

@@ -21,26 +21,26 @@ export const AREAS: Readonly<Record<string, readonly string[]>> = {
   versions: ['src/broker/pickVersion.ts'],
 };
 
-/** Suites that count. One that mocks modules can't: that takes Jest itself. */
+/** Suites that count. */
 export const SUITES = ['test/conformance/*.test.ts', 'test/unit/*.test.ts', 'test/model/*.test.ts'] as const;
 
-/** Suites of those folders that start processes, or take many times as long as the rest for inputs of the same kind. */
+/** Suites of those folders that take many times as long as the rest, for inputs of the same kind or for processes. */
 export const SLOW_SUITES = [
   'test/model/bothWays.test.ts',
-  'test/model/brokerPaths.test.ts',
   'test/model/controllerPaths.test.ts',
   'test/model/protocol.test.ts',
   'test/model/randomRuns.test.ts',
   'test/model/roundSocketPaths.test.ts',
   'test/model/transferProcessPaths.test.ts',
-  'test/unit/stateFile.test.ts',
 ] as const;
 
-/** Tests of the other suites that are as slow, or start a process. The suites are complete without them. */
+/** What a suite imports that starts processes of the project's own: it is too slow as well. */
+export const PROCESS_IMPORT = "support/compiled'";
+
+/** Tests of the other suites that are as slow. The suites are complete without them. */
 export const SLOW_TESTS: readonly RegExp[] = [
   /^bounds its table where the budget is large/,
   /^follows the longer paths/,
-  /^lets a process end whose only work is an open window/,
   /^starts over and goes on giving the same answers/,
 ];
 

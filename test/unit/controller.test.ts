@@ -1,7 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import type { InspectionEvent } from 'xstate';
 import { HandoffAttemptInputs, HandoffController, type HandoffControllerOptions } from '../../src';
-import { compiled } from '../support/compiled';
 import { ManualClock } from '../support/ManualClock';
 
 const KEY = { instance: 'shared', serviceName: 'svc', serviceVersion: '1.0.0' };
@@ -254,20 +252,6 @@ describe('HandoffController', () => {
       expect(call).toThrow(expect.objectContaining({ code: 'ERR_DISPOSED' }));
     }
     expect(() => controller.dispose()).not.toThrow();
-  });
-
-  it('lets a process end whose only work is an open window', () => {
-    const script = `
-      const { HandoffController } = require(${JSON.stringify(compiled('src'))});
-      const controller = new HandoffController({ policy: { failedAttemptWindowMs: 3_000_000_000 } });
-      controller.recordFailedAttempt('svc', 'permissionDenied');
-      console.log(controller.actorOf('svc').getSnapshot().value.window);
-    `;
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', script], {
-      encoding: 'utf8',
-      timeout: 60_000,
-    });
-    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'open\n', stderr: '' });
   });
 
   it('refuses an observer that asks it for the backend whose event is being processed', () => {
