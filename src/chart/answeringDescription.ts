@@ -25,8 +25,7 @@ export function answeringDescription(
     );
     description ??= answering?.description;
   };
-  const { maxFailedAttemptsPerWindow, failedAttemptWindowMs } = snapshot.context;
-  const input = { maxFailedAttemptsPerWindow, failedAttemptWindowMs };
+  const input = snapshot.context;
   const actor = createActor(backendHandoff, { input, snapshot, clock: INERT_CLOCK, inspect }).start();
   actor.send(event);
   return description;

@@ -5,7 +5,6 @@ import { onRejection } from '../errors/callbackAnswer';
 import { readGiven, requireFunction, requireObject } from '../errors/invalidArgument';
 import { type BackendId, backendDisplayName, copyBackendKey } from './BackendKey';
 import type { BackendHandoffActor, BackendRecord } from './BackendRecord';
-import type { HandoffFallbackPolicy } from './HandoffFallbackPolicy';
 
 /** XState's inspection observer: a function, or an object with `next`. */
 export type InspectionObserver = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
@@ -52,18 +51,16 @@ function replay(actor: BackendHandoffActor, tell: Tell): void {
  * anybody inspects. They follow the records; nothing is read from them.
  */
 export class ActorMirror {
-  readonly #policy: HandoffFallbackPolicy;
   readonly #onError: (error: unknown) => void;
   readonly #observers = new Set<Tell>();
   /** Records whose actor somebody asked for, so that it outlives the inspection. */
-  readonly #askedFor = new Set<BackendRecord>();
+  readonly #askedFor = new WeakSet<BackendRecord>();
   /** Records whose actor is processing an event, and tells its observers. */
   readonly #telling = new Set<BackendRecord>();
   readonly #backends = new WeakMap<ActorRefLike, BackendId>();
 
   /** @param onError what becomes of an observer's error; by default it's thrown where no decision is in its way. */
-  constructor(policy: HandoffFallbackPolicy, onError: (error: unknown) => void = rethrowLater) {
-    this.#policy = policy;
+  constructor(onError: (error: unknown) => void = rethrowLater) {
     this.#onError = onError;
   }
 
@@ -122,12 +119,10 @@ export class ActorMirror {
 
   /** The record is nobody's any more. */
   forget(record: BackendRecord): void {
-    this.#askedFor.delete(record);
     record.actor?.stop();
   }
 
   clear(): void {
-    this.#askedFor.clear();
     this.#observers.clear();
   }
 
@@ -139,7 +134,7 @@ export class ActorMirror {
   #start(backend: BackendId, record: BackendRecord): BackendHandoffActor {
     const actor = createActor(backendHandoff, {
       id: backendDisplayName(backend),
-      input: { ...this.#policy },
+      input: record.node.snapshot.context,
       snapshot: record.node.snapshot,
       // The controller's timers send what its own delays would.
       clock: INERT_CLOCK,

@@ -19,7 +19,6 @@ export class BackendEngine {
   /** The state of a backend that nothing has happened to. */
   readonly initial: HandoffNode;
   readonly #table: HandoffTable;
-  readonly #clock: Clock;
   readonly #windowMs: number;
   readonly #timers: WindowTimers<BackendRecord>;
   readonly #actors: ActorMirror;
@@ -27,7 +26,6 @@ export class BackendEngine {
   constructor(policy: HandoffFallbackPolicy, clock: Clock, actors: ActorMirror) {
     this.#table = new HandoffTable(policy);
     this.initial = this.#table.initial;
-    this.#clock = clock;
     this.#windowMs = policy.failedAttemptWindowMs;
     this.#timers = new WindowTimers(clock, (record) => this.step(record, WINDOW_TIMER, record.openedAt));
     this.#actors = actors;
@@ -67,10 +65,10 @@ export class BackendEngine {
   /** The first half of a step: what it does to the window. The caller's clock may throw: nothing has changed then. */
   followWindow(record: BackendRecord, edge: HandoffEdge, at: number): void {
     if (edge.isPlain) return;
-    const moment = Number.isNaN(at) ? this.#clock.now() : at;
-    const openedAt = edge.opensWindow ? moment : record.openedAt;
+    // Only an end that closes a window comes without a moment, and needs none.
+    const openedAt = edge.opensWindow ? at : record.openedAt;
     // Armed at each failure that is counted: the caller's time may run apart from the timers'.
-    if (edge.armsTimer) this.#timers.arm(record, windowRemainingMs(openedAt, moment, this.#windowMs));
+    if (edge.armsTimer) this.#timers.arm(record, windowRemainingMs(openedAt, at, this.#windowMs));
     else this.#timers.disarm(record);
     record.openedAt = openedAt;
   }

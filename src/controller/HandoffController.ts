@@ -116,7 +116,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
     const bound = requireCount('maxBackends', maxBackends, 1);
     this.#store = new BackendStore(bound);
     if (onObserverError !== undefined) requireFunction('onObserverError', onObserverError);
-    this.#actors = new ActorMirror(this.policy, onObserverError);
+    this.#actors = new ActorMirror(onObserverError);
     this.#engine = new BackendEngine(this.policy, clock, this.#actors);
     if (inspect !== undefined) this.inspect(inspect);
   }

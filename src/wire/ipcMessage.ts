@@ -7,7 +7,7 @@ const version = z.literal(PROTOCOL_VERSION);
 const token = z.string().regex(/^[0-9a-f]{32}$/);
 
 // `instanceof` would tell apart the same class of two realms.
-const bytes = z.custom<Uint8Array>((value) => ArrayBuffer.isView(value), 'not bytes');
+const bytes = z.custom<Uint8Array>((value) => ArrayBuffer.isView(value));
 
 const handoffSchema = z.object({
   handoffController: version,

@@ -9,7 +9,6 @@ import {
   parseFrame,
 } from '../../src/wire/frame';
 import { maxSocketPathBytes } from '../../src/wire/maxSocketPathBytes';
-import { WireError } from '../../src/wire/WireError';
 
 const ID = 'a1'.repeat(16);
 const ENDPOINT = '/endpoint';
@@ -226,6 +225,14 @@ describe('the fields of frames', () => {
     }
   });
 
+  it('are told with what is wrong with them', () => {
+    const endpoint = parseFrame('handoff', { ...WHOLE.handoff, endpoint: 'x' });
+    expect(endpoint).toEqual({ problem: 'endpoint: not the absolute path of a socket' });
+    expect(parseFrame('hello', { ...WHOLE.hello, handoff: 1 })).toEqual({
+      problem: expect.stringMatching(/^handoff: .*boolean/),
+    });
+  });
+
   it('are named even where the payload is no object', () => {
     expect(parseFrame('hello', 'text')).toEqual({ problem: expect.stringMatching(/^payload: ./) });
   });
@@ -245,7 +252,11 @@ describe('the bounds of a frame', () => {
     expect(bytes).toHaveLength(4096 + 6);
     expect(push(bytes).next()).toEqual(longest(4096));
     expect(() => encodeFrame(longest(4097))).toThrow(
-      new WireError('badFrame', 'a error frame of 4097 bytes is over the limit of 4096'),
+      expect.objectContaining({
+        name: 'WireError',
+        code: 'badFrame',
+        message: 'a error frame of 4097 bytes is over the limit of 4096',
+      }),
     );
   });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { InspectionEvent } from 'xstate';
 import { HANDOFF_FAILURES } from '../../machines';
 import { type BackendId, HandoffAttemptInputs, HandoffController } from '../../src';
+import { ReferenceModel } from '../model/ReferenceModel';
 import { ManualClock } from '../support/ManualClock';
 
 const POLICY = { maxFailedAttemptsPerWindow: 2, failedAttemptWindowMs: 1_000 };
@@ -149,6 +150,115 @@ describe('the live actors of a controller', () => {
     expect(asked.getSnapshot().status).toBe('stopped');
     controller.dispose();
     expect(controller.backendOf(asked)).toBe('asked');
+  });
+});
+
+describe('the window that an actor shows', () => {
+  it('is open until its end, whatever happens meanwhile, and elapsed from then on', () => {
+    fc.assert(
+      fc.property(steps, (run) => {
+        const clock = new ManualClock();
+        const controller = new HandoffController({ policy: POLICY, clock, inspect: () => {} });
+        const model = new ReferenceModel(POLICY.maxFailedAttemptsPerWindow, POLICY.failedAttemptWindowMs);
+        for (const { call, backend, wait } of run) {
+          clock.advance(wait);
+          const name = JSON.stringify(backend);
+          CALLS[call]?.(controller, backend);
+          const at = clock.time;
+          if (call === 'request') model.shouldAttempt(name, ENABLED, at);
+          else if (call === 'success') model.recordSuccess(name);
+          else if (call === 'count') model.failedAttemptCount(name, at);
+          else if (call === 'adoptedRequest')
+            model.shouldAttempt(name, HandoffAttemptInputs.adoptedBackend(true), at);
+          else if (call === 'adopted') model.markAdopted(name);
+          else if (call === 'spawned') model.markSpawned(name);
+          else if (call === 'forget') model.forget(name);
+          else for (const one of HANDOFF_FAILURES) if (one === call) model.recordFailedAttempt(name, one, at);
+          for (const held of controller.backends()) {
+            const left = model.leftOf(JSON.stringify(held), at);
+            const expected = left === undefined ? 'closed' : left > 0 ? 'open' : 'elapsed';
+            expect(controller.actorOf(held).getSnapshot().value.window).toBe(expected);
+          }
+        }
+        controller.dispose();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('does not end once a success has removed it', () => {
+    const clock = new ManualClock();
+    const events: string[] = [];
+    const inspect = (event: InspectionEvent): void => {
+      if (event.type === '@xstate.event') events.push(event.event.type);
+    };
+    const controller = new HandoffController({ policy: POLICY, clock, inspect });
+    controller.recordFailedAttempt('a', 'permissionDenied');
+    controller.recordSuccess('a');
+    events.length = 0;
+    clock.advance(10_000);
+    expect(events).toEqual([]);
+    controller.dispose();
+  });
+});
+
+describe('an observer', () => {
+  it.each([
+    ['a next that is none', { next: 7 }, 'observer.next must be a function'],
+    ['nothing', undefined, 'observer must be'],
+  ])('with %s is refused', (_, observer, message) => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    expect(() => controller.inspect(observer as never)).toThrow(message);
+    const throwing = {
+      get next(): never {
+        throw new Error('out of order');
+      },
+    };
+    expect(() => controller.inspect(throwing)).toThrow("observer.next can't be read: out of order");
+    controller.dispose();
+  });
+
+  it('hears of an actor\u2019s start as XState tells it', () => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    controller.hold('a');
+    const events: InspectionEvent[] = [];
+    controller.inspect((event) => events.push(event));
+    expect(events).toMatchObject([
+      { type: '@xstate.actor' },
+      { type: '@xstate.snapshot', event: { type: 'xstate.init' } },
+    ]);
+    controller.dispose();
+  });
+
+  it('cannot change the backend of an actor that is telling of its start', () => {
+    const errors: unknown[] = [];
+    const controller: HandoffController = new HandoffController({
+      clock: new ManualClock(),
+      inspect: (event) => {
+        if (event.type !== '@xstate.actor') return;
+        try {
+          controller.recordSuccess('a');
+        } catch (error) {
+          errors.push(error);
+        }
+      },
+    });
+    controller.hold('a');
+    const message = "a: called by an observer of the backend's own actor";
+    expect(errors).toEqual([expect.objectContaining({ code: 'ERR_REENTRANT_CALL', message })]);
+    controller.dispose();
+  });
+
+  it('is told by name which backend an actor is of, whatever the caller does with its key', () => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    const key = { instance: 'i', serviceName: 's', serviceVersion: 'v' };
+    const actor = controller.actorOf(key);
+    const named = controller.actorOf('name');
+    const copy = { ...key };
+    key.serviceName = 'changed';
+    expect(controller.backendOf(actor)).toEqual(copy);
+    expect(controller.backendOf(named)).toBe('name');
+    controller.dispose();
   });
 });
 

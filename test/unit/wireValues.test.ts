@@ -4,12 +4,16 @@ import {
   BACKEND_IDENTITY_VARIABLE,
   formatBackendIdentity,
   parseBackendIdentity,
+  STATE_DIRECTORY_VARIABLE,
 } from '../../src/wire/backendIdentity';
 import { receiveBackendMessage, receiveBrokerMessage, tokenOf } from '../../src/wire/ipcMessage';
+import { maxSocketPathBytes } from '../../src/wire/maxSocketPathBytes';
 import { monotonicNow } from '../../src/wire/monotonicNow';
 import { randomId, randomKey } from '../../src/wire/randomId';
+import { requireSocketPath } from '../../src/wire/requireSocketPath';
 import { isLater, stampOfNow } from '../../src/wire/stamp';
 import { isTraceparent } from '../../src/wire/traceparent';
+import { MAX_EARLY_DATA_BYTES, MAX_ERROR_MESSAGE_CHARACTERS } from '../../src/wire/wireLimits';
 
 const ID = 'a1'.repeat(16);
 const NO_IDS = [`${ID}0`, `0${ID}`, ID.slice(1), ID.toUpperCase(), '', 1, null, undefined];
@@ -87,6 +91,28 @@ describe('the machine\u2019s monotonic clock', () => {
   );
 });
 
+describe('the names and bounds that others rely on', () => {
+  it('are those of the pages', () => {
+    expect(STATE_DIRECTORY_VARIABLE).toBe('HANDOFF_CONTROLLER_STATE_DIRECTORY');
+    expect([MAX_EARLY_DATA_BYTES, MAX_ERROR_MESSAGE_CHARACTERS]).toEqual([16_384, 512]);
+  });
+
+  it('of a socket\u2019s path are told where it is refused', () => {
+    const max = maxSocketPathBytes();
+    const longest = `/${'x'.repeat(max - 1)}`;
+    expect(requireSocketPath('path', longest)).toBe(longest);
+    expect(requireSocketPath('path', 'x')).toBe('x');
+    for (const [path, message] of [
+      [`${longest}x`, `path must be a path of at most ${max} bytes`],
+      ['/a\0b', 'path must be a path without a zero character'],
+      ['', 'path'],
+      [1, 'path'],
+    ] as const) {
+      expect(() => requireSocketPath('path', path)).toThrow(message);
+    }
+  });
+});
+
 describe('a stamp', () => {
   it('is later than another only by more than what rounding makes of it', () => {
     expect([isLater(2, 1), isLater(2.001, 1), isLater(1, 2), isLater(1, 1)]).toEqual([
@@ -116,6 +142,7 @@ describe('a trace context', () => {
     }
     expect(isTraceparent(`0${parts.join('-')}`)).toBe(false);
     expect(isTraceparent(`${parts.join('-')}0`)).toBe(false);
+    expect(isTraceparent({ toString: () => parts.join('-') })).toBe(false);
     // Zeros are forbidden in whole parts only.
     expect(isTraceparent(`00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-00`)).toBe(true);
     expect(isTraceparent(`fe-${'a'.repeat(32)}-${'b'.repeat(16)}-00`)).toBe(true);
