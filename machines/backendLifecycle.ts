@@ -39,7 +39,7 @@ export type BackendLifecycleEvent =
   | { readonly type: 'process.listening' }
   /** It has ended. `isChannelOpen`: what it said last may still be unread. */
   | { readonly type: 'process.exited'; readonly isChannelOpen: boolean }
-  /** Nothing can be passed to it any more, and all that it said is read; of an adopted one: nobody can connect to it. */
+  /** Nothing can be passed to it any more, and of one that has ended all is read; of an adopted one: nobody can connect to it. */
   | { readonly type: 'channel.closed' };
 
 /** When the next process of the backend starts, counted from the moment at which this one makes room for it. */

@@ -1,5 +1,6 @@
-import { and, emit, not, type SnapshotFrom, setup, stateIn } from 'xstate';
+import { and, emit, enqueueActions, not, type SnapshotFrom, setup, stateIn } from 'xstate';
 import type { HandoffFailure } from './backendHandoff';
+import type { ReconnectReason } from './vocabulary';
 
 /** Why a backend gives a handle back. */
 export type TransferRefusal = 'permission' | 'integrity' | 'claimed' | 'expired' | 'busy' | 'clientLeft';
@@ -25,12 +26,18 @@ export type TransferAbandonment = 'clientLeft' | 'readTooFar' | 'busy' | 'outOfD
 
 /**
  * How a transfer ended. `mayWrite` says whether the connection is still this process's alone, so that it may answer on
- * it; otherwise all it may do is close its copy.
+ * it; otherwise all it may do is close its copy. `reason` is what to tell a client whose transfer was abandoned.
  */
 export type TransferOutcome =
-  | { readonly type: 'acknowledged' }
+  | { readonly type: 'acknowledged'; readonly mayWrite: false }
   | { readonly type: 'failed'; readonly failure: HandoffFailure; readonly mayWrite: boolean }
-  | { readonly type: 'abandoned'; readonly cause: TransferAbandonment; readonly mayWrite: boolean };
+  | { readonly type: 'abandoned'; readonly cause: 'clientLeft'; readonly mayWrite: false }
+  | {
+      readonly type: 'abandoned';
+      readonly cause: Exclude<TransferAbandonment, 'clientLeft'>;
+      readonly reason: ReconnectReason;
+      readonly mayWrite: true;
+    };
 
 /** The events that the outside may send. */
 export type HandoffTransferEvent =
@@ -65,8 +72,14 @@ export type HandoffTransferEmitted =
   | { readonly type: 'send' }
   /** The transfer has ended. Told once. */
   | { readonly type: 'ended'; readonly outcome: TransferOutcome }
-  /** This process's copy of the handle may be closed. Told once, after `ended`. */
-  | { readonly type: 'release' };
+  /**
+   * Close this process's copy of the connection. Told at most once, after `ended`. Not told if the outcome has `mayWrite`:
+   * whoever answers on the connection closes it.
+   */
+  | { readonly type: 'close' };
+
+/** The event that the chart raises itself, within one step. */
+type InternalEvent = { readonly type: 'attempt.ended'; readonly mayWrite: boolean };
 
 export interface HandoffTransferInput {
   /** Milliseconds from the start to the backend's answer, the wait for the turn included: over 0. */
@@ -76,7 +89,7 @@ export interface HandoffTransferInput {
 const chartSetup = setup({
   types: {
     context: {} as HandoffTransferInput,
-    events: {} as HandoffTransferEvent,
+    events: {} as HandoffTransferEvent | InternalEvent,
     emitted: {} as HandoffTransferEmitted,
     input: {} as HandoffTransferInput,
   },
@@ -97,13 +110,16 @@ const chartSetup = setup({
     isIssued: stateIn({ attempt: { pending: 'issued' } }),
     isAnnounced: stateIn({ attempt: { pending: 'announced' } }),
     isSent: stateIn({ attempt: { pending: 'sent' } }),
-    isPending: stateIn({ attempt: 'pending' }),
+    mayWrite: ({ event }) => event.type === 'attempt.ended' && event.mayWrite,
   },
   actions: {
     announce: emit({ type: 'announce' }),
     send: emit({ type: 'send' }),
-    tellEnd: emit((_, outcome: TransferOutcome) => ({ type: 'ended', outcome }) as const),
-    release: emit({ type: 'release' }),
+    tellEnd: enqueueActions(({ enqueue }, outcome: TransferOutcome) => {
+      enqueue.emit({ type: 'ended', outcome });
+      enqueue.raise({ type: 'attempt.ended', mayWrite: outcome.mayWrite });
+    }),
+    close: emit({ type: 'close' }),
   },
 }).extend({
   guards: {
@@ -113,8 +129,8 @@ const chartSetup = setup({
 });
 
 /**
- * One try at handing one connection to one backend process. Region `attempt` says what became of it; region `copy` when
- * this process may close its own copy of the connection. An event that comes too late finds no transition, so it
+ * One try at handing one connection to one backend process. Region `attempt` says what became of it; region `copy` whether
+ * and when this process closes its own copy of the connection. An event that comes too late finds no transition, so it
  * changes nothing.
  */
 export const handoffTransfer = chartSetup.createMachine({
@@ -172,7 +188,12 @@ export const handoffTransfer = chartSetup.createMachine({
                     target: '#handoffTransfer.attempt.abandoned',
                     actions: {
                       type: 'tellEnd',
-                      params: { type: 'abandoned', cause: 'readTooFar', mayWrite: true },
+                      params: {
+                        type: 'abandoned',
+                        cause: 'readTooFar',
+                        reason: 'transferLimit',
+                        mayWrite: true,
+                      },
                     },
                   },
                   {
@@ -199,7 +220,12 @@ export const handoffTransfer = chartSetup.createMachine({
                     target: '#handoffTransfer.attempt.abandoned',
                     actions: {
                       type: 'tellEnd',
-                      params: { type: 'abandoned', cause: 'readTooFar', mayWrite: true },
+                      params: {
+                        type: 'abandoned',
+                        cause: 'readTooFar',
+                        reason: 'transferLimit',
+                        mayWrite: true,
+                      },
                     },
                   },
                   {
@@ -224,7 +250,7 @@ export const handoffTransfer = chartSetup.createMachine({
                 'answer.acknowledged': {
                   description: 'The backend owns the connection.',
                   target: '#handoffTransfer.attempt.acknowledged',
-                  actions: { type: 'tellEnd', params: { type: 'acknowledged' } },
+                  actions: { type: 'tellEnd', params: { type: 'acknowledged', mayWrite: false } },
                 },
                 'answer.refused': [
                   {
@@ -251,7 +277,7 @@ export const handoffTransfer = chartSetup.createMachine({
                     target: '#handoffTransfer.attempt.abandoned',
                     actions: {
                       type: 'tellEnd',
-                      params: { type: 'abandoned', cause: 'busy', mayWrite: true },
+                      params: { type: 'abandoned', cause: 'busy', reason: 'transferLimit', mayWrite: true },
                     },
                   },
                   {
@@ -296,7 +322,12 @@ export const handoffTransfer = chartSetup.createMachine({
                     target: '#handoffTransfer.attempt.abandoned',
                     actions: {
                       type: 'tellEnd',
-                      params: { type: 'abandoned', cause: 'outOfDescriptors', mayWrite: true },
+                      params: {
+                        type: 'abandoned',
+                        cause: 'outOfDescriptors',
+                        reason: 'fdPressureDisabled',
+                        mayWrite: true,
+                      },
                     },
                   },
                   {
@@ -332,13 +363,15 @@ export const handoffTransfer = chartSetup.createMachine({
       states: {
         kept: {
           description: 'Here, and not in the channel\u2019s hands.',
-          always: {
-            guard: not('isPending'),
-            description: 'The try is over: close the copy, unless there is something to say on it.',
-            target: 'released',
-            actions: 'release',
-          },
           on: {
+            'attempt.ended': [
+              {
+                guard: 'mayWrite',
+                description: 'There is something to say on it.',
+                target: 'left',
+              },
+              { description: 'It is of no use here any more.', target: 'closed', actions: 'close' },
+            ],
             'announcement.written': {
               guard: 'mayBeSent',
               description: 'The channel needs the copy until it has sent it.',
@@ -360,10 +393,34 @@ export const handoffTransfer = chartSetup.createMachine({
               description: 'A closed channel does not tell what became of every send.',
               target: 'kept',
             },
+            'attempt.ended': [
+              {
+                guard: 'mayWrite',
+                description: 'The backend had it, and gave it back: there is something to say on it.',
+                target: 'left',
+              },
+              { description: 'It is still being sent.', target: 'unwanted' },
+            ],
           },
         },
-        released: {
-          description: 'Not needed here any more.',
+        unwanted: {
+          description: 'Of no use here any more, but the channel has not let go of it.',
+          on: {
+            'send.done': { description: 'The handle has left.', target: 'closed', actions: 'close' },
+            'send.failed': { description: 'The handle will not leave.', target: 'closed', actions: 'close' },
+            'channel.closed': {
+              description: 'A closed channel does not tell what became of every send.',
+              target: 'closed',
+              actions: 'close',
+            },
+          },
+        },
+        left: {
+          description: 'Left to whoever answers on it.',
+          type: 'final',
+        },
+        closed: {
+          description: 'Closed here; whether the connection is open is the backend\u2019s to say.',
           type: 'final',
         },
       },

@@ -11,9 +11,10 @@ import type { AdoptableBackend } from './BrokerOptions';
 import type { CheckedService } from './checkBrokerOptions';
 import type { HandoffTransport } from './HandoffTransport';
 import { openLogFile } from './openLogFile';
+import { ProcessChannel } from './ProcessChannel';
 import { processStart } from './processStart';
 import { removeEndpoint } from './removeEndpoint';
-import { TransferQueue, type TransferQueueListener } from './TransferQueue';
+import { type RefusedAnswer, TransferQueue } from './TransferQueue';
 import type { TransferTokens } from './TransferTokens';
 
 const STANDARD_ERROR = 2;
@@ -25,12 +26,16 @@ export interface ProcessExit {
 }
 
 /** What a {@link BackendProcess} tells its owner. */
-export interface BackendProcessListener extends TransferQueueListener {
+export interface BackendProcessListener {
+  /** Its endpoint accepts connections. */
+  onListening(): void;
+  /** An answer came that isn't the awaited one. A late refusal is no news and isn't told. */
+  onRefusedAnswer(why: RefusedAnswer): void;
   /** The program couldn't be started. */
   onSpawnFailed(error: Error): void;
   /** It has ended. With `isChannelOpen`, what it said last is still to be read, and `onChannelClosed` comes. */
   onExit(exit: ProcessExit, isChannelOpen: boolean): void;
-  /** Nothing can be passed to it any more, and all that it said is read. */
+  /** Nothing can be passed to it any more, and if it has ended, all that it said is read. */
   onChannelClosed(): void;
 }
 
@@ -51,7 +56,9 @@ export class BackendProcess {
   /** What a later broker needs to adopt it; undefined if it couldn't be started. */
   readonly adoptable: AdoptableBackend | undefined;
   readonly #child: ChildProcess;
+  readonly #channel: ProcessChannel;
   readonly #listener: BackendProcessListener;
+  #hasExited = false;
 
   /**
    * Starts the process.
@@ -88,12 +95,17 @@ export class BackendProcess {
       pid === undefined
         ? undefined
         : { ...identity, pid, ...(start === undefined ? {} : { processStart: start }) };
-    this.queue = new TransferQueue(this.#child, transport, tokens, listener);
+    this.#channel = new ProcessChannel(this.#child, transport, {
+      onListening: () => listener.onListening(),
+      onAnswer: (answer) => this.queue.receive(answer),
+      onCut: () => this.#onCut(),
+      onClosed: () => this.#onClosed(),
+    });
+    this.queue = new TransferQueue(this.#channel, tokens, (why) => listener.onRefusedAnswer(why));
     // Who uses them may come later than an error, and an embedder's transport may listen for none.
     for (const pipe of this.#child.stdio) pipe?.on('error', () => {});
     this.#child.on('error', this.#onError);
     this.#child.on('exit', this.#onExit);
-    this.#child.on('disconnect', this.#onDisconnect);
   }
 
   get pid(): number | undefined {
@@ -120,7 +132,7 @@ export class BackendProcess {
   /** Leaves the process to itself: it goes on without this broker. */
   leave(): void {
     this.#child.off('exit', this.#onExit);
-    this.#child.off('disconnect', this.#onDisconnect);
+    this.#channel.close();
     this.queue.close();
     if (this.#child.connected) this.#child.disconnect();
     for (const pipe of this.#child.stdio) pipe?.destroy();
@@ -129,6 +141,7 @@ export class BackendProcess {
 
   /** The process is gone: ends its transfers, and removes what it left. */
   cleanUp(): void {
+    this.#channel.close();
     this.queue.close();
     removeEndpoint(this.identity.endpoint);
   }
@@ -138,11 +151,20 @@ export class BackendProcess {
     if (this.#child.pid === undefined) this.#listener.onSpawnFailed(error);
   };
 
-  readonly #onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
-    this.#listener.onExit({ code, signal }, this.#child.connected);
-
-  readonly #onDisconnect = (): void => {
-    this.queue.close();
-    this.#listener.onChannelClosed();
+  readonly #onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
+    this.#hasExited = true;
+    this.queue.stopSending();
+    this.#listener.onExit({ code, signal }, this.#channel.isOpen);
   };
+
+  /** What it said before may still be unread, but clients must not be sent to it any more. */
+  #onCut(): void {
+    this.queue.stopSending();
+    if (!this.#hasExited) this.#listener.onChannelClosed();
+  }
+
+  #onClosed(): void {
+    this.queue.close();
+    if (this.#hasExited) this.#listener.onChannelClosed();
+  }
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import type { TransferAbandonment, TransferOutcome } from '../../machines';
+import type { TransferOutcome } from '../../machines';
 import type { ReconnectReason } from '../../machines/vocabulary';
 import { backendDisplayName, checkBackendId } from '../controller/BackendKey';
 import { onRejection, requireAnswer } from '../errors/callbackAnswer';
@@ -70,14 +70,6 @@ const WITHOUT_CONTROLLER = {
   usesBackendReconnect: true,
   sendsClientError: false,
 } as const satisfies HandoffAttemptDecision;
-
-/** What a client is told whose transfer ended as nobody's failure. */
-const ABANDONED_REASONS = {
-  clientLeft: 'transferLimit',
-  readTooFar: 'transferLimit',
-  busy: 'transferLimit',
-  outOfDescriptors: 'fdPressureDisabled',
-} as const satisfies Record<TransferAbandonment, ReconnectReason>;
 
 /** What a later broker needs to go on: its `adopt` and `snapshot` options. */
 export interface StoppedBroker {
@@ -742,7 +734,6 @@ export class Broker extends EventEmitter<BrokerEvents> {
       return;
     }
     const issuedAt = performance.now();
-    let outcome: TransferOutcome | undefined;
     this.#transfers += 1;
     queue.add(
       new Transfer({
@@ -755,18 +746,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
         backend: identity.backend,
         endpoint: identity.endpoint,
         deadlineMs: backend.service.ackDeadlineMs,
-        transport: this.#transport,
         inspect: this.#inspect,
         onState: (state, failure) => this.#tellTransfer(hello, backend, state, issuedAt, failure),
-        onOutcome: (ended) => {
-          outcome = ended;
-          this.#serve(socket, () => this.#record(request, backend, target, ended));
+        onOutcome: (outcome) => {
+          this.#serve(socket, () => this.#record(request, backend, target, outcome));
           this.#transfers -= 1;
           if (this.#transfers === 0) this.#onTransfersSettled?.();
-        },
-        // Never `end`, which would shut the connection down for the backend too.
-        onReleased: () => {
-          if (outcome === undefined || outcome.type === 'acknowledged' || !outcome.mayWrite) socket.destroy();
         },
       }),
     );
@@ -808,8 +793,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
         this.#tellController(key, () => handle.recordAbandonedAttempt());
         this.#counts.abandoned += 1;
         if (outcome.cause === 'outOfDescriptors') this.#fdPressure.declare();
-        if (!outcome.mayWrite) this.#counts.clientsLeft += 1;
-        else this.#reconnect(request, backend, target, ABANDONED_REASONS[outcome.cause]);
+        if (outcome.mayWrite) this.#reconnect(request, backend, target, outcome.reason);
+        else this.#counts.clientsLeft += 1;
         return;
     }
   }

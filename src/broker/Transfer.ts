@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
 import { timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type ActorRefFrom, createActor } from 'xstate';
@@ -10,7 +9,7 @@ import type { HandoffMessage } from '../wire/ipcMessage';
 import { randomKey } from '../wire/randomId';
 import { MAX_DEADLINE_MS, PROTOCOL_VERSION } from '../wire/wireLimits';
 import { writeThrough } from '../wire/writeThrough';
-import type { HandoffTransport } from './HandoffTransport';
+import type { HandoffChannel } from './HandoffChannel';
 import { isDescriptorShortage } from './isDescriptorShortage';
 import { type TransferState, TransferTable } from './TransferTable';
 import {
@@ -30,7 +29,7 @@ import {
   TURN_CAME_READ_TOO_FAR,
   TURN_CAME_TO_KNOWING,
   transferEventOf,
-} from './transferEventClass';
+} from './transferSymbols';
 
 // It holds what the chart says and nothing of any transfer, so all can share it.
 const table = new TransferTable();
@@ -50,15 +49,15 @@ export interface TransferOptions {
   readonly endpoint: string;
   /** Milliseconds from now, the wait in the queue included. */
   readonly deadlineMs: number;
-  readonly transport: HandoffTransport;
   /** Is told of the transfer's chart, as XState tells it. */
   readonly inspect?: InspectionObserver | undefined;
   /** The transfer came to a state; a failure only with `failed`. */
   readonly onState: (state: TransferState, failure?: HandoffFailure) => void;
-  /** The transfer has ended. Called once. */
+  /**
+   * The transfer has ended. Called once. With `mayWrite` the socket is whoever is told's to answer on, and to close; else it
+   * is closed here, when the channel doesn't need it any more.
+   */
   readonly onOutcome: (outcome: TransferOutcome) => void;
-  /** This process's copy of the handle isn't needed by the channel any more. Called once, after `onOutcome`. */
-  readonly onReleased: () => void;
 }
 
 /**
@@ -74,7 +73,7 @@ export class Transfer {
   readonly #bytesRead: number;
   readonly #actor: ActorRefFrom<typeof handoffTransfer> | undefined;
   #node = table.initial;
-  #child: ChildProcess | undefined;
+  #channel: HandoffChannel | undefined;
   #onUnsent = (): void => {};
   #onExpired = (): void => {};
 
@@ -113,12 +112,12 @@ export class Transfer {
   }
 
   /**
-   * Announces the handle to the client, if it doesn't know, and sends it to the child.
+   * Announces the handle to the client, if it doesn't know, and sends it over the channel.
    *
    * @param onUnsent called if the transfer ends before the handle is in the channel, so that the next may have its turn.
    */
-  begin(child: ChildProcess, onUnsent: () => void): void {
-    this.#child = child;
+  begin(channel: HandoffChannel, onUnsent: () => void): void {
+    this.#channel = channel;
     this.#onUnsent = onUnsent;
     if (!this.#options.clientKnows) this.#take(TURN_CAME);
     else this.#take(this.#hasReadTooFar ? TURN_CAME_READ_TOO_FAR : TURN_CAME_TO_KNOWING);
@@ -143,17 +142,18 @@ export class Transfer {
     this.#take(CHANNEL_CLOSED);
   }
 
-  #take(eventClass: number): void {
+  #take(symbol: number): void {
     const { state, isDone } = this.#node;
     if (isDone) return;
-    const { onState, onOutcome, onReleased } = this.#options;
-    const { next, announces, sends, outcome, releases } = table.edge(this.#node, eventClass);
+    const { socket, onState, onOutcome } = this.#options;
+    const { next, announces, sends, outcome, closes } = table.edge(this.#node, symbol);
     this.#node = next;
-    this.#actor?.send(transferEventOf(eventClass));
+    this.#actor?.send(transferEventOf(symbol));
     if (next.isOver) clearTimeout(this.#timer);
     if (next.state !== state) onState(next.state, outcome?.type === 'failed' ? outcome.failure : undefined);
     if (outcome !== undefined) onOutcome(outcome);
-    if (releases) onReleased();
+    // Never `end`, which would shut the connection down for the backend too.
+    if (closes) socket.destroy();
     // Whoever was told may have ended the transfer meanwhile.
     if (announces && !this.isOver) this.#announce();
     if (sends) {
@@ -182,7 +182,7 @@ export class Transfer {
   }
 
   #send(): void {
-    const { connectionId: id, stamp, earlyData, socket, transport, traceparent } = this.#options;
+    const { connectionId: id, stamp, earlyData, socket, traceparent } = this.#options;
     const message: HandoffMessage = {
       handoffController: PROTOCOL_VERSION,
       type: 'handoff',
@@ -200,11 +200,11 @@ export class Transfer {
         this.#take(SEND_DONE);
         return;
       }
-      this.#take(sendFailureClass(error));
+      this.#take(sendFailureSymbol(error));
       this.#onUnsent();
     };
     try {
-      if (this.#child !== undefined) transport.send(this.#child, message, socket, onSent);
+      this.#channel?.send(message, socket, onSent);
     } catch (error) {
       onSent(error as Error);
     }
@@ -229,7 +229,7 @@ function startActor(
   }).start();
 }
 
-function sendFailureClass(error: NodeJS.ErrnoException): number {
+function sendFailureSymbol(error: NodeJS.ErrnoException): number {
   if (error.code === 'EACCES' || error.code === 'EPERM') return SEND_DENIED;
   return isDescriptorShortage(error) ? SEND_OUT_OF_DESCRIPTORS : SEND_FAILED;
 }

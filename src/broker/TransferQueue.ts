@@ -1,7 +1,6 @@
-import type { ChildProcess } from 'node:child_process';
-import { type BackendMessage, receiveBackendMessage, type SyncMessage } from '../wire/ipcMessage';
+import type { ChannelAnswer } from '../wire/channelRecord';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
-import type { HandoffTransport } from './HandoffTransport';
+import type { HandoffChannel } from './HandoffChannel';
 import type { Transfer } from './Transfer';
 import type { IssuedToken, TransferTokens } from './TransferTokens';
 
@@ -12,26 +11,17 @@ import type { IssuedToken, TransferTokens } from './TransferTokens';
  */
 export type RefusedAnswer = 'late' | 'replayed' | 'foreign' | 'unknown' | 'malformed';
 
-/** What the queue tells its owner. */
-export interface TransferQueueListener {
-  /** The backend's endpoint accepts connections. */
-  onListening(): void;
-  /** An answer came that isn't the awaited one. A late refusal is no news and isn't told. */
-  onRefusedAnswer(why: RefusedAnswer): void;
-}
-
 // Far more than can be on their way; a backend that never answers must not fill the memory.
 const MAX_ASKED = 1024;
 
 /**
- * The transfers to one backend process. Only as many handles as the transport has room for are on their way, where nobody
+ * The transfers to one backend process. Only as many handles as the channel has room for are on their way, where nobody
  * could take them back from a backend that is stopped or dead; the others wait here. A turn ends when the backend has
  * answered: only then has the handle surely left the channel.
  */
 export class TransferQueue {
-  readonly #child: ChildProcess;
-  readonly #transport: HandoffTransport;
-  readonly #listener: TransferQueueListener;
+  readonly #channel: HandoffChannel;
+  readonly #onRefusedAnswer: (why: RefusedAnswer) => void;
   // In the order of their coming.
   readonly #waiting = new Set<Transfer>();
   readonly #tokens: TransferTokens<TransferQueue>;
@@ -39,21 +29,22 @@ export class TransferQueue {
   readonly #current = new Map<Transfer, IssuedToken<TransferQueue>>();
   // Tokens that were asked about and not answered for, in the order of their asking.
   readonly #asked = new Set<string>();
+  #isSending = true;
   #isClosed = false;
   #onSettled: (() => void) | undefined;
 
-  /** @param tokens shared by the queues of all backends, so that one can tell what is another's. */
+  /**
+   * @param tokens shared by the queues of all backends, so that one can tell what is another's.
+   * @param onRefusedAnswer an answer came that isn't the awaited one. A late refusal is no news and isn't told.
+   */
   constructor(
-    child: ChildProcess,
-    transport: HandoffTransport,
+    channel: HandoffChannel,
     tokens: TransferTokens<TransferQueue>,
-    listener: TransferQueueListener,
+    onRefusedAnswer: (why: RefusedAnswer) => void,
   ) {
-    this.#child = child;
-    this.#transport = transport;
+    this.#channel = channel;
     this.#tokens = tokens;
-    this.#listener = listener;
-    child.on('message', this.#onMessage);
+    this.#onRefusedAnswer = onRefusedAnswer;
   }
 
   /** Transfers that have not ended. */
@@ -69,7 +60,7 @@ export class TransferQueue {
   }
 
   add(transfer: Transfer): void {
-    if (this.#isClosed) {
+    if (!this.#isSending) {
       transfer.loseChannel();
       return;
     }
@@ -91,23 +82,36 @@ export class TransferQueue {
     onSettled();
   }
 
-  /** The channel is closed or about to be: ends every transfer. */
+  /** Nothing can be sent any more: ends every transfer that hasn't been. What is on its way may still be answered for. */
+  stopSending(): void {
+    this.#isSending = false;
+    const unsent = [...this.#current.keys()].filter(
+      ({ state }) => state === 'issued' || state === 'announced',
+    );
+    this.#lose([...unsent, ...this.#waiting]);
+  }
+
+  /** Nothing will be answered any more, nor sent: ends every transfer. */
   close(): void {
-    if (this.#isClosed) return;
+    this.#isSending = false;
     this.#isClosed = true;
-    this.#child.off('message', this.#onMessage);
-    const transfers = [...this.#current.keys(), ...this.#waiting];
-    this.#current.clear();
-    this.#waiting.clear();
+    this.#lose([...this.#current.keys(), ...this.#waiting]);
+  }
+
+  #lose(transfers: readonly Transfer[]): void {
+    for (const transfer of transfers) {
+      this.#current.delete(transfer);
+      this.#waiting.delete(transfer);
+    }
     for (const transfer of transfers) transfer.loseChannel();
   }
 
   #next(): void {
     for (const transfer of this.#waiting) {
-      if (this.#isClosed || this.#current.size >= (this.#transport.capacity?.(this.#child) ?? 1)) return;
+      if (!this.#isSending || this.#current.size >= this.#channel.capacity) return;
       this.#waiting.delete(transfer);
       this.#current.set(transfer, this.#tokens.issue(transfer.token, this));
-      transfer.begin(this.#child, () => this.#free(transfer));
+      transfer.begin(this.#channel, () => this.#free(transfer));
     }
   }
 
@@ -132,11 +136,9 @@ export class TransferQueue {
   #askForSync(transfer: Transfer): void {
     // A handle can get lost on its way, when the backend is out of descriptors for instance. Messages keep their order,
     // so an answer to this one says that the handle isn't in the channel, whatever became of it.
-    if (!this.#child.connected) return;
+    if (!this.#isSending) return;
     this.#remember(transfer.token);
-    const message: SyncMessage = { handoffController: PROTOCOL_VERSION, type: 'sync', token: transfer.token };
-    if (this.#transport.sync === undefined) this.#child.send(message, () => {});
-    else this.#transport.sync(this.#child, message);
+    this.#channel.sync({ handoffController: PROTOCOL_VERSION, type: 'sync', token: transfer.token });
   }
 
   #remember(token: string): void {
@@ -148,31 +150,12 @@ export class TransferQueue {
     }
   }
 
-  readonly #onMessage = (value: unknown): void => {
-    const received = receiveBackendMessage(value);
-    if (received === 'foreign') return;
-    if ('invalid' in received) this.#onMalformed();
-    else this.#onBackendMessage(received.message);
-  };
-
-  #onBackendMessage(message: BackendMessage): void {
-    switch (message.type) {
-      case 'listening':
-        this.#transport.open?.(this.#child, (answer) => {
-          if (this.#isClosed) return;
-          if (answer === 'malformed') this.#onMalformed();
-          else this.#onBackendMessage(answer);
-        });
-        this.#listener.onListening();
-        return;
-      case 'synced':
-        this.#onSynced(message.token);
-        return;
-      case 'ack':
-      case 'refuse':
-        this.#onAnswer(message);
-        return;
-    }
+  /** An answer came from the process, whichever way; one that makes no sense is `malformed`. */
+  receive(answer: ChannelAnswer | 'malformed'): void {
+    if (this.#isClosed) return;
+    if (answer === 'malformed') this.#onMalformed();
+    else if (answer.type === 'synced') this.#onSynced(answer.token);
+    else this.#onAnswer(answer);
   }
 
   #onSynced(token: string): void {
@@ -185,10 +168,10 @@ export class TransferQueue {
     // The handle's own answer came before this one and has ended the turn.
     if (isAsked) return;
     const issued = this.#tokens.find(token);
-    if (issued?.owner !== this) this.#listener.onRefusedAnswer(issued === undefined ? 'unknown' : 'foreign');
+    if (issued?.owner !== this) this.#onRefusedAnswer(issued === undefined ? 'unknown' : 'foreign');
   }
 
-  #onAnswer(answer: Extract<BackendMessage, { type: 'ack' | 'refuse' }>): void {
+  #onAnswer(answer: Exclude<ChannelAnswer, { type: 'synced' }>): void {
     const transfer = this.#currentOf(answer.token);
     const issued = transfer === undefined ? undefined : this.#current.get(transfer);
     if (transfer === undefined || issued === undefined) {
@@ -197,7 +180,7 @@ export class TransferQueue {
     }
     issued.isAnswered = true;
     if (transfer.isOver) {
-      if (answer.type === 'ack') this.#listener.onRefusedAnswer('late');
+      if (answer.type === 'ack') this.#onRefusedAnswer('late');
     } else if (answer.type === 'ack') {
       transfer.acknowledge();
     } else {
@@ -207,22 +190,22 @@ export class TransferQueue {
   }
 
   /** The answer isn't the awaited one: whatever it is, the transfer in flight goes on. */
-  #onOtherAnswer({ type, token }: Extract<BackendMessage, { type: 'ack' | 'refuse' }>): void {
+  #onOtherAnswer({ type, token }: Exclude<ChannelAnswer, { type: 'synced' }>): void {
     const issued = this.#tokens.find(token);
     if (issued === undefined) {
-      this.#listener.onRefusedAnswer('unknown');
+      this.#onRefusedAnswer('unknown');
     } else if (issued.owner !== this) {
-      this.#listener.onRefusedAnswer('foreign');
+      this.#onRefusedAnswer('foreign');
     } else if (issued.isAnswered) {
-      this.#listener.onRefusedAnswer('replayed');
+      this.#onRefusedAnswer('replayed');
     } else {
       issued.isAnswered = true;
-      if (type === 'ack') this.#listener.onRefusedAnswer('late');
+      if (type === 'ack') this.#onRefusedAnswer('late');
     }
   }
 
   #onMalformed(): void {
-    this.#listener.onRefusedAnswer('malformed');
+    this.#onRefusedAnswer('malformed');
     // Answers come in the order of the handles, so it's about the first.
     const transfer = [...this.#current.keys()].find(({ state }) => state === 'sent');
     if (transfer === undefined) return;

@@ -6,7 +6,7 @@ import {
   type TransferOutcome,
 } from '../../machines';
 import { type ChartEffects, type ChartNode, ChartTable } from '../chart/ChartTable';
-import { transferEventOf } from './transferEventClass';
+import { transferEventOf } from './transferSymbols';
 
 type AttemptValue = HandoffTransferSnapshot['value']['attempt'];
 
@@ -19,7 +19,7 @@ export interface TransferEdge {
   readonly announces: boolean;
   readonly sends: boolean;
   readonly outcome: TransferOutcome | undefined;
-  readonly releases: boolean;
+  readonly closes: boolean;
 }
 
 /** One state of a transfer's chart. */
@@ -42,8 +42,8 @@ export class TransferTable extends ChartTable<
     super(handoffTransfer, { ackDeadlineMs: 1 });
   }
 
-  protected override eventOf(eventClass: number): HandoffTransferEvent {
-    return transferEventOf(eventClass);
+  protected override eventOf(symbol: number): HandoffTransferEvent {
+    return transferEventOf(symbol);
   }
 
   protected override nameOf({ value }: HandoffTransferSnapshot): string {
@@ -73,7 +73,7 @@ export class TransferTable extends ChartTable<
       announces: emitted.some(({ type }) => type === 'announce'),
       sends: emitted.some(({ type }) => type === 'send'),
       outcome: emitted.find((told) => told.type === 'ended')?.outcome,
-      releases: emitted.some(({ type }) => type === 'release'),
+      closes: emitted.some(({ type }) => type === 'close'),
     };
   }
 }

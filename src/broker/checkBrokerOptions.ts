@@ -99,9 +99,6 @@ const TRANSPORT_NAMES: OptionNames<HandoffTransport> = {
   supported: true,
   pipes: true,
   open: true,
-  capacity: true,
-  send: true,
-  sync: true,
 };
 
 /** A service with its defaults filled in. */
@@ -275,18 +272,15 @@ function checkAdoptable(field: string, value: unknown): AdoptableBackend {
 /** The object itself: its methods may need it. */
 function checkTransport(value: unknown): HandoffTransport {
   const transport = requireMembers<HandoffTransport>('transport', value, TRANSPORT_NAMES);
-  const { supported, pipes, ...methods } = readGiven('transport', () => ({
+  const { supported, pipes, open } = readGiven('transport', () => ({
     supported: transport.supported,
     pipes: transport.pipes,
-    send: transport.send,
     open: transport.open,
-    capacity: transport.capacity,
-    sync: transport.sync,
   }));
   requireBoolean('transport.supported', supported);
   if (pipes !== undefined) requireCount('transport.pipes', pipes);
-  if (methods.send === undefined) throw invalidType('transport.send', 'a function', undefined);
-  for (const [name, method] of Object.entries(methods)) requireFunction(`transport.${name}`, method);
+  if (open === undefined) throw invalidType('transport.open', 'a function', undefined);
+  requireFunction('transport.open', open);
   return transport;
 }
 

@@ -1,18 +1,20 @@
 import type { ChildProcess } from 'node:child_process';
+import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { BatchedWriter } from '../wire/BatchedWriter';
-import { AnswerReader, type ChannelAnswer, encodeRequest } from '../wire/channelRecord';
+import { AnswerReader, encodeRequest } from '../wire/channelRecord';
 import { descriptorOf } from '../wire/descriptorOf';
 import type { HandoffMessage, SyncMessage } from '../wire/ipcMessage';
 import { type ScmRights, scmRights } from '../wire/scmRights';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
-import { createNodeIpcTransport } from './createNodeIpcTransport';
-import { syncOverNodeIpc } from './guardTransport';
+import { createNodeIpcTransport, NodeIpcChannel } from './createNodeIpcTransport';
+import type { HandoffChannel, HandoffChannelListener } from './HandoffChannel';
 import type { HandoffTransport } from './HandoffTransport';
 
 // Each waits in the kernel as one byte with its descriptor, of which a socket's buffer holds over two hundred.
 const CAPACITY = 128;
 const PIPES = { records: 4, descriptors: 5 } as const;
+const READ_BYTES = 64 * 1024;
 
 /**
  * The transport over a channel of its own: handles by `sendmsg`, as many as are ready, and what is to be said of them as
@@ -23,84 +25,77 @@ export function createScmRightsTransport(): HandoffTransport {
   const nodeIpc = createNodeIpcTransport();
   const system = scmRights();
   if (system === undefined) return nodeIpc;
-  const channels = new WeakMap<ChildProcess, Channel>();
-  const channelTo = (child: ChildProcess): Channel | undefined => {
-    const channel = channels.get(child);
-    return channel?.isOpen === true ? channel : undefined;
-  };
   return {
     supported: nodeIpc.supported,
     pipes: 2,
-    open(child, onAnswer) {
+    open(child, listener) {
       // The type has only the five that every child may have.
       const stdio: readonly unknown[] = child.stdio;
       const [records, descriptors] = [stdio[PIPES.records], stdio[PIPES.descriptors]];
-      if (!(records instanceof Socket) || !(descriptors instanceof Socket)) return;
-      channels.set(child, new Channel(system, child, records, descriptors, onAnswer));
-      const message = { handoffController: PROTOCOL_VERSION, type: 'openChannel', ...PIPES } as const;
-      child.send(message, () => {});
-    },
-    capacity: (child) => (channelTo(child) === undefined ? 1 : CAPACITY),
-    send(child, message, socket, callback) {
-      const channel = channelTo(child);
-      const descriptor = descriptorOf(socket);
-      if (channel === undefined || descriptor === undefined) nodeIpc.send(child, message, socket, callback);
-      else channel.send(message, descriptor, callback);
-    },
-    sync(child, message) {
-      const channel = channelTo(child);
-      if (channel === undefined) syncOverNodeIpc(child, message);
-      else channel.sync(message);
+      if (!(records instanceof Socket) || !(descriptors instanceof Socket))
+        return nodeIpc.open(child, listener);
+      return new ScmRightsChannel(system, child, records, descriptors, listener);
     },
   };
 }
 
-/** The broker's end of a channel. */
-class Channel {
+/** The broker's end of a channel. Until the backend listens at the other one, and when that is gone, Node's is used. */
+class ScmRightsChannel implements HandoffChannel {
   readonly #system: ScmRights;
   readonly #records: Socket;
   readonly #writer: BatchedWriter;
   readonly #descriptors: Socket;
+  readonly #nodeIpc: NodeIpcChannel;
   readonly #reader = new AnswerReader();
-  readonly #onAnswer: (answer: ChannelAnswer | 'malformed') => void;
+  readonly #listener: HandoffChannelListener;
   // Questions about handles that nothing was answered for, by their token.
   readonly #syncs = new Map<string, SyncMessage>();
-  #isOpened = false;
+  #isListenedTo = false;
+  #isOpen = true;
 
   constructor(
     system: ScmRights,
     child: ChildProcess,
     records: Socket,
     descriptors: Socket,
-    onAnswer: (answer: ChannelAnswer | 'malformed') => void,
+    listener: HandoffChannelListener,
   ) {
     this.#system = system;
     this.#records = records;
-    this.#writer = new BatchedWriter(records);
+    this.#writer = new BatchedWriter(records, () => this.#readRest());
     this.#descriptors = descriptors;
-    this.#onAnswer = onAnswer;
-    // Their ends are the backend's, which the IPC channel tells too.
+    this.#nodeIpc = new NodeIpcChannel(child);
+    this.#listener = listener;
     for (const socket of [records, descriptors]) socket.on('error', () => {});
     descriptors.resume();
     records.on('data', (chunk: Buffer) => this.#onData(chunk));
-    // The handles that they were about have ended with the channel, as an answer over Node's says. Without one their turns
-    // would last for ever.
-    records.once('close', () => {
-      for (const message of this.#syncs.values()) syncOverNodeIpc(child, message);
-    });
+    records.once('close', () => this.#onClosed());
+    child.send({ handoffController: PROTOCOL_VERSION, type: 'openChannel', ...PIPES }, () => {});
   }
 
-  /** Whether the backend listens at the other end. */
+  get capacity(): number {
+    return this.#isUsable ? CAPACITY : this.#nodeIpc.capacity;
+  }
+
   get isOpen(): boolean {
-    return this.#isOpened && this.#records.writable && this.#descriptors.writable;
+    return this.#isOpen;
   }
 
-  send(message: HandoffMessage, descriptor: number, callback: (error: Error | null) => void): void {
-    const socket = descriptorOf(this.#descriptors);
+  get #isUsable(): boolean {
+    return this.#isListenedTo && this.#records.writable && this.#descriptors.writable;
+  }
+
+  send(message: HandoffMessage, socket: Socket, callback: (error: Error | null) => void): void {
+    const descriptor = descriptorOf(socket);
+    if (!this.#isUsable || descriptor === undefined) {
+      this.#nodeIpc.send(message, socket, callback);
+      return;
+    }
     const record = encodeRequest(message);
     try {
-      if (socket === undefined) throw new Error('the channel is closed');
-      this.#system.send(socket, descriptor);
+      const channel = descriptorOf(this.#descriptors);
+      if (channel === undefined) throw new Error('the channel is closed');
+      this.#system.send(channel, descriptor);
     } catch (error) {
       callback(error as Error);
       return;
@@ -111,6 +106,10 @@ class Channel {
   }
 
   sync(message: SyncMessage): void {
+    if (!this.#isUsable) {
+      this.#nodeIpc.sync(message);
+      return;
+    }
     this.#syncs.set(message.token, message);
     this.#writer.write(...encodeRequest(message));
   }
@@ -121,11 +120,37 @@ class Channel {
       const answer = this.#reader.next();
       if (answer === undefined) return;
       if (answer === 'opened') {
-        this.#isOpened = true;
+        this.#isListenedTo = true;
         continue;
       }
       if (answer !== 'malformed') this.#syncs.delete(answer.token);
-      this.#onAnswer(answer);
+      this.#listener.onAnswer(answer);
     }
+  }
+
+  /** Node closes a socket that can't be written to any more, and what came on it before would be lost. */
+  #readRest(): void {
+    const descriptor = descriptorOf(this.#records);
+    if (descriptor === undefined) return;
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(READ_BYTES);
+      let size: number;
+      try {
+        size = readSync(descriptor, chunk);
+      } catch {
+        return;
+      }
+      if (size === 0) return;
+      this.#onData(chunk.subarray(0, size));
+    }
+  }
+
+  #onClosed(): void {
+    this.#isOpen = false;
+    // The handles that they were about have ended with the channel, as an answer over Node's says. Without one their turns
+    // would last for ever.
+    for (const message of this.#syncs.values()) this.#nodeIpc.sync(message);
+    this.#syncs.clear();
+    this.#listener.onClosed();
   }
 }

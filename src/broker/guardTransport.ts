@@ -1,65 +1,96 @@
-import type { ChildProcess } from 'node:child_process';
 import { TRANSFER_REFUSALS } from '../../machines';
 import { onRejection, requireAnswer } from '../errors/callbackAnswer';
 import { outOfRange } from '../errors/invalidArgument';
 import type { ChannelAnswer } from '../wire/channelRecord';
-import type { SyncMessage } from '../wire/ipcMessage';
+import { NodeIpcChannel } from './createNodeIpcTransport';
+import type { HandoffChannel, HandoffChannelListener } from './HandoffChannel';
 import type { HandoffTransport } from './HandoffTransport';
 
 const MAX_PIPES = 64;
 
+/** Told which function of a transport failed, and how. */
+type TellFailure = (method: string, cause: unknown) => void;
+
 /**
- * A transport that never throws and answers what it should, whatever an embedder's does.
+ * A transport that never throws and answers what it should, whatever an embedder's does. What can't be used of it is done
+ * by Node's IPC channel.
  *
  * @param tell which function failed, and how.
  * @throws {RangeError} `pipes` isn't valid.
  */
-export function guardTransport(
-  transport: HandoffTransport,
-  tell: (method: string, cause: unknown) => void,
-): HandoffTransport {
+export function guardTransport(transport: HandoffTransport, tell: TellFailure): HandoffTransport {
   const { pipes = 0 } = transport;
   if (!Number.isInteger(pipes) || pipes < 0 || pipes > MAX_PIPES) {
     throw outOfRange('transport.pipes', `an integer from 0 to ${MAX_PIPES}`, pipes);
   }
-  const attempt = <T>(method: string, call: () => T, otherwise: T): T => {
-    try {
-      return call();
-    } catch (cause) {
-      tell(`transport.${method}`, cause);
-      return otherwise;
-    }
-  };
-  const told = (method: string, returned: unknown): void =>
-    onRejection(returned, (cause) => tell(`transport.${method}`, cause));
   return {
     pipes,
     get supported() {
       return attempt(
-        'supported',
+        tell,
+        'transport.supported',
         () => requireAnswer('transport.supported', transport.supported, isBoolean, 'a boolean'),
         false,
       );
     },
-    open(child, onAnswer) {
-      const onAnything = (answer: unknown): void => onAnswer(isAnswer(answer) ? answer : 'malformed');
-      attempt('open', () => told('open', transport.open?.(child, onAnything)), undefined);
-    },
-    capacity: (child) => {
-      if (transport.capacity === undefined) return 1;
+    open(child, listener) {
+      const nodeIpc = new NodeIpcChannel(child);
       return attempt(
-        'capacity',
-        () => requireAnswer('transport.capacity', transport.capacity?.(child), isCapacity, 'a number from 1'),
-        1,
+        tell,
+        'transport.open',
+        () => {
+          const channel: unknown = transport.open(child, guardListener(listener));
+          return guardChannel(
+            requireAnswer('transport.open', channel, isChannel, 'a channel'),
+            nodeIpc,
+            tell,
+          );
+        },
+        nodeIpc,
       );
     },
-    send(child, message, socket, callback) {
+  };
+}
+
+function guardListener(listener: HandoffChannelListener): HandoffChannelListener {
+  let isClosed = false;
+  return {
+    onAnswer(answer: unknown) {
+      if (!isClosed) listener.onAnswer(isAnswer(answer) ? answer : 'malformed');
+    },
+    onClosed() {
+      if (isClosed) return;
+      isClosed = true;
+      listener.onClosed();
+    },
+  };
+}
+
+function guardChannel(channel: HandoffChannel, nodeIpc: NodeIpcChannel, tell: TellFailure): HandoffChannel {
+  return {
+    get capacity() {
+      return attempt(
+        tell,
+        'channel.capacity',
+        () => requireAnswer('channel.capacity', channel.capacity, isCapacity, 'a number from 1'),
+        nodeIpc.capacity,
+      );
+    },
+    get isOpen() {
+      return attempt(
+        tell,
+        'channel.isOpen',
+        () => requireAnswer('channel.isOpen', channel.isOpen ?? false, isBoolean, 'a boolean'),
+        false,
+      );
+    },
+    send(message, socket, callback) {
       const fail = (cause: unknown): void => {
-        tell('transport.send', cause);
+        tell('channel.send', cause);
         callback(toError(cause));
       };
       try {
-        const returned: unknown = transport.send(child, message, socket, (error: unknown) =>
+        const returned: unknown = channel.send(message, socket, (error: unknown) =>
           callback(error === null || error === undefined ? null : toError(error)),
         );
         onRejection(returned, fail);
@@ -67,28 +98,29 @@ export function guardTransport(
         fail(cause);
       }
     },
-    sync(child, message) {
-      const isAsked = attempt(
-        'sync',
-        () => {
-          if (transport.sync === undefined) return false;
-          told('sync', transport.sync(child, message));
-          return true;
-        },
-        false,
-      );
-      if (!isAsked) syncOverNodeIpc(child, message);
+    sync(message) {
+      try {
+        const returned: unknown = channel.sync(message);
+        onRejection(returned, (cause) => tell('channel.sync', cause));
+      } catch (cause) {
+        tell('channel.sync', cause);
+        nodeIpc.sync(message);
+      }
     },
   };
 }
 
-/** Asks over Node's IPC channel, if it's open. */
-export function syncOverNodeIpc(child: ChildProcess, message: SyncMessage): void {
-  if (child.connected) child.send(message, () => {});
+function attempt<T>(tell: TellFailure, method: string, call: () => T, otherwise: T): T {
+  try {
+    return call();
+  } catch (cause) {
+    tell(method, cause);
+    return otherwise;
+  }
 }
 
 function toError(cause: unknown): Error {
-  return cause instanceof Error ? cause : new Error(`transport.send failed with ${String(cause)}`);
+  return cause instanceof Error ? cause : new Error(`channel.send failed with ${String(cause)}`);
 }
 
 function isBoolean(value: unknown): value is boolean {
@@ -97,6 +129,13 @@ function isBoolean(value: unknown): value is boolean {
 
 function isCapacity(value: unknown): value is number {
   return typeof value === 'number' && value >= 1;
+}
+
+/** What `capacity` answers is looked at when it's asked for. */
+function isChannel(value: unknown): value is HandoffChannel {
+  if (typeof value !== 'object' || value === null) return false;
+  const { send, sync } = value as { send?: unknown; sync?: unknown };
+  return typeof send === 'function' && typeof sync === 'function';
 }
 
 function isAnswer(value: unknown): value is ChannelAnswer | 'malformed' {

@@ -9,11 +9,16 @@ const MAX_COPIED_BYTES = 16 * 1024;
  */
 export class BatchedWriter {
   readonly #socket: Socket;
+  readonly #onWritten: (error?: Error | null) => void;
   #batch: Uint8Array[] = [];
   #isFirst = true;
 
-  constructor(socket: Socket) {
+  /** @param onFailed is called before the socket is closed because it can't be written to. */
+  constructor(socket: Socket, onFailed: () => void = () => {}) {
     this.#socket = socket;
+    this.#onWritten = (error) => {
+      if (error) onFailed();
+    };
   }
 
   write(...pieces: readonly Uint8Array[]): void {
@@ -40,11 +45,11 @@ export class BatchedWriter {
     if (pieces.length === 0) return;
     const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (bytes <= MAX_COPIED_BYTES) {
-      this.#socket.write(Buffer.concat(pieces));
+      this.#socket.write(Buffer.concat(pieces), this.#onWritten);
       return;
     }
     this.#socket.cork();
-    for (const piece of pieces) this.#socket.write(piece);
+    for (const piece of pieces) this.#socket.write(piece, this.#onWritten);
     this.#socket.uncork();
   }
 }

@@ -153,7 +153,7 @@ describe('a broker', () => {
       [{ maxConnections: 1.5 }, /maxConnections.*1\.5/],
       [{ maxTransfers: -1 }, /maxTransfers.*-1/],
       [{ fdPressure: true }, /fdPressure.*true/],
-      [{ transport: { supported: true } }, /transport\.send/],
+      [{ transport: { supported: true } }, /transport\.open/],
       [{ policy: { maxFailedAttemptsPerWindow: -1 } }, /maxFailedAttemptsPerWindow.*-1/],
       [
         { adopt: [{ serviceName: 'echo', serviceVersion: '1.0.0', endpoint: '/e', backend: 'x', pid: 5 }] },

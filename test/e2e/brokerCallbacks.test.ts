@@ -3,11 +3,15 @@ import {
   type BrokerOptions,
   type BrokerWarning,
   createNodeIpcTransport,
+  type HandoffChannel,
+  type HandoffChannelListener,
+  type HandoffTransport,
 } from '../../src/broker';
 import { askStatus } from '../../src/cli/status/askStatus';
 import { connect } from '../../src/client';
 import type { Clock } from '../../src/index';
 import { eventually } from '../support/eventually';
+import { changeChannel } from './support/changeChannel';
 import { readBytes } from './support/readAll';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
 
@@ -190,60 +194,50 @@ describe('a mistake in a callback of a broker', () => {
   );
 
   const ipc = createNodeIpcTransport();
-  it.each<[string, Partial<NonNullable<BrokerOptions['transport']>>, string | undefined, boolean]>([
-    ['send throws', { send: mine }, 'backendAckTimeout', true],
-    ['send rejects', { send: rejects as never }, 'backendAckTimeout', true],
+  it.each<[string, (channel: HandoffChannel) => Partial<HandoffChannel>, string | undefined, boolean]>([
+    ['send throws', () => ({ send: mine }), 'backendAckTimeout', true],
+    ['send rejects', () => ({ send: rejects as never }), 'backendAckTimeout', true],
     [
       'send calls back with a word',
-      { send: (_c, _m, _s, back) => back('no' as never) },
+      () => ({ send: (_m, _s, back) => back('no' as never) }),
       'backendAckTimeout',
       false,
     ],
     [
       'send calls back with nothing for success',
-      { send: (c, m, s, back) => ipc.send(c, m, s, (error) => back(error ?? (undefined as never))) },
+      (channel) => ({
+        send: (m, s, back) => channel.send(m, s, (error) => back(error ?? (undefined as never))),
+      }),
       undefined,
       false,
     ],
     [
       'send calls back twice',
-      {
-        send: (c, m, s, back) =>
-          ipc.send(c, m, s, (error) => {
+      (channel) => ({
+        send: (m, s, back) =>
+          channel.send(m, s, (error) => {
             back(error);
             back(new Error('mine'));
           }),
-      },
+      }),
       undefined,
       false,
     ],
-    ['capacity throws', { capacity: mine }, undefined, true],
-    ['capacity answers NaN', { capacity: () => Number.NaN }, undefined, true],
-    ['capacity answers 0', { capacity: () => 0 }, undefined, true],
-    ['capacity is async', { capacity: rejects as never }, undefined, true],
-    ['open throws', { open: mine }, undefined, false],
-    ['open rejects', { open: rejects as never }, undefined, false],
     [
-      'open tells nonsense',
-      {
-        open: (_child, onAnswer) => {
-          for (const answer of [
-            undefined,
-            null,
-            7,
-            {},
-            { type: 'ack' },
-            { type: 'refuse', token: '', code: 'x' },
-          ]) {
-            onAnswer(answer as never);
-          }
+      'capacity throws',
+      () => ({
+        get capacity() {
+          return mine();
         },
-      },
+      }),
       undefined,
-      false,
+      true,
     ],
-  ])('transport.%s: the client is served', async (_, mistake, reason, isTold) => {
-    const broker = await start({ transport: { ...ipc, ...mistake } });
+    ['capacity is NaN', () => ({ capacity: Number.NaN }), undefined, true],
+    ['capacity is 0', () => ({ capacity: 0 }), undefined, true],
+    ['capacity is async', () => ({ capacity: rejects() as never }), undefined, true],
+  ])('channel.%s: the client is served', async (_, mistake, reason, isTold) => {
+    const broker = await start({ transport: changeChannel(ipc, mistake) });
     expect(await echo(broker)).toEqual({ route: reason === undefined ? 'handedOff' : 'reconnected', reason });
     await settled(broker);
     if (isTold)
@@ -252,13 +246,80 @@ describe('a mistake in a callback of a broker', () => {
       );
   });
 
+  it.each<[string, HandoffTransport['open'], string]>([
+    ['throws', mine, 'mine'],
+    ['is async', rejects as never, 'a channel'],
+    ['answers nothing', wrong(undefined), 'a channel'],
+    ['answers a channel without sync', wrong({ capacity: 1, send: () => {} }), 'a channel'],
+  ])('transport.open %s: the mistake is told, and Node\u2019s channel is used', async (_, open, message) => {
+    const told: BrokerWarning[] = [];
+    const broker = await brokers.start({ transport: { ...ipc, open } });
+    broker.on('warning', (warning) => told.push(warning));
+    expect(await echo(broker)).toEqual({ route: 'handedOff', reason: undefined });
+    await settled(broker);
+    await eventually('the mistake to be told', () => told.length > 0);
+    expect(told).toMatchObject([{ code: 'transportFailed', message: expect.stringContaining(message) }]);
+  });
+
+  it('a channel tells nonsense, and goes on after its end: the client is served', async () => {
+    let listener: HandoffChannelListener | undefined;
+    const broker = await start({
+      transport: {
+        ...ipc,
+        open: (child, given) => {
+          listener = given;
+          return ipc.open(child, given);
+        },
+      },
+    });
+    for (const answer of [
+      undefined,
+      null,
+      7,
+      {},
+      { type: 'ack' },
+      { type: 'refuse', token: '', code: 'x' },
+    ]) {
+      listener?.onAnswer(answer as never);
+    }
+    expect(broker.stats().malformedAcks).toBe(6);
+    listener?.onClosed();
+    listener?.onClosed();
+    listener?.onAnswer('malformed');
+    expect(broker.stats().malformedAcks).toBe(6);
+    expect(await echo(broker)).toEqual({ route: 'handedOff', reason: undefined });
+    await settled(broker);
+  });
+
+  it.each<[string, Partial<HandoffChannel>]>([
+    ['is true for ever', { isOpen: true }],
+    [
+      'throws',
+      {
+        get isOpen() {
+          return mine();
+        },
+      },
+    ],
+    ['is no boolean', { isOpen: 'yes' as never }],
+  ])('channel.isOpen %s: a process that ends is replaced, and clients are served', async (_, mistake) => {
+    const broker = await start({ transport: changeChannel(ipc, () => mistake) });
+    const { pid } = broker.backends()[0] ?? {};
+    process.kill(pid ?? 0, 'SIGKILL');
+    await eventually('a new process', () =>
+      broker.backends().some((backend) => backend.process === 'ready' && backend.pid !== pid),
+    );
+    expect(await echo(broker)).toEqual({ route: 'handedOff', reason: undefined });
+    await settled(broker);
+  });
+
   it.each([
     ['throws', mine],
     ['rejects', rejects],
-  ])('transport.sync %s: the queue goes on', async (_, sync) => {
+  ])('channel.sync %s: the queue goes on', async (_, sync) => {
     // The handle gets lost, so that its turn ends with the answer to the question.
     const broker = await start({
-      transport: { ...ipc, sync: sync as never },
+      transport: changeChannel(ipc, () => ({ sync: sync as never })),
       services: [fixtureService('drop')],
       ackDeadlineMs: 50,
     });

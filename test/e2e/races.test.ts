@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
-import type { Broker, BrokerOptions, HandoffTransport, RouteEvent } from '../../src/broker';
+import type { Broker, BrokerOptions, RouteEvent } from '../../src/broker';
 import { createNodeIpcTransport } from '../../src/broker';
 import type { ConnectOptions } from '../../src/client';
 import { eventually } from '../support/eventually';
 import { rawFrame, rawHello, takeFrames } from './independentClient';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
+import { changeChannel } from './support/changeChannel';
 import { dial, echo, settled } from './support/echo';
 import { readAll, readBytes } from './support/readAll';
 import { fixtureService } from './support/TestBrokers';
@@ -54,11 +55,10 @@ describe('whatever happens to a handoff', () => {
   });
 
   it.each(['EPERM', 'EACCES'])('a transport denied with %s counts as permissionDenied', async (code) => {
-    const transport: HandoffTransport = {
-      supported: true,
-      send: (_child, _message, _socket, callback) =>
+    const transport = changeChannel(createNodeIpcTransport(), () => ({
+      send: (_message, _socket, callback) =>
         process.nextTick(callback, Object.assign(new Error('denied'), { code })),
-    };
+    }));
     const broker = await start('echo', { transport });
     expect(await echo(broker, 'a')).toMatchObject({ route: 'reconnected', reason: 'permissionDenied' });
     expect(await echo(broker, 'b')).toMatchObject({ route: 'reconnected', reason: 'permissionDenied' });
@@ -66,14 +66,13 @@ describe('whatever happens to a handoff', () => {
 
   it('a transport that throws, or fails otherwise, counts as backendAckTimeout', async () => {
     let sends = 0;
-    const transport: HandoffTransport = {
-      supported: true,
-      send: (_child, _message, _socket, callback) => {
+    const transport = changeChannel(createNodeIpcTransport(), () => ({
+      send: (_message, _socket, callback) => {
         sends += 1;
         if (sends === 1) throw new Error('thrown');
         callback(Object.assign(new Error('told'), { code: 'EPIPE' }));
       },
-    };
+    }));
     const broker = await start('echo', { transport });
     const failures = failuresOf(broker);
     expect(await echo(broker, 'a')).toMatchObject({ route: 'reconnected', reason: 'backendAckTimeout' });

@@ -8,6 +8,7 @@ import {
   type Broker,
   type BrokerOptions,
   createScmRightsTransport,
+  type HandoffChannel,
   type HandoffTransport,
   type TransferEvent,
 } from '../../src/broker';
@@ -15,6 +16,7 @@ import { descriptorOf } from '../../src/wire/descriptorOf';
 import { scmRights } from '../../src/wire/scmRights';
 import { eventually } from '../support/eventually';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
+import { changeChannel } from './support/changeChannel';
 import { echo } from './support/echo';
 import { fixtureService } from './support/TestBrokers';
 
@@ -25,16 +27,17 @@ interface WatchedTransport extends HandoffTransport {
 }
 
 function watchedTransport(): WatchedTransport {
-  const transport = createScmRightsTransport();
   const children: ChildProcess[] = [];
+  const channels: HandoffChannel[] = [];
+  const transport = changeChannel(createScmRightsTransport(), (channel, child) => {
+    children.push(child);
+    channels.push(channel);
+    return {};
+  });
   return {
     ...transport,
     children,
-    isOpen: () => children.length > 0 && children.every((child) => (transport.capacity?.(child) ?? 1) > 1),
-    open(child, onAnswer) {
-      children.push(child);
-      transport.open?.(child, onAnswer);
-    },
+    isOpen: () => channels.length > 0 && channels.every(({ capacity }) => capacity > 1),
   };
 }
 

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { createNodeIpcTransport, type HandoffTransport } from '../../src/broker';
 import { eventually } from '../support/eventually';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
+import { changeChannel } from './support/changeChannel';
 import { echo, settled } from './support/echo';
 import { fixtureService } from './support/TestBrokers';
 
@@ -15,16 +16,14 @@ interface Sent {
 
 /** Node's transport, with what goes through it told to the test. */
 function tappedTransport(): HandoffTransport & { readonly sent: Sent[] } {
-  const transport = createNodeIpcTransport();
   const sent: Sent[] = [];
-  return {
-    supported: transport.supported,
-    sent,
-    send(child, message, socket, callback) {
+  const transport = changeChannel(createNodeIpcTransport(), (channel, child) => ({
+    send(message, socket, callback) {
       sent.push({ child, token: message.token });
-      transport.send(child, message, socket, callback);
+      channel.send(message, socket, callback);
     },
-  };
+  }));
+  return { ...transport, sent };
 }
 
 const message = (type: string, token: unknown, rest = {}): unknown => ({

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { HandoffTransport } from '../../src/broker/HandoffTransport';
+import { ProcessChannel } from '../../src/broker/ProcessChannel';
 import { Transfer } from '../../src/broker/Transfer';
 import { type RefusedAnswer, TransferQueue } from '../../src/broker/TransferQueue';
 import { TransferTokens } from '../../src/broker/TransferTokens';
@@ -107,23 +108,29 @@ export const fuzzMessages: FuzzTarget = (random) => {
   parseBackendIdentity(text.slice(0, random.below(text.length + 1)));
 };
 
+/** Takes what is sent, and sends it nowhere. */
+const NO_HANDLES: HandoffTransport = {
+  supported: true,
+  open: () => ({ capacity: 1, send: (_message, _socket, callback) => callback(null), sync: () => {} }),
+};
+
 /** Whatever a backend says without the token, its transfer is not acknowledged, and nothing is thrown. */
 export const fuzzAnswers: FuzzTarget = (random) => {
   const child = Object.assign(new EventEmitter(), { connected: true, send: () => true });
   const refused: RefusedAnswer[] = [];
-  const transport: HandoffTransport = {
-    supported: true,
-    send: (_child, _message, _socket, callback) => callback(null),
-  };
-  const queue = new TransferQueue(child as unknown as ChildProcess, transport, new TransferTokens(), {
+  const channel = new ProcessChannel(child as unknown as ChildProcess, NO_HANDLES, {
     onListening: () => {},
-    onRefusedAnswer: (why) => refused.push(why),
+    onAnswer: (answer) => queue.receive(answer),
+    onCut: () => {},
+    onClosed: () => {},
   });
+  const queue = new TransferQueue(channel, new TransferTokens(), (why) => refused.push(why));
   const socket = {
     bytesRead: 0,
     writableLength: 0,
     errored: null,
     destroyed: false,
+    destroy: () => {},
     write: () => true,
   };
   let ends = 0;
@@ -136,12 +143,10 @@ export const fuzzAnswers: FuzzTarget = (random) => {
     backend: '0'.repeat(32),
     endpoint: '/e',
     deadlineMs: 60_000,
-    transport,
     onState: () => {},
     onOutcome: () => {
       ends += 1;
     },
-    onReleased: () => {},
   });
   queue.add(transfer);
   for (let messages = 1 + random.below(8); messages > 0; messages -= 1) {

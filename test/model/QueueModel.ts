@@ -32,7 +32,7 @@ export class QueueModel {
   readonly asked: number[] = [];
   readonly outcomes = new Map<number, QueueOutcome>();
   isClosed = false;
-  isConnected = true;
+  isSending = true;
   readonly #tokens: TokenModel;
   readonly #capacity: number;
   readonly #waiting: number[] = [];
@@ -57,13 +57,13 @@ export class QueueModel {
   }
 
   add(one: number): void {
-    if (this.isClosed) this.outcomes.set(one, 'backendAckTimeout');
+    if (!this.isSending) this.outcomes.set(one, 'backendAckTimeout');
     else this.#waiting.push(one);
     this.#next();
   }
 
   #next(): void {
-    while (!this.isClosed && this.#current.length < this.#capacity) {
+    while (this.isSending && this.#current.length < this.#capacity) {
       const one = this.#waiting.shift();
       if (one === undefined) return;
       this.#current.push(one);
@@ -80,7 +80,7 @@ export class QueueModel {
   }
 
   #ask(one: number): void {
-    if (!this.isConnected) return;
+    if (!this.isSending) return;
     this.asked.push(one);
     this.#unanswered.add(one);
   }
@@ -130,12 +130,16 @@ export class QueueModel {
     this.#ask(first);
   }
 
+  stopSending(): void {
+    this.isSending = false;
+    for (const one of this.#waiting.splice(0)) this.outcomes.set(one, 'backendAckTimeout');
+  }
+
   close(): void {
+    this.stopSending();
     this.isClosed = true;
-    for (const one of [...this.#current, ...this.#waiting]) {
+    for (const one of this.#current.splice(0)) {
       if (!this.#isOver(one)) this.outcomes.set(one, 'backendAckTimeout');
     }
-    this.#current.length = 0;
-    this.#waiting.length = 0;
   }
 }

@@ -13,7 +13,9 @@ export type TransferHappening = HandoffTransferEvent | { readonly type: typeof D
 export class TransferModel {
   state: 'issued' | 'announced' | 'sent' | 'acknowledged' | 'failed' | 'abandoned' = 'issued';
   isInChannel = false;
-  isReleased = false;
+  /** What is done with this process's copy of the connection in the end: closed here, or left to whoever answers on it. */
+  copy: 'kept' | 'closed' | 'left' = 'kept';
+  #mayWrite = false;
 
   get isOver(): boolean {
     return this.state === 'acknowledged' || this.state === 'failed' || this.state === 'abandoned';
@@ -25,6 +27,7 @@ export class TransferModel {
     const end = (outcome: TransferOutcome): void => {
       if (this.isOver) return;
       this.state = outcome.type;
+      this.#mayWrite = outcome.mayWrite;
       told.push({ type: 'ended', outcome });
     };
     const fail = (
@@ -33,7 +36,7 @@ export class TransferModel {
     ): void => end({ type: 'failed', failure, mayWrite });
     const send = (hasReadTooFar: boolean): void => {
       if (hasReadTooFar) {
-        end({ type: 'abandoned', cause: 'readTooFar', mayWrite: true });
+        end({ type: 'abandoned', cause: 'readTooFar', reason: 'transferLimit', mayWrite: true });
       } else {
         this.state = 'sent';
         this.isInChannel = true;
@@ -65,10 +68,17 @@ export class TransferModel {
         if (!wasSent) break;
         if (event.cause === 'denied') fail('permissionDenied', true);
         else if (event.cause === 'other') fail('backendAckTimeout', false);
-        else end({ type: 'abandoned', cause: 'outOfDescriptors', mayWrite: true });
+        else {
+          end({
+            type: 'abandoned',
+            cause: 'outOfDescriptors',
+            reason: 'fdPressureDisabled',
+            mayWrite: true,
+          });
+        }
         break;
       case 'answer.acknowledged':
-        if (wasSent) end({ type: 'acknowledged' });
+        if (wasSent) end({ type: 'acknowledged', mayWrite: false });
         break;
       case 'answer.malformed':
         if (wasSent) fail('integrityMismatch', false);
@@ -77,8 +87,9 @@ export class TransferModel {
         if (!wasSent) break;
         if (event.code === 'permission') fail('permissionDenied', true);
         else if (event.code === 'integrity') fail('integrityMismatch', true);
-        else if (event.code === 'busy') end({ type: 'abandoned', cause: 'busy', mayWrite: true });
-        else if (event.code === 'clientLeft') {
+        else if (event.code === 'busy') {
+          end({ type: 'abandoned', cause: 'busy', reason: 'transferLimit', mayWrite: true });
+        } else if (event.code === 'clientLeft') {
           end({ type: 'abandoned', cause: 'clientLeft', mayWrite: false });
         } else fail('backendAckTimeout', false);
         break;
@@ -90,9 +101,12 @@ export class TransferModel {
         fail('backendAckTimeout', !wasSent);
         break;
     }
-    if (this.isOver && !this.isInChannel && !this.isReleased) {
-      this.isReleased = true;
-      told.push({ type: 'release' });
+    if (!this.isOver || this.copy !== 'kept') return told;
+    if (this.#mayWrite) {
+      this.copy = 'left';
+    } else if (!this.isInChannel) {
+      this.copy = 'closed';
+      told.push({ type: 'close' });
     }
     return told;
   }

@@ -13,6 +13,7 @@ import {
 } from '../../src/broker';
 import { connect, type HandoffConnection } from '../../src/client';
 import { brokersOfEachTest } from '../e2e/support/brokersOfEachTest';
+import { changeChannel } from '../e2e/support/changeChannel';
 import { readBytes } from '../e2e/support/readAll';
 import { fixtureService, type TestBrokers } from '../e2e/support/TestBrokers';
 import { compiled } from '../support/compiled';
@@ -123,10 +124,12 @@ class DeniableTransport implements HandoffTransport {
 
   constructor(readonly isDenying: boolean) {}
 
-  readonly send: HandoffTransport['send'] = (child, message, socket, callback) => {
-    if (this.isDenying) this.#denied.set(message.id, callback);
-    else this.#real.send(child, message, socket, callback);
-  };
+  readonly open = changeChannel(this.#real, (channel) => ({
+    send: (message, socket, callback) => {
+      if (this.isDenying) this.#denied.set(message.id, callback);
+      else channel.send(message, socket, callback);
+    },
+  })).open;
 
   async deny(id: string): Promise<void> {
     await eventually('the handle to be sent', () => this.#denied.has(id));

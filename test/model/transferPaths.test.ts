@@ -1,7 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { createActor, type EventObject } from 'xstate';
 import { type HandoffTransferEmitted, type HandoffTransferEvent, handoffTransfer } from '../../machines';
+import type { HandoffChannel } from '../../src/broker';
 import { Transfer } from '../../src/broker/Transfer';
 import { report } from '../support/report';
 import { ChartCoverage } from './ChartCoverage';
@@ -58,10 +58,19 @@ function runTransfer(path: ChartPath<TransferWorld>): void {
     writableLength: 1,
     errored: null,
     destroyed: false,
+    destroy: () => told.push({ type: 'close' }),
     write(_bytes: Buffer, callback: (error?: Error) => void) {
       told.push({ type: 'announce' });
       onWritten = callback;
     },
+  };
+  const channel: HandoffChannel = {
+    capacity: 1,
+    send(_message, _socket, callback) {
+      told.push({ type: 'send' });
+      onSent = callback;
+    },
+    sync() {},
   };
   const turn = path.map(({ event }) => event as TransferHappening).find(({ type }) => type === 'turn.came');
   const transfer = new Transfer({
@@ -73,24 +82,16 @@ function runTransfer(path: ChartPath<TransferWorld>): void {
     backend: 'b'.repeat(32),
     endpoint: '/endpoint',
     deadlineMs: DEADLINE_MS,
-    transport: {
-      supported: true,
-      send(_child, _message, _socket, callback) {
-        told.push({ type: 'send' });
-        onSent = callback;
-      },
-    },
     inspect: coverage.inspect,
     onState: () => {},
     onOutcome: (outcome) => told.push({ type: 'ended', outcome }),
-    onReleased: () => told.push({ type: 'release' }),
   });
   const fail = (code: string): Error => Object.assign(new Error('as asked for'), { code });
   const drive = (event: TransferHappening): void => {
     switch (event.type) {
       case 'turn.came':
         if (event.clientKnows && event.hasReadTooFar) socket.bytesRead += 1;
-        transfer.begin({} as ChildProcess, () => {});
+        transfer.begin(channel, () => {});
         return;
       case 'announcement.written':
         if (event.hasReadTooFar) socket.bytesRead += 1;

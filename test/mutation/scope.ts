@@ -13,7 +13,7 @@ export const AREAS: Readonly<Record<string, readonly string[]>> = {
     'src/broker/TransferQueue.ts',
     'src/broker/TransferTable.ts',
     'src/broker/TransferTokens.ts',
-    'src/broker/transferEventClass.ts',
+    'src/broker/transferSymbols.ts',
   ],
   pressure: ['src/broker/FdPressure.ts'],
   state: ['src/broker/StateFile.ts'],

@@ -256,14 +256,14 @@ describe('bad arguments: a TypeError or RangeError with a code, the field and th
     ],
     [
       'createBroker',
-      'unknown option `transport.capcity`; did you mean `capacity`?',
+      'unknown option `transport.pipe`; did you mean `pipes`?',
       createBroker,
-      { ...broker, transport: { supported: true, send: () => {}, capcity: () => 1 } },
+      { ...broker, transport: { supported: true, open: () => {}, pipe: 2 } },
       UNKNOWN,
     ],
     [
       'createBroker',
-      'transport.send must be a function, but is undefined',
+      'transport.open must be a function, but is undefined',
       createBroker,
       { ...broker, transport: { supported: true } },
       TYPE,

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import type { BrokerOptions } from '../../../src/broker';
+import type { BrokerOptions, HandoffChannelListener } from '../../../src/broker';
 import { createScmRightsTransport } from '../../../src/broker';
+import { changeChannel } from './changeChannel';
 
 /** Milliseconds by which everything that a backend says reaches its broker later. Unset: as it comes. */
 const { HANDOFF_TEST_ANSWER_DELAY_MS } = process.env;
@@ -19,9 +20,26 @@ export function delayAnswers(options: Partial<BrokerOptions>): Partial<BrokerOpt
     ...options,
     transport: {
       ...transport,
-      open(child, onAnswer) {
+      open(child, listener) {
         delayEvents(child, delayMs);
-        transport.open?.(child, (answer) => void setTimeout(() => onAnswer(answer), delayMs));
+        let isRead = false;
+        const late: HandoffChannelListener = {
+          onAnswer: (answer) => void setTimeout(() => listener.onAnswer(answer), delayMs),
+          onClosed: () =>
+            void setTimeout(() => {
+              isRead = true;
+              listener.onClosed();
+            }, delayMs),
+        };
+        const delayed = changeChannel(transport, (channel) => {
+          const answers = channel.isOpen === true;
+          return {
+            get isOpen() {
+              return answers && !isRead;
+            },
+          };
+        });
+        return delayed.open(child, late);
       },
     },
   };

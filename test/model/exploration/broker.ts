@@ -12,7 +12,7 @@ import {
   SEND_OUT_OF_DESCRIPTORS,
   TURN_CAME,
   TURN_CAME_TO_KNOWING,
-} from '../../../src/broker/transferEventClass';
+} from '../../../src/broker/transferSymbols';
 import {
   type Answer,
   type Component,
@@ -78,7 +78,7 @@ function take(
   const before = roundOf(world, index);
   const node = transferOf(before);
   if (node === undefined) return world;
-  const { next, announces, sends, outcome, releases } = table.edge(node, symbol);
+  const { next, announces, sends, outcome, closes } = table.edge(node, symbol);
   let result = withRound(world, index, { transfer: numberOf(next) });
   const to = before.transferTo;
   if (outcome !== undefined && outcome.type !== 'acknowledged') {
@@ -96,7 +96,7 @@ function take(
     const mayWrite = outcome.mayWrite || (isFailed && mistake === 'reconnectWhateverFailed');
     if (mayWrite) result = writeLast(result, index, to === 1 ? 'c' : 'd');
   }
-  if (releases && !(mistake === 'keepCopyAtDeadline' && outcome?.type !== 'acknowledged')) {
+  if (closes && !(mistake === 'keepCopyAtDeadline' && outcome?.type !== 'acknowledged')) {
     result = withRound(result, index, { brokerHolds: 0 });
   }
   if (announces) {

@@ -1,4 +1,10 @@
-import { type HandoffTransferEvent, TRANSFER_REFUSALS, type TransferRefusal } from '../../machines';
+import {
+  type HandoffTransferEvent,
+  handoffTransfer,
+  TRANSFER_REFUSALS,
+  type TransferRefusal,
+} from '../../machines';
+import { delayedEvent } from '../chart/delayedEvent';
 
 const EVENTS: HandoffTransferEvent[] = [];
 
@@ -6,7 +12,7 @@ function add(event: HandoffTransferEvent): number {
   return EVENTS.push(Object.freeze(event)) - 1;
 }
 
-// All of the chart's events, numbered, so that a table finds an edge by index.
+// The chart's alphabet: all of its events, numbered, so that a table finds an edge by index.
 export const TURN_CAME = add({ type: 'turn.came', clientKnows: false });
 export const TURN_CAME_TO_KNOWING = add({ type: 'turn.came', clientKnows: true, hasReadTooFar: false });
 export const TURN_CAME_READ_TOO_FAR = add({ type: 'turn.came', clientKnows: true, hasReadTooFar: true });
@@ -20,17 +26,14 @@ export const SEND_FAILED = add({ type: 'send.failed', cause: 'other' });
 export const ACKNOWLEDGED = add({ type: 'answer.acknowledged' });
 export const MALFORMED = add({ type: 'answer.malformed' });
 export const CHANNEL_CLOSED = add({ type: 'channel.closed' });
-/** The passing of the deadline, as XState names it; the chart's type doesn't have it. */
-export const DEADLINE_PASSED = add({
-  type: 'xstate.after.ackDeadline.handoffTransfer.attempt.pending',
-} as unknown as HandoffTransferEvent);
+export const DEADLINE_PASSED = add(delayedEvent(handoffTransfer, 'ackDeadline') as HandoffTransferEvent);
 export const REFUSED = Object.fromEntries(
   TRANSFER_REFUSALS.map((code) => [code, add({ type: 'answer.refused', code })]),
 ) as Readonly<Record<TransferRefusal, number>>;
 
-/** The event that stands for a class. */
-export function transferEventOf(eventClass: number): HandoffTransferEvent {
-  const event = EVENTS[eventClass];
-  if (event === undefined) throw new Error(`No event of class ${eventClass}`);
+/** The event that stands for a symbol. */
+export function transferEventOf(symbol: number): HandoffTransferEvent {
+  const event = EVENTS[symbol];
+  if (event === undefined) throw new Error(`No event of symbol ${symbol}`);
   return event;
 }
