@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { TransferOutcome } from '../../machines';
 import type { ReconnectReason } from '../../machines/vocabulary';
-import { backendDisplayName, checkBackendId } from '../controller/BackendKey';
+import { backendDisplayName, backendKeyText, checkBackendId } from '../controller/BackendKey';
 import { onRejection, requireAnswer } from '../errors/callbackAnswer';
 import { cutToCharacters } from '../errors/characters';
 import { requireBoolean, requireText } from '../errors/invalidArgument';
@@ -45,6 +45,7 @@ import { type BackendTarget, ManagedBackend } from './ManagedBackend';
 import { describeNoMatch, pickVersion } from './pickVersion';
 import { type HelloResult, readHello } from './readHello';
 import { requireReloadable } from './requireReloadable';
+import { ServiceCounts } from './ServiceCounts';
 import { statusFrames } from './statusFrames';
 import { Transfer } from './Transfer';
 import type { TransferQueue } from './TransferQueue';
@@ -117,6 +118,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly #endpointDirectory: string;
   readonly #backends = new Set<ManagedBackend>();
   readonly #services = new Map<string, Map<string, ManagedBackend>>();
+  // Those too that a reload has taken away: they may come back, and their counts then go on.
+  readonly #serviceCounts = new Map<string, ServiceCounts>();
   readonly #connections = new PeerConnections();
   readonly #fdPressure: FdPressure;
   // The embedder's own, kept from throwing.
@@ -255,12 +258,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
       adopted: backend.isAdopted,
       ...(window && { window }),
       handoffEnabled: backend.handoffEnabled,
-      attempts: backend.attempts,
+      attempts: backend.counts.attempts,
       inFlight: backend.queue?.size ?? 0,
       queued: backend.queue?.waiting ?? 0,
       routes: {
-        handedOff: backend.routes.handedOff,
-        reconnected: Object.fromEntries(backend.routes.reconnected),
+        handedOff: backend.counts.handedOff,
+        reconnected: Object.fromEntries(backend.counts.reconnected),
       },
     };
   }
@@ -280,6 +283,22 @@ export class Broker extends EventEmitter<BrokerEvents> {
       reconnected: Object.fromEntries(this.#counts.reconnected),
       errors: Object.fromEntries(this.#counts.errors),
     };
+  }
+
+  /**
+   * The counts of every service that there has been since the start; they stay when the broker has stopped.
+   *
+   * @internal
+   */
+  serviceCounts(): readonly ServiceCounts[] {
+    return [...this.#serviceCounts.values()];
+  }
+
+  #countsOf(key: BackendKey): ServiceCounts {
+    const text = backendKeyText(key);
+    const counts = this.#serviceCounts.get(text) ?? new ServiceCounts(key);
+    this.#serviceCounts.set(text, counts);
+    return counts;
   }
 
   /**
@@ -526,6 +545,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       key,
       handle,
       service,
+      counts: this.#countsOf(key),
       endpointDirectory: this.#endpointDirectory,
       stateDirectory: this.#state?.directory,
       startTimeoutMs: options.startTimeoutMs,
@@ -663,7 +683,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     }
     const decision = this.#decide(request, backend);
     if (decision.type === 'attempt') {
-      backend.attempts += 1;
+      backend.counts.attempts += 1;
       this.#attempt(request, backend, target);
     } else {
       this.#reconnect(request, backend, target, decision.reason, decision.retryAfterMs);
@@ -827,7 +847,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     way: 'handedOff' | ReconnectReason,
     retryAfterMs?: number,
   ): void {
-    backend.countRoute(way);
+    backend.counts.countRoute(way);
     if (way === 'handedOff') this.#counts.handedOff += 1;
     else increment(this.#counts.reconnected, way);
     const facts = {

@@ -8,6 +8,7 @@
  * - `stateNotWritten`: a process can't be put on record in `stateDirectory`, so it isn't started.
  * - `notReloadable`: a change of the options needs a new broker; the message says which.
  * - `unknownBackend`: the broker has no backend with this key.
+ * - `alreadyRecorded`: a broker of the same `instance` is recorded with the same meter provider.
  * - `stopped`: the broker is stopped, or is stopping.
  */
 export type BrokerErrorCode =
@@ -20,6 +21,7 @@ export type BrokerErrorCode =
   | 'unsafePermissions'
   | 'notReloadable'
   | 'unknownBackend'
+  | 'alreadyRecorded'
   | 'stopped';
 
 /** An error of the broker. */

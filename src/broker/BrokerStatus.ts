@@ -29,12 +29,13 @@ export interface BackendStatus {
   readonly window?: FailedAttemptWindow;
   /** Whether the service's policy allows handoff. */
   readonly handoffEnabled: boolean;
-  /** Tries at handing a connection over, since the broker's start. */
+  /** Tries at handing a connection over, since the broker's start: those of all backends that the service has had. */
   readonly attempts: number;
   /** Transfers that have not ended, those in the queue included. */
   readonly inFlight: number;
   /** Transfers that wait for their turn. */
   readonly queued: number;
+  /** Of all backends that the service has had, as well. */
   readonly routes: {
     readonly handedOff: number;
     /** By reason; a reason that didn't occur is left out. */

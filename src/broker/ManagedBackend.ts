@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { BackendLifecycleEvent, BackendProcessState, BackendSuccession } from '../../machines';
 import { restartDelayMs } from '../../machines/restartBackoff';
-import type { ReconnectReason } from '../../machines/vocabulary';
 import type { BackendHandle, BackendKey, InspectionObserver } from '../index';
 import type { BackendIdentity } from '../wire/backendIdentity';
 import { randomId } from '../wire/randomId';
@@ -14,6 +13,7 @@ import type { AdoptableBackend } from './BrokerOptions';
 import { type CheckedService, checkPathLength } from './checkBrokerOptions';
 import type { HandoffTransport } from './HandoffTransport';
 import { isDescriptorShortage } from './isDescriptorShortage';
+import type { ServiceCounts } from './ServiceCounts';
 import type { RefusedAnswer, TransferQueue } from './TransferQueue';
 import type { TransferTokens } from './TransferTokens';
 
@@ -29,6 +29,7 @@ export interface ManagedBackendOptions extends ProcessTimeouts {
   readonly key: BackendKey;
   readonly handle: BackendHandle;
   readonly service: CheckedService;
+  readonly counts: ServiceCounts;
   readonly endpointDirectory: string;
   /** Of the broker, without links; undefined if it has none. */
   readonly stateDirectory: string | undefined;
@@ -71,9 +72,8 @@ export class ManagedBackend {
   service: CheckedService;
   /** Whether the service's policy allows handoff. */
   handoffEnabled: boolean;
-  /** Tries at handing a connection over. */
-  attempts = 0;
-  readonly routes = { handedOff: 0, reconnected: new Map<ReconnectReason, number>() };
+  /** Shared with the other backends that its service has had. */
+  readonly counts: ServiceCounts;
   readonly #options: ManagedBackendOptions;
   #timeouts: ProcessTimeouts;
   // Undefined until the first is started or found.
@@ -94,6 +94,7 @@ export class ManagedBackend {
     this.key = options.key;
     this.handle = options.handle;
     this.service = options.service;
+    this.counts = options.counts;
     this.handoffEnabled = options.service.handoff;
   }
 
@@ -325,11 +326,6 @@ export class ManagedBackend {
   kill(): void {
     this.#isStopped = true;
     for (const life of this.#lives()) if (!life.isAdopted) life.ask({ type: 'kill.asked' });
-  }
-
-  countRoute(route: 'handedOff' | ReconnectReason): void {
-    if (route === 'handedOff') this.routes.handedOff += 1;
-    else this.routes.reconnected.set(route, (this.routes.reconnected.get(route) ?? 0) + 1);
   }
 
   get #name(): string {

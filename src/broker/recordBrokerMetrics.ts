@@ -1,12 +1,23 @@
-import { type BatchObservableResult, type MeterProvider, metrics } from '@opentelemetry/api';
+import {
+  type BatchObservableResult,
+  createNoopMeter,
+  type Meter,
+  type MeterProvider,
+  metrics,
+  type ObservableCounter,
+} from '@opentelemetry/api';
 import { BACKEND_HANDOFF_STATES, HANDOFF_FAILURES, RECONNECT_REASONS } from '../../machines/vocabulary';
 import { invalidType, readGiven, requireObject } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';
+import { showValue } from '../errors/showValue';
 import type { BackendKey } from '../index';
 import { Broker } from './Broker';
+import { BrokerError } from './BrokerError';
 import type { RouteEvent, TransferEvent } from './BrokerEvents';
 import type { BackendStatus } from './BrokerStatus';
 import { openFdCount, softFdLimit } from './fdUsage';
+import { LastingCounts } from './LastingCounts';
+import type { ServiceCounts } from './ServiceCounts';
 
 /** Options of {@link recordBrokerMetrics}. */
 export interface BrokerMetricsOptions {
@@ -28,6 +39,27 @@ const SECONDS = [
 
 const CHART_STATES = Object.keys(BACKEND_HANDOFF_STATES) as BackendStatus['state'][];
 
+/** What was recorded of the brokers with one `instance`: their series are the same. */
+interface Recorded {
+  readonly counts: LastingCounts;
+  isGoingOn: boolean;
+}
+
+const recorded = new WeakMap<object, Map<string, Recorded>>();
+
+/** A provider in a wrapper has the meter in common with its like; one that makes a meter for each call, itself. */
+function recordedOf(provider: MeterProvider, meter: Meter, instance: string): Recorded {
+  const ofProvider = recorded.get(provider) ?? recorded.get(meter) ?? new Map<string, Recorded>();
+  recorded.set(provider, ofProvider);
+  recorded.set(meter, ofProvider);
+  const ofInstance = ofProvider.get(instance) ?? { counts: new LastingCounts(), isGoingOn: false };
+  ofProvider.set(instance, ofInstance);
+  return ofInstance;
+}
+
+/** Tells a counter's value. */
+type ObserveCount = (counter: ObservableCounter, count: number, labels: Record<string, string>) => void;
+
 /** The labels of a backend. All are configured: nothing that a client says ever becomes one. */
 function labelsOf({ instance, serviceName, serviceVersion }: BackendKey) {
   return { broker: instance, service: serviceName, version: serviceVersion };
@@ -38,8 +70,12 @@ function labelsOf({ instance, serviceName, serviceVersion }: BackendKey) {
  * `docs/observability.md`. Counts are read from the broker when they're collected and so cost a request nothing;
  * the two histograms cost a few microseconds.
  *
+ * Brokers that are recorded with one provider at a time differ in their `instance`. One that follows another of the same
+ * `instance`, whose recording has ended, goes on with its counts.
+ *
  * @returns ends it.
  * @throws TypeError a bad argument, or an unknown option
+ * @throws {BrokerError} `alreadyRecorded`: a broker with the same `instance`, or this one, is recorded with the provider.
  */
 export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOptions = {}): () => void {
   if (!readGiven('broker', () => broker instanceof Broker)) throw invalidType('broker', 'a Broker', broker);
@@ -52,9 +88,24 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
   const getMeter = readGiven('meterProvider.getMeter', () => provider.getMeter);
   if (typeof getMeter !== 'function') throw invalidType('meterProvider.getMeter', 'a function', getMeter);
   const meter = meterProvider.getMeter(METER);
+  // Of this one nothing comes, so that nothing is mixed up either.
+  if (meter === createNoopMeter()) return () => {};
+  requireObject('meterProvider.getMeter()', meter);
+  const { instance } = broker;
+  const ofInstance = recordedOf(meterProvider, meter, instance);
+  if (ofInstance.isGoingOn) {
+    throw new BrokerError(
+      'alreadyRecorded',
+      `a broker with the instance ${showValue(instance)} is recorded with this meter provider already: give one of the two another instance, or end that recording first`,
+    );
+  }
   // With the unit in a name, it's the same whoever makes Prometheus' name of it: some exporters add the unit, others don't.
-  const counter = (name: string, unit: string, description: string) =>
-    meter.createObservableCounter(`handoff.${name}`, { unit, description });
+  const counterNames = new Map<ObservableCounter, string>();
+  const counter = (name: string, unit: string, description: string) => {
+    const made = meter.createObservableCounter(`handoff.${name}`, { unit, description });
+    counterNames.set(made, name);
+    return made;
+  };
   const gauge = (name: string, unit: string, description: string) =>
     meter.createObservableGauge(`handoff.${name}`, { unit, description });
   const histogram = (name: string, description: string) =>
@@ -104,45 +155,83 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
     'From a client\u2019s hello to the decision on its way',
   );
 
-  const observeBackend = (result: BatchObservableResult, status: BackendStatus): void => {
-    const labels = labelsOf(status.backend);
-    const { handedOff, reconnected } = status.routes;
-    result.observe(decisions, handedOff, { ...labels, route: 'handedOff', reason: 'none' });
+  const observeServiceCounts = (observe: ObserveCount, counts: ServiceCounts): void => {
+    const labels = labelsOf(counts.key);
+    const { handedOff, reconnected } = counts;
+    observe(decisions, handedOff, { ...labels, route: 'handedOff', reason: 'none' });
     // Those that haven't happened too: an alert on an increase misses a series' first value.
     for (const reason of RECONNECT_REASONS) {
-      result.observe(decisions, reconnected[reason] ?? 0, { ...labels, route: 'reconnected', reason });
+      observe(decisions, reconnected.get(reason) ?? 0, { ...labels, route: 'reconnected', reason });
     }
-    result.observe(attempts, status.attempts, labels);
+    observe(attempts, counts.attempts, labels);
     for (const failure of HANDOFF_FAILURES) {
-      result.observe(failures, reconnected[failure] ?? 0, { ...labels, failure });
+      observe(failures, reconnected.get(failure) ?? 0, { ...labels, failure });
     }
-    result.observe(rateLimited, Number(status.state === 'rateLimited'), labels);
-    result.observe(ready, Number(status.process === 'ready'), labels);
-    result.observe(windowFailures, status.window?.failedAttempts ?? 0, labels);
-    result.observe(windowRemaining, (status.window?.remainingMs ?? 0) / 1000, labels);
-    result.observe(inFlight, status.inFlight, labels);
-    result.observe(queued, status.queued, labels);
+  };
+
+  const observeCounts = (observe: ObserveCount): void => {
+    const labels = { broker: instance };
+    for (const counts of broker.serviceCounts()) observeServiceCounts(observe, counts);
+    const stats = broker.stats();
+    observe(connections, stats.connections, labels);
+    observe(clientsLeft, stats.clientsLeft, labels);
+    observe(abandoned, stats.abandoned, labels);
+    observe(lateAcks, stats.lateAcks, labels);
+    observe(unknownAcks, stats.unknownAcks, labels);
+    observe(replayedAcks, stats.replayedAcks, labels);
+    observe(foreignAcks, stats.foreignAcks, labels);
+    observe(malformedAcks, stats.malformedAcks, labels);
+    for (const [code, count] of Object.entries(stats.errors)) {
+      observe(clientErrors, count, { ...labels, code });
+    }
+  };
+
+  const lastingCount: (...count: Parameters<ObserveCount>) => number = (of, count, labels) => {
+    const series = JSON.stringify([counterNames.get(of), labels]);
+    return ofInstance.counts.take(broker, series, count);
+  };
+
+  /** Of the backends that have a service's key: none when it's gone, two while one retires whose service has come back. */
+  const observeService = (
+    result: BatchObservableResult,
+    key: BackendKey,
+    statuses: readonly BackendStatus[],
+  ): void => {
+    const labels = labelsOf(key);
+    const sum = (of: (status: BackendStatus) => number): number =>
+      statuses.reduce((total, status) => total + of(status), 0);
+    // They have one chart.
+    const [status] = statuses;
+    result.observe(rateLimited, Number(status?.state === 'rateLimited'), labels);
+    result.observe(ready, Number(statuses.some(({ process }) => process === 'ready')), labels);
+    result.observe(windowFailures, status?.window?.failedAttempts ?? 0, labels);
+    result.observe(windowRemaining, (status?.window?.remainingMs ?? 0) / 1000, labels);
+    result.observe(
+      inFlight,
+      sum((each) => each.inFlight),
+      labels,
+    );
+    result.observe(
+      queued,
+      sum((each) => each.queued),
+      labels,
+    );
   };
 
   const observe = (result: BatchObservableResult): void => {
-    const labels = { broker: broker.instance };
+    observeCounts((of, count, labels) => result.observe(of, lastingCount(of, count, labels), labels));
     const statuses = broker.backends();
-    for (const status of statuses) observeBackend(result, status);
+    // Those that are gone too: a provider goes on telling the last value of a gauge.
+    for (const { key } of broker.serviceCounts()) {
+      const ofService = statuses.filter(
+        ({ backend }) =>
+          backend.serviceName === key.serviceName && backend.serviceVersion === key.serviceVersion,
+      );
+      observeService(result, key, ofService);
+    }
     for (const state of CHART_STATES) {
       const count = statuses.filter((status) => status.state === state).length;
-      result.observe(backends, count, { ...labels, state });
-    }
-    const stats = broker.stats();
-    result.observe(connections, stats.connections, labels);
-    result.observe(clientsLeft, stats.clientsLeft, labels);
-    result.observe(abandoned, stats.abandoned, labels);
-    result.observe(lateAcks, stats.lateAcks, labels);
-    result.observe(unknownAcks, stats.unknownAcks, labels);
-    result.observe(replayedAcks, stats.replayedAcks, labels);
-    result.observe(foreignAcks, stats.foreignAcks, labels);
-    result.observe(malformedAcks, stats.malformedAcks, labels);
-    for (const [code, count] of Object.entries(stats.errors)) {
-      result.observe(clientErrors, count, { ...labels, code });
+      result.observe(backends, count, { broker: instance, state });
     }
     const open = openFdCount();
     if (open !== undefined) result.observe(fdOpen, open);
@@ -162,9 +251,16 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
   meter.addBatchObservableCallback(observe, observed);
   broker.on('transfer', onTransfer);
   broker.on('route', onRoute);
+  ofInstance.isGoingOn = true;
+  let hasEnded = false;
   return () => {
+    if (hasEnded) return;
+    hasEnded = true;
     meter.removeBatchObservableCallback(observe, observed);
     broker.off('transfer', onTransfer);
     broker.off('route', onRoute);
+    // What was counted since the last collection.
+    observeCounts(lastingCount);
+    ofInstance.isGoingOn = false;
   };
 }

@@ -18,6 +18,9 @@ const MAX_CONNECTIONS = 32;
 const MIN_CONNECTIONS = 4;
 const PART_OF_DESCRIPTORS = 1 / 32;
 
+/** Above the SDK's own bound of 2,000 a counter's values are mixed up. What there is comes from the configuration. */
+const MAX_SERIES = 1_000_000;
+
 const TELL_TURNED_AWAY_MS = 10_000;
 
 /** Where metrics are served: a TCP port on 127.0.0.1 (0: any free one), or the path of a Unix-domain socket. */
@@ -54,7 +57,10 @@ export function serveMetrics(broker: Broker, { onTurnedAway }: MetricsOptions): 
   // Only asked: it must not listen by itself, since it knows no Unix-domain sockets, and no bounds.
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const serializer = new PrometheusSerializer('', false, undefined, true, true);
-  const meterProvider = new MeterProvider({ readers: [exporter] });
+  const meterProvider = new MeterProvider({
+    readers: [exporter],
+    views: [{ instrumentName: '*', aggregationCardinalityLimit: MAX_SERIES }],
+  });
   const stopRecording = recordBrokerMetrics(broker, { meterProvider });
   let turnedAway = 0;
   const tellTurnedAway = atMostEvery(TELL_TURNED_AWAY_MS, () => onTurnedAway(turnedAway));

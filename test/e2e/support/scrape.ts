@@ -35,14 +35,19 @@ export interface Sample {
 export async function scrape(address: string): Promise<Sample[]> {
   const { status, body } = await get(address);
   if (status !== 200) throw new Error(`${status} ${body}`);
-  return body
+  return samplesOf(body);
+}
+
+/** What is in Prometheus' text format. */
+export function samplesOf(text: string): Sample[] {
+  return text
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
       const [, name = '', labels = '', value = ''] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
-      const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(({ 1: key = '', 2: text = '' }) => [
+      const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(({ 1: key = '', 2: named = '' }) => [
         key,
-        text,
+        named,
       ]);
       return { name, labels: Object.fromEntries(pairs), value: Number(value) };
     });
