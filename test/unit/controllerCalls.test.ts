@@ -1,0 +1,232 @@
+import { HANDOFF_FAILURES } from '../../machines';
+import { HandoffAttemptInputs, HandoffController } from '../../src';
+import { systemClock } from '../../src/controller/Clock';
+import { ManualClock } from '../support/ManualClock';
+
+const KEY = { instance: 'shared', serviceName: 'svc', serviceVersion: '1.0.0' };
+const ENABLED = HandoffAttemptInputs.enabled();
+
+describe('a call about a backend that nothing is known of', () => {
+  it.each<[string, (controller: HandoffController) => unknown]>([
+    ['stateOf', (c) => c.stateOf(KEY)],
+    ['windowOf', (c) => c.windowOf(KEY)],
+    ['explain', (c) => c.explain(KEY, ENABLED)],
+    ['failedAttemptCount', (c) => c.failedAttemptCount(KEY)],
+    [
+      'a request that check 1 answers',
+      (c) => c.shouldAttempt(KEY, HandoffAttemptInputs.of(false, true, false)),
+    ],
+    [
+      'a request that check 2 answers',
+      (c) => c.shouldAttempt(KEY, HandoffAttemptInputs.of(true, false, false)),
+    ],
+    [
+      'a request that check 3 answers',
+      (c) => c.shouldAttempt(KEY, HandoffAttemptInputs.of(true, true, true)),
+    ],
+    ['recordSuccess', (c) => c.recordSuccess(KEY)],
+    ['recordAbandonedAttempt', (c) => c.recordAbandonedAttempt(KEY)],
+    ['markSpawned', (c) => c.markSpawned(KEY)],
+    ['backend', (c) => c.backend(KEY)],
+  ])('%s holds no state for it', (_, call) => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    call(controller);
+    expect([...controller.backends()]).toEqual([]);
+    controller.dispose();
+  });
+
+  it.each<[string, (controller: HandoffController, name: string) => unknown]>([
+    ['recordSuccess', (c, name) => c.recordSuccess(name)],
+    ['recordAbandonedAttempt', (c, name) => c.recordAbandonedAttempt(name)],
+    ['markSpawned', (c, name) => c.markSpawned(name)],
+    ['markAdopted', (c, name) => c.markAdopted(name)],
+    ['shouldAttempt', (c, name) => c.shouldAttempt(name, ENABLED)],
+    ['recordFailedAttempt', (c, name) => c.recordFailedAttempt(name, 'permissionDenied')],
+    ['backend', (c, name) => c.backend(name)],
+    ['forget', (c, name) => c.forget(name)],
+    ['hold', (c, name) => c.hold(name)],
+    ['actorOf', (c, name) => c.actorOf(name)],
+  ])('%s refuses a name that is none', (_, call) => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    expect(() => call(controller, '')).toThrow('backend must be a non-empty string');
+    controller.dispose();
+    expect(() => call(controller, 'name')).toThrow('The handoff controller is disposed');
+  });
+});
+
+describe('the clock', () => {
+  function start() {
+    const clock = new ManualClock();
+    let reads = 0;
+    const counted = {
+      now: () => {
+        reads += 1;
+        return clock.now();
+      },
+      setTimeout: clock.setTimeout,
+      clearTimeout: clock.clearTimeout,
+    };
+    const controller = new HandoffController({ clock: counted });
+    return {
+      controller,
+      readsOf: (call: () => unknown): number => {
+        reads = 0;
+        call();
+        return reads;
+      },
+    };
+  }
+
+  it('is not read where time has no say', () => {
+    const { controller, readsOf } = start();
+    expect(readsOf(() => controller.shouldAttempt('a', ENABLED))).toBe(0);
+    expect(readsOf(() => controller.shouldAttempt('a', ENABLED))).toBe(0);
+    expect(readsOf(() => controller.recordAbandonedAttempt('a'))).toBe(0);
+    expect(readsOf(() => controller.recordSuccess('a'))).toBe(0);
+    controller.recordFailedAttempt('a', 'permissionDenied');
+    // Now there is a window.
+    expect(readsOf(() => controller.shouldAttempt('a', ENABLED))).toBe(1);
+    expect(readsOf(() => controller.shouldAttempt('a', ENABLED, 5_000))).toBe(0);
+    controller.dispose();
+  });
+
+  it('of the system keeps no process alive, and ends what it began', async () => {
+    const before = Date.now();
+    expect(systemClock.wallNow?.()).toBeGreaterThanOrEqual(before);
+    expect(systemClock.now()).toBeLessThanOrEqual(performance.now());
+    const fired: string[] = [];
+    const timer = systemClock.setTimeout(() => fired.push('cleared'), 1) as NodeJS.Timeout;
+    expect(timer.hasRef()).toBe(false);
+    systemClock.clearTimeout(timer);
+    await new Promise<void>((resolve) => {
+      const due = systemClock.setTimeout(() => {
+        fired.push('due');
+        resolve();
+      }, 2) as NodeJS.Timeout;
+      due.ref();
+    });
+    expect(fired).toEqual(['due']);
+  });
+
+  it('of a page has numbers for timers', () => {
+    const timers = jest.spyOn(global, 'setTimeout').mockReturnValue(7 as unknown as NodeJS.Timeout);
+    try {
+      expect(systemClock.setTimeout(() => {}, 1)).toBe(7);
+    } finally {
+      timers.mockRestore();
+    }
+  });
+
+  it.each(['now', 'wallNow', 'setTimeout', 'clearTimeout'])(
+    'without a %s that is a function is refused',
+    (name) => {
+      const clock = new ManualClock();
+      const { now, wallNow, setTimeout, clearTimeout } = clock;
+      const given = { now, wallNow, setTimeout, clearTimeout };
+      const make = (value: unknown) => new HandoffController({ clock: { ...given, [name]: value } as never });
+      expect(() => make(7)).toThrow(`clock.${name} must be a function, but is 7`);
+      if (name === 'wallNow') make(undefined).dispose();
+      else expect(() => make(undefined)).toThrow(`clock.${name} must be a function`);
+      const throwing = Object.defineProperty({ ...given }, name, {
+        enumerable: true,
+        get: () => {
+          throw new Error('out of order');
+        },
+      });
+      expect(() => new HandoffController({ clock: throwing })).toThrow("can't be read: out of order");
+    },
+  );
+
+  it('that has no time of day to give is refused where that is needed', () => {
+    const clock = Object.assign(new ManualClock(), { wallNow: () => Number.NaN });
+    const controller = new HandoffController({ clock });
+    expect(() => controller.getPersistedSnapshot()).toThrow('clock.wallNow()');
+    controller.dispose();
+  });
+});
+
+describe('options', () => {
+  it('are refused by name', () => {
+    expect(() => new HandoffController({ onObserverError: 7 as never })).toThrow(
+      'onObserverError must be a function',
+    );
+    const onObserverError = (): void => {};
+    new HandoffController({ onObserverError, maxBackends: 1, policy: {}, clock: systemClock }).dispose();
+  });
+
+  it('let a handle keep its key, whatever the caller does with it', () => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    const key = { ...KEY };
+    const handle = controller.backend(key);
+    key.serviceName = 'changed';
+    handle.recordFailedAttempt('permissionDenied');
+    expect([...controller.backends()]).toEqual([KEY]);
+    expect(handle.backend).toEqual(KEY);
+    expect(controller.backend('name').backend).toBe('name');
+    controller.dispose();
+  });
+
+  it('keep an observer from hearing of anything after the end', () => {
+    const events: unknown[] = [];
+    const controller = new HandoffController({
+      clock: new ManualClock(),
+      inspect: (event) => events.push(event),
+    });
+    controller.recordFailedAttempt('a', HANDOFF_FAILURES[0] ?? 'permissionDenied');
+    const actor = controller.actorOf('a');
+    controller.dispose();
+    expect(actor.getSnapshot().status).toBe('stopped');
+    const count = events.length;
+    actor.send({ type: 'backend.adopted' });
+    expect(events.slice(count)).toEqual([]);
+  });
+});
+
+describe('a snapshot that is refused', () => {
+  const GOOD = { version: 1, wallTimeMs: 0, backends: [] };
+  const backend = (value: unknown) => ({ ...GOOD, backends: [value] });
+
+  it.each([
+    [7, 'snapshot must be an object, but is 7'],
+    [{ ...GOOD, version: 2 }, 'snapshot.version must be 1, but is 2'],
+    [{ ...GOOD, backends: {} }, 'snapshot.backends must be an array, but is '],
+    [{ ...GOOD, backends: 'ab' }, 'snapshot.backends must be an array, but is "ab"'],
+    [{ ...GOOD, wallTimeMs: -1 }, 'snapshot.wallTimeMs must be '],
+    [backend(7), 'snapshot.backends[0] must be an object, but is 7'],
+    [backend({ backend: 'a', adopted: 1 }), 'snapshot.backends[0].adopted must be a boolean, but is 1'],
+    [backend({ backend: '', adopted: true }), 'backend must be a non-empty string'],
+    [backend({ backend: 'a', adopted: true, window: 7 }), 'snapshot.backends[0].window must be an object'],
+    [
+      backend({ backend: 'a', adopted: true, window: { failedAttempts: -1, remainingMs: 0 } }),
+      'snapshot.backends[0].window.failedAttempts must be',
+    ],
+    [
+      backend({ backend: 'a', adopted: true, window: { failedAttempts: 1, remainingMs: -1 } }),
+      'snapshot.backends[0].window.remainingMs must be',
+    ],
+    [
+      { ...GOOD, backends: [1, 2].map(() => ({ backend: { ...KEY }, adopted: true })) },
+      'snapshot.backends must be an array without duplicates, but is 2',
+    ],
+  ])('%#: says which field is wrong', (snapshot, reason) => {
+    let error: unknown;
+    try {
+      HandoffController.restore(snapshot, { clock: new ManualClock() });
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({
+      code: 'ERR_INVALID_SNAPSHOT',
+      message: expect.stringContaining(`Refused a persisted snapshot: ${reason}`),
+      cause: { message: expect.stringContaining(reason) },
+    });
+  });
+
+  it('is none with keys that differ, nor with a name that looks like a key', () => {
+    const keys = [KEY, { ...KEY, serviceName: 'other' }, '6,3,sharedsvc1.0.0'];
+    const snapshot = { ...GOOD, backends: keys.map((one) => ({ backend: one, adopted: true })) };
+    const controller = HandoffController.restore(snapshot, { clock: new ManualClock() });
+    expect([...controller.backends()]).toEqual(keys);
+    controller.dispose();
+  });
+});

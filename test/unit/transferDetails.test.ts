@@ -1,0 +1,273 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { InspectionEvent } from 'xstate';
+import type { HandoffTransport } from '../../src/broker';
+import { Transfer, type TransferOptions } from '../../src/broker/Transfer';
+import { TransferQueue } from '../../src/broker/TransferQueue';
+import { TransferTokens } from '../../src/broker/TransferTokens';
+import { FrameReader } from '../../src/wire/FrameReader';
+
+const ID = 'a'.repeat(32);
+const CHILD = { on: () => {}, off: () => {}, connected: true } as unknown as ChildProcess;
+
+/** A transfer whose socket and channel are in the test's hands, with what it tells. */
+function create(options: Partial<TransferOptions> = {}) {
+  const told: unknown[][] = [];
+  const sent: unknown[] = [];
+  const socket = {
+    bytesRead: 0,
+    writableLength: 1,
+    errored: null,
+    destroyed: false,
+    written: Buffer.alloc(0) as Buffer,
+    onWritten: (_error?: Error): void => {},
+    write(bytes: Buffer, callback: (error?: Error) => void) {
+      this.written = bytes;
+      this.onWritten = callback;
+    },
+  };
+  let onSent = (_error: Error | null): void => {};
+  const transport: HandoffTransport = {
+    supported: true,
+    send: (_child, message, _socket, callback) => {
+      sent.push(message);
+      onSent = callback;
+    },
+  };
+  const transfer: Transfer = new Transfer({
+    socket: socket as unknown as Socket,
+    connectionId: ID,
+    stamp: 5,
+    clientKnows: true,
+    earlyData: Buffer.from('early'),
+    traceparent: 'trace',
+    backend: 'b'.repeat(32),
+    endpoint: '/endpoint',
+    deadlineMs: 1_000,
+    transport,
+    onState: (...args) => told.push(['state', ...args]),
+    onOutcome: (outcome) => told.push(['outcome', outcome]),
+    onReleased: () => told.push(['released']),
+    ...options,
+  });
+  const begin = (): void => transfer.begin(CHILD, () => told.push(['unsent']));
+  return { told, sent, socket, transfer, begin, answerSend: (error: Error | null) => onSent(error) };
+}
+
+const coded = (code: string): Error => Object.assign(new Error(code), { code });
+
+describe('a transfer', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  it('tells each state once, with the failure where it failed', () => {
+    const { told, transfer, begin, answerSend } = create();
+    begin();
+    answerSend(null);
+    transfer.refuse('permission');
+    transfer.acknowledge();
+    transfer.loseChannel();
+    expect(told).toEqual([
+      ['state', 'issued'],
+      ['state', 'sent', undefined],
+      ['state', 'failed', 'permissionDenied'],
+      ['outcome', { type: 'failed', failure: 'permissionDenied', mayWrite: true }],
+      ['released'],
+    ]);
+    expect(jest.getTimerCount()).toBe(0);
+    const busy = create();
+    busy.begin();
+    busy.transfer.refuse('busy');
+    expect(busy.told).toContainEqual(['state', 'abandoned', undefined]);
+  });
+
+  it('sends what the backend needs to know, and a token that nobody else has', () => {
+    const { sent, transfer, begin } = create();
+    begin();
+    expect(sent).toEqual([
+      {
+        handoffController: 1,
+        type: 'handoff',
+        token: transfer.token,
+        id: ID,
+        stamp: 5,
+        earlyData: Buffer.from('early'),
+        traceparent: 'trace',
+      },
+    ]);
+    expect(transfer.token).toMatch(/^[0-9a-f]{32}$/);
+    expect(transfer.hasToken(transfer.token)).toBe(true);
+    for (const other of ['', 'ab', `${transfer.token}00`, 'f'.repeat(32)])
+      expect(transfer.hasToken(other)).toBe(false);
+  });
+
+  it.each([
+    [1_000, 0, 1_000],
+    [1_000, 400, 600],
+    [999.5, 0, 1_000],
+    [100_000, 0, 60_000],
+  ])('with a deadline of %p ms announces after %p ms that %p are left', (deadlineMs, passedMs, left) => {
+    const { socket, begin } = create({ clientKnows: false, deadlineMs });
+    jest.advanceTimersByTime(passedMs);
+    begin();
+    const reader = new FrameReader();
+    reader.push(socket.written);
+    expect(reader.next()).toEqual({
+      type: 'handoff',
+      backend: 'b'.repeat(32),
+      endpoint: '/endpoint',
+      stamp: 5,
+      deadlineMs: left,
+      knows: true,
+    });
+  });
+
+  it('says at least 1 ms where its deadline has passed and the timer has not come yet', () => {
+    const { socket, begin } = create({ clientKnows: false, deadlineMs: 10 });
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 5_000);
+    begin();
+    clock.mockRestore();
+    const reader = new FrameReader();
+    reader.push(socket.written);
+    expect(reader.next()).toMatchObject({ deadlineMs: 1 });
+  });
+
+  it.each([
+    ['EACCES', { type: 'failed', failure: 'permissionDenied', mayWrite: true }],
+    ['EPERM', { type: 'failed', failure: 'permissionDenied', mayWrite: true }],
+    ['EMFILE', { type: 'abandoned', cause: 'outOfDescriptors', mayWrite: true }],
+    ['ENFILE', { type: 'abandoned', cause: 'outOfDescriptors', mayWrite: true }],
+    ['EPIPE', { type: 'failed', failure: 'backendAckTimeout', mayWrite: false }],
+  ])('whose send ends with %s gives its turn to the next', (code, outcome) => {
+    const late = create();
+    late.begin();
+    late.answerSend(coded(code));
+    late.answerSend(null);
+    const thrown = create({
+      transport: {
+        supported: true,
+        send: () => {
+          throw coded(code);
+        },
+      },
+    });
+    thrown.begin();
+    for (const { told } of [late, thrown]) {
+      expect(told.filter(([what]) => what === 'outcome')).toEqual([['outcome', outcome]]);
+      expect(told.flat()).toContain('unsent');
+    }
+  });
+
+  it('counts the first word of the channel about its send alone', () => {
+    const { told, transfer, begin, answerSend } = create();
+    begin();
+    answerSend(null);
+    answerSend(coded('EPERM'));
+    expect(transfer.state).toBe('sent');
+    expect(told.flat()).not.toContain('unsent');
+  });
+
+  it('that has read too far gives its turn to the next', () => {
+    const { told, sent, socket, begin } = create();
+    socket.bytesRead = 1;
+    begin();
+    expect(sent).toEqual([]);
+    expect(told.flat()).toContain('unsent');
+  });
+
+  it.each([
+    ['fails', (socket: ReturnType<typeof create>['socket']) => socket.onWritten(coded('EPIPE'))],
+    [
+      'comes when it has read too far',
+      (socket: ReturnType<typeof create>['socket']) => {
+        socket.bytesRead = 1;
+        socket.onWritten();
+      },
+    ],
+    [
+      'comes when its deadline has passed',
+      (socket: ReturnType<typeof create>['socket']) => {
+        jest.advanceTimersByTime(1_000);
+        socket.onWritten();
+      },
+    ],
+  ])('whose announcement %s gives its turn to the next', (_, end) => {
+    const { told, sent, socket, begin } = create({ clientKnows: false });
+    begin();
+    expect(told.flat()).not.toContain('unsent');
+    end(socket);
+    expect(sent).toEqual([]);
+    expect(told.flat()).toContain('unsent');
+  });
+
+  it('whose announcement is written sends, and keeps its turn', () => {
+    const { told, sent, socket, begin } = create({ clientKnows: false });
+    begin();
+    socket.onWritten();
+    expect(sent).toHaveLength(1);
+    expect(told.flat()).not.toContain('unsent');
+  });
+
+  it('that somebody ends when he hears that it is to be sent is not sent', () => {
+    const told: string[] = [];
+    const made = create({
+      onState: (state) => {
+        told.push(state);
+        if (state === 'sent') made.transfer.loseChannel();
+      },
+    });
+    made.begin();
+    expect(made.sent).toEqual([]);
+    expect(told).toEqual(['issued', 'sent', 'failed']);
+    expect(made.told.flat()).toContain('unsent');
+  });
+
+  it('is seen by who inspects, by its connection\u2019s name', () => {
+    const events: InspectionEvent[] = [];
+    const { transfer, begin, answerSend } = create({ inspect: (event) => events.push(event) });
+    begin();
+    answerSend(null);
+    transfer.acknowledge();
+    const told = events.flatMap((event) => (event.type === '@xstate.event' ? [event.event.type] : []));
+    expect(told.filter((type) => !type.startsWith('xstate.'))).toEqual([
+      'turn.came',
+      'send.done',
+      'answer.acknowledged',
+    ]);
+    const last = events.at(-1);
+    expect(last).toMatchObject({ actorRef: { id: `transfer ${ID}` } });
+    expect(last?.type === '@xstate.snapshot' && last.snapshot).toMatchObject({
+      context: { ackDeadlineMs: 1_000 },
+    });
+  });
+
+  it('keeps no process alive', () => {
+    jest.useRealTimers();
+    const timers = jest.spyOn(global, 'setTimeout');
+    const { transfer } = create();
+    expect(timers.mock.results.map(({ value }) => value.hasRef())).toEqual([false]);
+    timers.mockRestore();
+    transfer.loseChannel();
+  });
+});
+
+describe('the transfers to a backend', () => {
+  it('go on with the next when one can not be sent', () => {
+    const queue = new TransferQueue(
+      CHILD,
+      { supported: true, capacity: () => 1, send: () => {} },
+      new TransferTokens(),
+      { onListening() {}, onRefusedAnswer() {} },
+    );
+    const first = create();
+    const second = create();
+    first.socket.bytesRead = 1;
+    queue.add(first.transfer);
+    queue.add(second.transfer);
+    expect([first.transfer.state, second.transfer.state]).toEqual(['abandoned', 'sent']);
+    expect(queue.size).toBe(1);
+    queue.close();
+    queue.close();
+    expect([queue.size, second.transfer.state]).toEqual([0, 'failed']);
+  });
+});
