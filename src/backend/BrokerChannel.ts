@@ -8,7 +8,7 @@ import {
   type ReceivedMessage,
   receiveBrokerMessage,
 } from '../wire/ipcMessage';
-import { type ScmRights, scmRights } from '../wire/scmRights';
+import { type ScmRights, scmRights, scmRightsLimitation } from '../wire/scmRights';
 
 /** Who gets a message, and the handle that came with it. */
 export type BrokerMessageListener = (
@@ -23,10 +23,13 @@ const ignore = (): void => {};
 /** The way between a backend and its broker: Node's IPC channel, and once the broker opens it, one for handles. */
 export class BrokerChannel {
   readonly #listener: BrokerMessageListener;
+  readonly #onLimitation: (limitation: string) => void;
   #handles: HandleChannel | undefined;
 
-  constructor(listener: BrokerMessageListener) {
+  /** @param onLimitation told if the broker can pass handles the fast way, and this process can't take them so. */
+  constructor(listener: BrokerMessageListener, onLimitation: (limitation: string) => void) {
     this.#listener = listener;
+    this.#onLimitation = onLimitation;
   }
 
   listen(): void {
@@ -64,6 +67,7 @@ export class BrokerChannel {
     const received = receiveBrokerMessage(value);
     if (received === 'foreign') return;
     if ('message' in received && received.message.type === 'openChannel') {
+      if (scmRights() === undefined) this.#onLimitation(scmRightsLimitation());
       this.#handles ??= openHandleChannel(received.message, this);
       return;
     }

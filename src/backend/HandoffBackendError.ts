@@ -1,10 +1,11 @@
 /**
  * - `noIdentity`: the process wasn't started by a broker, and no identity was given.
+ * - `slowTransport`: told to `onError`, once: the broker can hand connections over the fast way, and this process can't take them so.
  * - `listenFailed`: the endpoint can't be listened on, or the broker has ended, so that nobody would ever come.
  */
-export type HandoffBackendErrorCode = 'noIdentity' | 'listenFailed';
+export type HandoffBackendErrorCode = 'noIdentity' | 'listenFailed' | 'slowTransport';
 
-/** Thrown by `serveBackend`. */
+/** Thrown by `serveBackend`, or told to its `onError`. */
 export class HandoffBackendError extends Error {
   override readonly name = 'HandoffBackendError';
   readonly code: HandoffBackendErrorCode;

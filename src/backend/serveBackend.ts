@@ -53,7 +53,10 @@ class BackendService implements ServedBackend {
   readonly endpoint: string;
   readonly #options: CheckedBackendOptions;
   readonly #claims: ClaimTable;
-  readonly #channel = new BrokerChannel((...message) => this.#onMessage(...message));
+  readonly #channel = new BrokerChannel(
+    (...message) => this.#onMessage(...message),
+    (limitation) => this.#report(new HandoffBackendError('slowTransport', limitation)),
+  );
   readonly #server: Server;
   // Connections to the endpoint that aren't the application's: they may be closed at any time.
   readonly #visitors = new PeerConnections();

@@ -217,6 +217,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
         if (start.status === 'rejected') throw start.reason;
       }
       this.#hasStarted = true;
+      const { limitation } = this.#transport;
+      if (limitation !== undefined) this.#warn({ code: 'slowTransport', message: limitation });
       process.off('exit', this.#killBackends);
       setImmediate(() => {
         const warnings = this.#earlyWarnings ?? [];
@@ -274,6 +276,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
    */
   adoptableBackends(): AdoptableBackend[] {
     return [...this.#backends].map((backend) => backend.adoptable).filter((each) => each !== undefined);
+  }
+
+  /** What the transport can't do here, and what that costs; undefined if nothing is wrong. */
+  get limitation(): string | undefined {
+    return this.#transport.limitation;
   }
 
   /** Counts since the start; they stay when the broker has stopped. */

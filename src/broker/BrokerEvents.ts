@@ -66,6 +66,7 @@ export interface BackendExitEvent {
  * - `checkFailed`: `adjustInputs` or `fdPressure` threw or gave what isn't valid, a promise for instance; the client
  *   reconnects.
  * - `listenerFailed`: a listener of an event, or an observer of the charts, threw or rejected.
+ * - `slowTransport`: the transport can't do here what it does elsewhere; the message says what that costs.
  * - `clockFailed`: `clock` threw or gave what isn't a time; the last time that could be read goes on to count.
  * - `transportFailed`: `transport` threw, rejected, or gave what isn't valid.
  * - `internalError`: something else failed that must not end the broker. A client's connection that it was about is closed.
@@ -77,6 +78,7 @@ export type BrokerWarningCode =
   | 'serverError'
   | 'checkFailed'
   | 'listenerFailed'
+  | 'slowTransport'
   | 'clockFailed'
   | 'transportFailed'
   | 'internalError'

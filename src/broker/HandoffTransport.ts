@@ -6,6 +6,11 @@ export interface HandoffTransport {
   /** Whether handles can be passed at all. False counts as a service policy that is off. */
   readonly supported: boolean;
   /**
+   * What it can't do here, and what that costs: said once as a warning, and in the broker's status.
+   * @default nothing is wrong
+   */
+  readonly limitation?: string | undefined;
+  /**
    * Pipes that each backend process gets for the transport's own use, at its descriptors from 4 on.
    * @default 0
    */

@@ -97,6 +97,7 @@ const ADOPTABLE_NAMES: OptionNames<AdoptableBackend> = {
 };
 const TRANSPORT_NAMES: OptionNames<HandoffTransport> = {
   supported: true,
+  limitation: true,
   pipes: true,
   open: true,
 };

@@ -5,7 +5,7 @@ import { BatchedWriter } from '../wire/BatchedWriter';
 import { AnswerReader, encodeRequest } from '../wire/channelRecord';
 import { descriptorOf } from '../wire/descriptorOf';
 import type { HandoffMessage, SyncMessage } from '../wire/ipcMessage';
-import { type ScmRights, scmRights } from '../wire/scmRights';
+import { type ScmRights, scmRights, scmRightsLimitation } from '../wire/scmRights';
 import { PROTOCOL_VERSION } from '../wire/wireLimits';
 import { createNodeIpcTransport, NodeIpcChannel } from './createNodeIpcTransport';
 import type { HandoffChannel, HandoffChannelListener } from './HandoffChannel';
@@ -24,7 +24,7 @@ const READ_BYTES = 64 * 1024;
 export function createScmRightsTransport(): HandoffTransport {
   const nodeIpc = createNodeIpcTransport();
   const system = scmRights();
-  if (system === undefined) return nodeIpc;
+  if (system === undefined) return { ...nodeIpc, limitation: scmRightsLimitation() };
   return {
     supported: nodeIpc.supported,
     pipes: 2,

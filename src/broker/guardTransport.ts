@@ -23,8 +23,15 @@ export function guardTransport(transport: HandoffTransport, tell: TellFailure): 
   if (!Number.isInteger(pipes) || pipes < 0 || pipes > MAX_PIPES) {
     throw outOfRange('transport.pipes', `an integer from 0 to ${MAX_PIPES}`, pipes);
   }
+  const limitation = attempt(
+    tell,
+    'transport.limitation',
+    () => requireAnswer('transport.limitation', transport.limitation, isOptionalText, 'a text'),
+    undefined,
+  );
   return {
     pipes,
+    limitation,
     get supported() {
       return attempt(
         tell,
@@ -50,6 +57,10 @@ export function guardTransport(transport: HandoffTransport, tell: TellFailure): 
       );
     },
   };
+}
+
+function isOptionalText(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string';
 }
 
 function guardListener(listener: HandoffChannelListener): HandoffChannelListener {

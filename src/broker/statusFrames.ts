@@ -10,11 +10,14 @@ import { openFdCount, softFdLimit } from './fdUsage';
 const FRAME_BYTES = 64;
 /** The instance's name has no bound; a frame has one. */
 const MAX_INSTANCE_CHARACTERS = 256;
+const MAX_LIMITATION_CHARACTERS = 512;
 
 /** What a status is made of. */
 export interface StatusSource {
   readonly instance: string;
   readonly controller: HandoffController;
+  /** What its transport can't do here, and what that costs. */
+  readonly limitation?: string | undefined;
   backends(): BackendStatus[];
   stats(): BrokerStats;
   explain(backend: BackendStatus['backend']): HandoffExplanation;
@@ -49,6 +52,9 @@ function summaryOf(broker: StatusSource): BrokerSummary {
     pid: process.pid,
     uptimeMs: Math.round(process.uptime() * 1000),
     policy: { maxFailedAttemptsPerWindow, failedAttemptWindowMs },
+    ...(broker.limitation !== undefined && {
+      limitation: cutToCharacters(broker.limitation, MAX_LIMITATION_CHARACTERS),
+    }),
     ...(open !== undefined && limit !== undefined && { fd: { open, limit } }),
     stats: broker.stats(),
   };

@@ -13,6 +13,8 @@ export const brokerSummarySchema = z.object({
   /** Milliseconds since the process's start. */
   uptimeMs: count,
   policy: z.object({ maxFailedAttemptsPerWindow: count, failedAttemptWindowMs: count }),
+  /** What the way to the backends can't do here, and what that costs. */
+  limitation: z.string().optional(),
   /** Open file descriptors and their limit, where that can be told. */
   fd: z.object({ open: count, limit: count }).optional(),
   stats: z.object({

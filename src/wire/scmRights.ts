@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { messageOf } from '../errors/showValue';
 
 /** What is used of the package koffi, which is an optional dependency. */
 interface Koffi {
@@ -48,11 +49,22 @@ const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
 
 let loaded: ScmRights | undefined | 'not yet' = 'not yet';
+let problem = '';
 
 /** Undefined where it can't be had: off Linux, and without the package koffi. */
 export function scmRights(): ScmRights | undefined {
-  if (loaded === 'not yet') loaded = isLayoutKnown() ? load() : undefined;
+  if (loaded === 'not yet') loaded = isLayoutKnown() ? load() : unavailable('this platform has no other way');
   return loaded;
+}
+
+/** Why there is no `scmRights` here, and what that costs. */
+export function scmRightsLimitation(): string {
+  return `connections are handed over by Node's IPC channel, one at a time, which is slower than reconnecting: ${problem}`;
+}
+
+function unavailable(why: string): undefined {
+  problem = why;
+  return undefined;
 }
 
 function isLayoutKnown(): boolean {
@@ -72,9 +84,10 @@ function load(): ScmRights | undefined {
     const libc = koffi.load(null);
     sendmsg = libc.func('int64_t sendmsg(int, void *, int)');
     recvmsg = libc.func('int64_t recvmsg(int, void *, int)');
-  } catch {
-    // Not installed, or not for this machine: handles take Node's own channel.
-    return undefined;
+  } catch (error) {
+    // Not installed, hidden by a bundler, or not for this machine.
+    const [reason] = messageOf(error).split('\n');
+    return unavailable(`the optional dependency koffi can't be loaded (${reason})`);
   }
   const outgoing = createMessage(koffi);
   outgoing.bytes.writeBigUInt64LE(BigInt(CONTROL_HEADER_AND_DESCRIPTOR), CONTROL_AT);

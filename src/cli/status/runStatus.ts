@@ -70,7 +70,7 @@ function listOf(what: string, counts: Readonly<Record<string, number>>): string 
 }
 
 function renderStatus({ broker, backends }: BrokerReport, width: number): string {
-  const { policy, stats, fd } = broker;
+  const { policy, stats, fd, limitation } = broker;
   const policyText = `${policy.maxFailedAttemptsPerWindow} failed attempts per ${ms(policy.failedAttemptWindowMs)}`;
   const facts = [
     `broker ${broker.instance}, process ${broker.pid}, up ${ms(broker.uptimeMs)}`,
@@ -79,6 +79,7 @@ function renderStatus({ broker, backends }: BrokerReport, width: number): string
   ];
   return [
     facts.join('; '),
+    ...(limitation === undefined ? [] : [limitation]),
     `${stats.connections} connections: ${stats.handedOff} handed off, ${listOf('reconnected', stats.reconnected)}, ${listOf('errors', stats.errors)}`,
     '',
     backendTable(backends.map(toRow), policy.maxFailedAttemptsPerWindow, width, colorsFor(process.stdout)),
