@@ -422,7 +422,7 @@ function encodeError(code: string, message: string, retryAfterMs?: number): Buff
     type: 'error',
     code,
     message,
-    retryable: code === 'busy' || code === 'wrongBackend' || code === 'expired',
+    retryable: ['busy', 'helloTimeout', 'wrongBackend', 'expired'].includes(code),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }

@@ -649,7 +649,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         this.#sendError(socket, result.error.code, result.error.message, false);
         return;
       case 'timeout':
-        this.#sendError(socket, 'helloTimeout', 'no complete hello came in time', false);
+        this.#sendError(socket, 'helloTimeout', 'no complete hello came in time', true);
         return;
       case 'left':
         this.#counts.clientsLeft += 1;

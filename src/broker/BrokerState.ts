@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { checkPersistedSnapshot } from '../controller/PersistedHandoffSnapshot';
+import { messageOf } from '../errors/showValue';
 import type { HandoffController, PersistedHandoffSnapshot } from '../index';
 import type { BackendIdentity } from '../wire/backendIdentity';
 import { BrokerError } from './BrokerError';
@@ -81,6 +82,7 @@ export class BrokerState {
     const warn = (warning: BrokerWarning): void => this.onWarning(warning);
     this.onWarning = onWarning;
     this.#lock = lock;
+    lock.on('error', (cause) => this.onWarning({ code: 'serverError', message: cause.message, cause }));
     this.directory = realpathSync(directory);
     this.#manifest = new StateFile(
       join(directory, 'manifest.json'),
@@ -193,19 +195,32 @@ export class BrokerState {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#saving;
-    if (this.#controller !== undefined) await this.#save(this.#controller.getPersistedSnapshot());
+    const snapshot = this.#readController();
+    if (snapshot !== undefined) await this.#save(snapshot);
     if (!this.#isManifestWritten) this.#writeManifest();
     await close(this.#lock);
   }
 
   #look(): void {
     if (!this.#isManifestWritten) this.#writeManifest();
-    if (this.#controller === undefined || this.#saving !== undefined) return;
-    const snapshot = this.#controller.getPersistedSnapshot();
-    if (isSame(snapshot, this.#saved)) return;
+    if (this.#saving !== undefined) return;
+    const snapshot = this.#readController();
+    if (snapshot === undefined || isSame(snapshot, this.#saved)) return;
     this.#saving = this.#save(snapshot).finally(() => {
       this.#saving = undefined;
     });
+  }
+
+  /** Undefined where there is nothing to save: an embedder may have disposed of the controller, which is told once. */
+  #readController(): PersistedHandoffSnapshot | undefined {
+    try {
+      return this.#controller?.getPersistedSnapshot();
+    } catch (cause) {
+      this.#controller = undefined;
+      const message = `what the controller knows is saved no more: ${messageOf(cause)}`;
+      this.onWarning({ code: 'internalError', message, cause });
+      return undefined;
+    }
   }
 
   async #save(snapshot: PersistedHandoffSnapshot): Promise<void> {

@@ -69,7 +69,8 @@ describe('what a broker answers to', () => {
     ['a name of the prototype', rawHello({ service: '__proto__' }), 'unknownService'],
     ['a version that there is not', rawHello({ version: '^4' }), 'noMatchingVersion'],
   ])('%s', async (_, bytes, code) => {
-    expect(await answerTo(bytes, code === 'helloTimeout' ? hasty : broker)).toMatchObject(error(code));
+    const isLate = code === 'helloTimeout';
+    expect(await answerTo(bytes, isLate ? hasty : broker)).toMatchObject(error(code, isLate));
   });
 
   it('a hello in single bytes, and fields it does not know', async () => {

@@ -63,13 +63,8 @@ function standardError(): DestinationStream {
     maxLength: MAX_UNWRITTEN_BYTES,
     retryEAGAIN: () => performance.now() < isPatientUntil,
   });
-  const flush = (): void => {
-    try {
-      out.flushSync();
-    } catch {
-      later();
-    }
-  };
+  // Not flushSync, which tries again without an end while the disk is full: the broker would stand still.
+  const flush = (): void => void out.write('');
   let isWaiting = false;
   const later = (): void => {
     if (isWaiting) return;
