@@ -19,6 +19,10 @@ function create(options: Partial<TransferOptions> = {}, send?: HandoffChannel['s
     destroyed: false,
     written: Buffer.alloc(0) as Buffer,
     onWritten: (_error?: Error): void => {},
+    closes: 0,
+    destroy() {
+      this.closes += 1;
+    },
     write(bytes: Buffer, callback: (error?: Error) => void) {
       this.written = bytes;
       this.onWritten = callback;
@@ -77,6 +81,18 @@ describe('a transfer', () => {
     busy.begin();
     busy.transfer.refuse('busy');
     expect(busy.told).toContainEqual(['state', 'abandoned', undefined]);
+  });
+
+  it.each<[string, (made: ReturnType<typeof create>) => void, number]>([
+    ['was acknowledged', ({ transfer }) => transfer.acknowledge(), 1],
+    ['was refused, so that its owner may answer', ({ transfer }) => transfer.refuse('busy'), 0],
+    ['lost its channel', ({ transfer }) => transfer.loseChannel(), 1],
+  ])('that %s closes its copy when the channel has it, or leaves it', (_, end, closes) => {
+    const made = create();
+    made.begin();
+    end(made);
+    made.answerSend(null);
+    expect(made.socket.closes).toBe(closes);
   });
 
   it('sends what the backend needs to know, and a token that nobody else has', () => {
