@@ -21,7 +21,7 @@ describe('what is said of a backend that is none', () => {
       }),
       "backend can't be read: out of order",
     ],
-  ])('%#: names the field and the value', (backend, message) => {
+  ])('names the field and the value, case %#', (backend, message) => {
     const controller = new HandoffController({ clock: new ManualClock() });
     expect(() => controller.stateOf(backend as string)).toThrow(message);
     controller.dispose();

@@ -208,7 +208,7 @@ describe('a snapshot that is refused', () => {
       { ...GOOD, backends: [1, 2].map(() => ({ backend: { ...KEY }, adopted: true })) },
       'snapshot.backends must be an array without duplicates, but is 2',
     ],
-  ])('%#: says which field is wrong', (snapshot, reason) => {
+  ])('says which field is wrong, case %#', (snapshot, reason) => {
     let error: unknown;
     try {
       HandoffController.restore(snapshot, { clock: new ManualClock() });

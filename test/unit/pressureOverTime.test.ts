@@ -1,0 +1,134 @@
+import type { InspectionEvent } from 'xstate';
+import { FdPressure, type FdPressureOptions } from '../../src/broker/FdPressure';
+
+/** A check whose time, count and limit are in the test's hands. */
+function create(options: Partial<FdPressureOptions> = {}) {
+  const state = { now: 0, open: 20 as number | undefined, counts: 0, connections: 5 };
+  const pressure = new FdPressure({
+    connections: () => state.connections,
+    countOpen: () => {
+      state.counts += 1;
+      return state.open;
+    },
+    limit: () => 1_000,
+    now: () => state.now,
+    ...options,
+  });
+  return { state, pressure };
+}
+
+describe('the pressure on descriptors as time goes on', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  it('is counted anew after 50 ms, and not before', () => {
+    const { state, pressure } = create();
+    pressure.isPressured;
+    for (const [at, counts] of [
+      [49, 1],
+      [50, 2],
+      [99, 2],
+      [100, 3],
+    ] as const) {
+      state.now = at;
+      pressure.isPressured;
+      expect(state.counts).toBe(counts);
+    }
+    pressure.stop();
+  });
+
+  it('is held for a second after the system had no descriptor, whatever is counted', () => {
+    const { state, pressure } = create();
+    pressure.declare();
+    for (let passed = 0; passed < 1_000; passed += 250) {
+      expect(pressure.isPressured).toBe(true);
+      jest.advanceTimersByTime(250);
+      state.now += 250;
+    }
+    expect(pressure.isPressured).toBe(false);
+    pressure.stop();
+  });
+
+  it('is declared where even a count finds no descriptor', () => {
+    const { state, pressure } = create();
+    expect(pressure.isPressured).toBe(false);
+    const before = pressure.maxConnections;
+    state.open = undefined;
+    state.now += 50;
+    expect(pressure.isPressured).toBe(true);
+    expect(pressure.maxConnections).toBe(before);
+    pressure.stop();
+  });
+
+  it.each([
+    // The reserve is a tenth: 8 at the least, 64 at the most.
+    [64, 20, 5, 64 - 8 - 15],
+    [79, 20, 5, 79 - 8 - 15],
+    [90, 20, 5, 90 - 9 - 15],
+    [99, 20, 5, 99 - 9 - 15],
+    [639, 20, 5, 639 - 63 - 15],
+    [640, 20, 5, 640 - 64 - 15],
+    [1_000, 20, 5, 1_000 - 64 - 15],
+    [64, 64, 0, 1],
+  ])(
+    'leaves of %p descriptors with %p open, %p of them connections, room for %p connections',
+    (limit, open, held, max) => {
+      const { state, pressure } = create({ limit: () => limit });
+      state.open = open;
+      state.connections = held;
+      expect(pressure.maxConnections).toBe(max);
+      pressure.stop();
+    },
+  );
+
+  it('bounds nothing where there is no limit to be known, and counts nothing', () => {
+    const { state, pressure } = create({ limit: () => undefined });
+    expect(pressure.isPressured).toBe(false);
+    expect(pressure.maxConnections).toBe(Number.POSITIVE_INFINITY);
+    expect(state.counts).toBe(0);
+    pressure.stop();
+  });
+
+  it('is not the count\u2019s to say where the embedder has a check', () => {
+    let says = false;
+    const { state, pressure } = create({ check: () => says });
+    state.open = 999;
+    expect(pressure.maxConnections).toBe(1);
+    expect(pressure.isPressured).toBe(false);
+    says = true;
+    expect(pressure.isPressured).toBe(true);
+    expect(pressure.isPressured).toBe(true);
+    pressure.stop();
+  });
+
+  it.each([0, 'true', null, undefined, Promise.resolve(true)])(
+    'refuses %p as the answer of the check',
+    (answer) => {
+      const { pressure } = create({ check: () => answer as unknown as boolean });
+      expect(() => pressure.isPressured).toThrow(/fdPressure must be a boolean/);
+      pressure.stop();
+    },
+  );
+
+  it('is seen by who inspects, and ends with its timer', () => {
+    const events: InspectionEvent[] = [];
+    const { pressure } = create({ inspect: (event) => events.push(event) });
+    expect(events[0]).toMatchObject({ type: '@xstate.actor', actorRef: { id: 'fdPressure' } });
+    pressure.declare();
+    expect(jest.getTimerCount()).toBe(1);
+    pressure.stop();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('keeps no process alive, and looks at the process itself where it is told nothing', () => {
+    jest.useRealTimers();
+    const timers = jest.spyOn(global, 'setTimeout');
+    const pressure = new FdPressure({ connections: () => 0 });
+    pressure.declare();
+    expect(timers.mock.results.map(({ value }) => value.hasRef())).toEqual([false]);
+    timers.mockRestore();
+    expect(pressure.isPressured).toBe(true);
+    expect(pressure.maxConnections).toBeGreaterThan(0);
+    pressure.stop();
+  });
+});
