@@ -7,8 +7,12 @@ import { KnownBackends } from './KnownBackends';
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
+/** For each connect of this process that pauses. */
+const PAUSE_AMONG_OTHERS_MS = 1;
 
 const knownBackends = new KnownBackends();
+/** How many connects of this process pause. */
+let pausing = 0;
 
 /**
  * Connects to a service through its broker. Whatever becomes of the handoff, the caller gets a working connection, or
@@ -92,7 +96,7 @@ class Connecting {
           this.#begin();
           return;
         }
-        this.#pause = setTimeout(() => this.#begin(), this.#nextPauseMs(result.retryAfterMs));
+        this.#pauseAndBegin(result.retryAfterMs);
         return;
     }
   }
@@ -103,8 +107,19 @@ class Connecting {
     return now - this.#missingSince >= this.#options.brokerWaitMs;
   }
 
+  #pauseAndBegin(retryAfterMs: number | undefined): void {
+    pausing += 1;
+    this.#pause = setTimeout(() => {
+      pausing -= 1;
+      this.#pause = undefined;
+      this.#begin();
+    }, this.#nextPauseMs(retryAfterMs));
+  }
+
   #nextPauseMs(retryAfterMs = 0): number {
-    const full = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#rounds - 1, 10));
+    const alone = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#rounds - 1, 10));
+    // Thousands that come again at once would keep this process from all else, the answers that they wait for included.
+    const full = Math.max(alone, pausing * PAUSE_AMONG_OTHERS_MS);
     // Jitter, so that clients that lost the same backend don't all come back at once.
     return Math.max(Math.min(retryAfterMs, MAX_TIMER_MS), full * (0.5 + Math.random() / 2));
   }
@@ -133,7 +148,9 @@ class Connecting {
 
   #cleanUp(): void {
     clearTimeout(this.#timeout);
+    if (this.#pause !== undefined) pausing -= 1;
     clearTimeout(this.#pause);
+    this.#pause = undefined;
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#round?.cancel();
   }
