@@ -53,8 +53,8 @@ async function run(suites: readonly string[], delayMs: number): Promise<Round> {
     child.stderr.on('data', (chunk) => {
       stderr += chunk;
     });
-    const [code] = await once(child, 'close');
-    return readRound(outputFile, code, stderr);
+    const [code, signal] = await once(child, 'close');
+    return readRound(outputFile, signal ?? code, stderr);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
