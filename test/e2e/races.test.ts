@@ -392,16 +392,16 @@ describe('whatever happens to a handoff', () => {
     it('that is half, or too much, or not an attach is refused', async () => {
       const broker = await start('shortHello');
       const endpoint = broker.backends()[0]?.endpoint ?? '';
-      for (const bytes of [
-        rawFrame(5, {}).subarray(0, 5),
-        rawFrame(5, {}),
-        rawFrame(6, {}),
-        Buffer.alloc(100, 255),
-      ]) {
+      for (const [bytes, code, retryable] of [
+        [rawFrame(5, {}).subarray(0, 5), 'helloTimeout', true],
+        [rawFrame(5, {}), 'badFrame', false],
+        [rawFrame(6, {}), 'badFrame', false],
+        [Buffer.alloc(100, 255), 'badFrame', false],
+      ] as const) {
         const socket = connectSocket(endpoint);
         socket.write(bytes);
         const { frames } = takeFrames(await readAll(socket));
-        expect(frames).toMatchObject([{ type: 'error', fields: { retryable: false } }]);
+        expect(frames).toMatchObject([{ type: 'error', fields: { code, retryable } }]);
       }
     });
 
