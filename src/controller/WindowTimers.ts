@@ -38,6 +38,11 @@ export class WindowTimers<Owner extends TimerOwner> {
     this.#start = clock.now();
   }
 
+  /** Entries that it holds, those out of date included: at most 1,024 more than twice those that are armed, and one. */
+  get size(): number {
+    return this.#owners.length;
+  }
+
   /**
    * Has `onDue` called for the owner in about `ms` milliseconds, and not for a time set before.
    * @throws what the clock throws: nothing has changed then
@@ -84,8 +89,11 @@ export class WindowTimers<Owner extends TimerOwner> {
     const fire = (): void => {
       // A clock that calls back at once does so in the middle of a call, and would do so for every part of a long time.
       if (!isSet) queueMicrotask(() => this.#timerFor === moment && this.#run(moment));
-      else if (ms > MAX_TIMER_MS) this.#setTimer(moment);
-      else this.#run(moment);
+      else if (ms > MAX_TIMER_MS) {
+        // The part that ran is over: its id may be another timer's by now.
+        this.#timerFor = Number.POSITIVE_INFINITY;
+        this.#setTimer(moment);
+      } else this.#run(moment);
     };
     const timer = this.#clock.setTimeout(fire, Math.min(ms, MAX_TIMER_MS));
     isSet = true;

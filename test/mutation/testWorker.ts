@@ -228,6 +228,8 @@ Object.assign(globalThis, {
 });
 // What the tests print is not this run's result.
 process.stdout.write = () => true;
+// It ends with whoever asks it.
+process.on('disconnect', () => process.exit());
 process.on('message', (request: TestRequest) => {
   void answer(request).then((result) => process.send?.(result));
 });

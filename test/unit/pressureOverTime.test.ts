@@ -49,6 +49,20 @@ describe('the pressure on descriptors as time goes on', () => {
     pressure.stop();
   });
 
+  it('is held for a second from the last time on', () => {
+    const { state, pressure } = create();
+    pressure.declare();
+    jest.advanceTimersByTime(600);
+    pressure.declare();
+    jest.advanceTimersByTime(600);
+    state.now += 1_200;
+    expect(pressure.isPressured).toBe(true);
+    jest.advanceTimersByTime(400);
+    state.now += 400;
+    expect(pressure.isPressured).toBe(false);
+    pressure.stop();
+  });
+
   it('is declared where even a count finds no descriptor', () => {
     const { state, pressure } = create();
     expect(pressure.isPressured).toBe(false);
