@@ -184,11 +184,25 @@ describe('a broker with a state directory', () => {
   });
 
   it('that is killed while a backend starts leaves none', async () => {
+    // It comes to listen when its broker is gone, not before: one that listens goes on.
+    const echoes = fixtureService();
+    const gate = brokers.path('gate');
+    const module = brokers.path('backend.js');
+    writeFileSync(
+      module,
+      `const { existsSync } = require('node:fs');
+      const timer = setInterval(() => {
+        if (!existsSync(process.argv[4])) return;
+        clearInterval(timer);
+        require(process.argv[5]);
+      }, 5);`,
+    );
     const { broker: killed, pid } = await brokers.startingProcess({
       ...options,
-      services: [fixtureService('echo', { logFile: '/dev/null' })],
+      services: [{ ...echoes, module, args: ['echo', '', gate, echoes.module], logFile: '/dev/null' }],
     });
     await killed.kill();
+    writeFileSync(gate, '');
     await ended(pid);
     const { broker } = await start();
     expect(broker.backends()).toMatchObject([{ adopted: false }]);
