@@ -34,6 +34,8 @@ describe('a broker that is told other options', () => {
   }
 
   it('offers what is new, and lets what is gone bring its connections to an end', async () => {
+    // What was removed stays for as long as a client that was sent to it may take.
+    await broker.reload({ ...options, services: [fixtureService('echo', { ackDeadlineMs: 1000 })] });
     const open = await to('echo');
     const [{ pid } = { pid: 0 }] = broker.adoptableBackends();
     const exited = once(broker, 'backendExit');
