@@ -65,7 +65,6 @@ export const fdPressure = setup({
         'fds.exhausted': {
           description: 'The system still has none left: the hold begins anew.',
           target: '.exhausted',
-          reenter: true,
         },
       },
       states: {

@@ -10,6 +10,7 @@ import fs, {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -32,6 +33,13 @@ afterEach(() => {
 function parse(value: unknown): unknown {
   if (value === 'refused') throw new RangeError('not this one');
   return value;
+}
+
+/** The system gives the lowest that is free. */
+function nextDescriptor(): number {
+  const descriptor = fs.openSync(directory, 'r');
+  fs.closeSync(descriptor);
+  return descriptor;
 }
 
 const path = (name: string): string => join(directory, name);
@@ -173,5 +181,61 @@ describe('a state file in one process', () => {
       /is damaged and can't be set aside as state\.json\.damaged \(EISDIR.*\): /,
     );
     expect(existsSync(path('state.json'))).toBe(true);
+  });
+
+  describe('written without blocking', () => {
+    interface Handle {
+      sync(): Promise<void>;
+      stat(): Promise<fs.Stats>;
+    }
+    async function prototypeOfHandles(): Promise<Handle> {
+      const handle = await openFile(directory, 'r');
+      await handle.close();
+      return Object.getPrototypeOf(handle);
+    }
+
+    it('is synced, and so is its folder, and nothing stays open', async () => {
+      const prototype = await prototypeOfHandles();
+      const syncs = jest.spyOn(prototype, 'sync');
+      const before = nextDescriptor();
+      await open().write('new');
+      expect(syncs).toHaveBeenCalledTimes(2);
+      expect(nextDescriptor()).toBe(before);
+    });
+
+    it.each([
+      ['EINVAL', false],
+      ['EIO', true],
+    ])('where its folder answers %s to a sync is an error: %p', async (code, isError) => {
+      const prototype = await prototypeOfHandles();
+      const { sync } = prototype;
+      jest.spyOn(prototype, 'sync').mockImplementation(async function (this: Handle) {
+        if ((await this.stat()).isDirectory()) throw Object.assign(new Error(code), { code });
+        await sync.call(this);
+      });
+      const written = open().write('new');
+      if (isError) await expect(written).rejects.toThrow(code);
+      else await written;
+      expect(open().read()).toBe('new');
+    });
+  });
+
+  it.each(WAYS)('in a folder that is gone says so after %s, by what could not be opened', async (way) => {
+    rmSync(directory, { recursive: true });
+    await expect((async () => open()[way]('new'))()).rejects.toMatchObject({
+      code: 'ENOENT',
+      syscall: 'open',
+    });
+  });
+
+  it('is closed by whoever has read it, whatever it holds', () => {
+    const closes = jest.spyOn(fs, 'closeSync');
+    const opens = jest.spyOn(fs, 'openSync');
+    writeFileSync(path('state.json'), '1');
+    open().read();
+    mkdirSync(path('folder'));
+    open('folder').read();
+    expect(closes.mock.calls.flat()).toEqual(opens.mock.results.map(({ value }) => value));
+    expect(opens).toHaveBeenCalledTimes(2);
   });
 });
