@@ -99,4 +99,18 @@ describe('a transfer', () => {
     actor.send({ type: 'send.done' });
     expect(actor.getSnapshot().status).toBe('done');
   });
+
+  it.each<[string, readonly HandoffTransferEvent[]]>([
+    ['acknowledged', [{ type: 'send.done' }, { type: 'answer.acknowledged' }]],
+    ['given back', [{ type: 'send.done' }, { type: 'answer.refused', code: 'busy' }]],
+    ['lost', [{ type: 'send.done' }, { type: 'channel.closed' }]],
+  ])('that is %s after its copy was sent is over at once', (_, events) => {
+    const actor = createActor(handoffTransfer, {
+      input: { ackDeadlineMs: 1_000 },
+      clock: createClock().clock,
+    }).start();
+    actor.send({ type: 'turn.came', clientKnows: true, hasReadTooFar: false });
+    for (const event of events) actor.send(event);
+    expect(actor.getSnapshot().status).toBe('done');
+  });
 });
