@@ -54,6 +54,35 @@ describe('a call about a backend that nothing is known of', () => {
   });
 });
 
+describe('the inputs of a request', () => {
+  const field = (name: string, value: unknown) =>
+    ({ ...ENABLED, [name]: value }) as unknown as HandoffAttemptInputs;
+
+  it.each<[HandoffAttemptInputs, string]>([
+    [undefined as never, 'inputs must be an object, but is undefined'],
+    [field('clientSupportsHandoff', 1), 'inputs.clientSupportsHandoff must be a boolean, but is 1'],
+    [field('servicePolicyEnabled', null), 'inputs.servicePolicyEnabled must be a boolean, but is null'],
+    [field('fdPressureDisabled', undefined), 'inputs.fdPressureDisabled must be a boolean, but is undefined'],
+    [
+      field('backendAdoptedExisting', 0),
+      'inputs.backendAdoptedExisting must be a boolean or left out, but is 0',
+    ],
+  ])('are refused by name, case %#', (inputs, message) => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    expect(() => controller.shouldAttempt('a', inputs)).toThrow(message);
+    expect([...controller.backends()]).toEqual([]);
+    controller.dispose();
+  });
+
+  it('have a failure that is one of three', () => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    expect(() => controller.recordFailedAttempt('a', 'tooSlow' as never)).toThrow(
+      'failure must be one of permissionDenied, integrityMismatch, backendAckTimeout, but is "tooSlow"',
+    );
+    controller.dispose();
+  });
+});
+
 describe('the clock', () => {
   function start() {
     const clock = new ManualClock();
@@ -220,6 +249,13 @@ describe('a snapshot that is refused', () => {
       message: expect.stringContaining(`Refused a persisted snapshot: ${reason}`),
       cause: { message: expect.stringContaining(reason) },
     });
+  });
+
+  it('has the same backend twice, in whatever order its fields stand', () => {
+    const { instance, serviceName, serviceVersion } = KEY;
+    const keys = [KEY, { serviceVersion, serviceName, instance }];
+    const snapshot = { ...GOOD, backends: keys.map((one) => ({ backend: one, adopted: true })) };
+    expect(() => HandoffController.restore(snapshot)).toThrow('without duplicates, but is 2');
   });
 
   it('is none with keys that differ, nor with a name that looks like a key', () => {

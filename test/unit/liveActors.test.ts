@@ -106,6 +106,18 @@ describe('the live actors of a controller', () => {
     for (const controller of [before, watched, unwatched]) controller.dispose();
   });
 
+  it('are told of what the controller has looked up already', () => {
+    const controller = new HandoffController({ policy: POLICY, clock: new ManualClock() });
+    controller.shouldAttempt('a', ENABLED);
+    controller.recordAbandonedAttempt('a');
+    controller.shouldAttempt('a', ENABLED);
+    controller.hold('b');
+    const actor = controller.actorOf('b');
+    controller.shouldAttempt('b', ENABLED);
+    expect(actor.getSnapshot().value.handoff).toBe('attempting');
+    controller.dispose();
+  });
+
   it('live for as long as one of two observers stays', () => {
     const controller = new HandoffController({ policy: POLICY, clock: new ManualClock() });
     const events: InspectionEvent[] = [];

@@ -126,7 +126,42 @@ describe('the ends of many windows', () => {
   );
 });
 
+describe('an owner that was cleared out', () => {
+  it('comes when it is armed again, for a later moment than before', () => {
+    const { clock, timers, fired, create } = start();
+    const owner = create(0);
+    timers.arm(create(-1), 20_000);
+    timers.arm(owner, 5_000);
+    timers.disarm(owner);
+    for (let name = 1; name <= 2 * MAX_STALE; name += 1) {
+      const passing = create(name);
+      timers.arm(passing, 9_000);
+      timers.disarm(passing);
+    }
+    timers.arm(owner, 6_000);
+    clock.advance(10_000);
+    expect(fired).toEqual([[0, 6_000]]);
+  });
+});
+
 describe('timers that are cleared', () => {
+  it('fire in their order afterwards, however many there were', () => {
+    const { clock, timers, fired, create } = start();
+    for (let name = 0; name < 9; name += 1) timers.arm(create(name), 1 + name);
+    timers.clear();
+    for (const ms of [50, 30, 40, 20]) timers.arm(create(ms), ms);
+    clock.advance(100);
+    expect(fired).toEqual([20, 30, 40, 50].map((ms) => [ms, ms]));
+  });
+
+  it('come at once where nothing is left', () => {
+    const { clock, timers, fired, create } = start();
+    timers.arm(create(0), -5);
+    expect(clock.pending).toEqual([0]);
+    clock.advance(0);
+    expect(fired).toEqual([[0, 0]]);
+  });
+
   it('begin anew, with nothing of what was before', () => {
     const { clock, timers, fired, create } = start();
     const [a, b, c] = [create(0), create(1), create(2)];
