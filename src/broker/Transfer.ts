@@ -156,10 +156,7 @@ export class Transfer {
     if (closes) socket.destroy();
     // Whoever was told may have ended the transfer meanwhile.
     if (announces && !this.isOver) this.#announce();
-    if (sends) {
-      if (this.isOver) this.#onUnsent();
-      else this.#send();
-    }
+    if (sends && !this.isOver) this.#send();
   }
 
   /** Whether this process has bytes of the client's that are not in the early data. */

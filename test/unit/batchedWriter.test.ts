@@ -20,6 +20,32 @@ const texts = (calls: readonly unknown[]): string[] => calls.map(String);
 const bytes = (text: string): Buffer => Buffer.from(text);
 
 describe('a batched writer', () => {
+  it.each([10, COPIED_BYTES + 1])(
+    'tells its owner that %p bytes could not be written, and nothing where they were',
+    (size) => {
+      const answers: ((error?: Error | null) => void)[] = [];
+      const socket = {
+        write: (_bytes: Uint8Array, answer: (error?: Error | null) => void) => answers.push(answer),
+        cork() {},
+        uncork() {},
+      };
+      let failures = 0;
+      const writer = new BatchedWriter(socket as unknown as Socket, () => {
+        failures += 1;
+      });
+      writer.write(Buffer.alloc(size));
+      answers[0]?.(null);
+      answers[0]?.();
+      expect(failures).toBe(0);
+      answers[0]?.(new Error('EPIPE'));
+      expect(failures).toBe(1);
+      // Whoever doesn't want to know need not.
+      const silent = new BatchedWriter(socket as unknown as Socket);
+      silent.write(Buffer.alloc(size));
+      expect(() => answers.at(-1)?.(new Error('EPIPE'))).not.toThrow();
+    },
+  );
+
   it("writes a turn's first pieces at once and the rest together at its end, turn after turn", async () => {
     const { calls, writer } = createSocket();
     for (let round = 0; round < 2; round += 1) {

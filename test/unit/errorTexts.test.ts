@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { onRejection, requireAnswer } from '../../src/errors/callbackAnswer';
 import { cutToCharacters } from '../../src/errors/characters';
 import {
+  readGiven,
   requireArray,
   requireBoolean,
   requireCount,
@@ -14,6 +15,8 @@ import {
 import { meantName, nearestName } from '../../src/errors/nearestName';
 import { readOptions, requireMembers } from '../../src/errors/readOptions';
 import { messageOf, showName, showValue } from '../../src/errors/showValue';
+import { DEFAULT_BACKLOG } from '../../src/wire/defaultBacklog';
+import { requireBacklog } from '../../src/wire/requireBacklog';
 
 class Thing {
   readonly field = 1;
@@ -324,6 +327,25 @@ describe('a bad argument', () => {
     [() => requireObject('o', null), 'ERR_INVALID_ARG_TYPE', 'o must be an object, but is null'],
   ])('is refused with its name and value, case %#', (call, code, message) => {
     expect(call).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
+  });
+
+  it('that cannot be read is told with what was thrown', () => {
+    const cause = new Error('no look');
+    const read = (): unknown =>
+      readGiven('field', () => {
+        throw cause;
+      });
+    expect(read).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE', cause }));
+    expect(readGiven('field', () => 7)).toBe(7);
+  });
+
+  it('as a backlog is an integer from 1 to 65,535', () => {
+    expect([requireBacklog(1), requireBacklog(65_535), DEFAULT_BACKLOG]).toEqual([1, 65_535, 4_096]);
+    for (const value of [0, 65_536]) {
+      expect(() => requireBacklog(value)).toThrow(/^backlog must be an integer from 1/);
+    }
+    expect(() => requireBacklog(65_536)).toThrow('an integer from 1 to 65535, but is 65536');
+    expect(() => requireBacklog('1')).toThrow('backlog must be a number');
   });
 
   it('is none at its bounds', () => {
