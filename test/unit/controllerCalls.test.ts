@@ -54,6 +54,41 @@ describe('a call about a backend that nothing is known of', () => {
   });
 });
 
+describe('attempts at the same time', () => {
+  it.each<[string, (controller: HandoffController) => unknown]>([
+    ['successes', (c) => c.recordSuccess('a')],
+    ['ends without a result', (c) => c.recordAbandonedAttempt('a')],
+    ['failures', (c) => c.recordFailedAttempt('a', 'permissionDenied')],
+  ])('are over after as many %s, and not before', (_, end) => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    for (let i = 0; i < 3; i += 1) controller.shouldAttempt('a', ENABLED);
+    const states = [1, 2, 3, 4].map(() => {
+      end(controller);
+      return controller.stateOf('a');
+    });
+    expect(states).toEqual(['attempting', 'attempting', 'idle', 'idle']);
+    controller.dispose();
+  });
+});
+
+describe('a window that is over', () => {
+  it('is left to the next controller, which finds it over too', () => {
+    const clock = new ManualClock();
+    const controller = new HandoffController({ clock });
+    controller.recordFailedAttempt('a', 'permissionDenied');
+    clock.advance(30_000);
+    const snapshot = controller.getPersistedSnapshot();
+    expect(snapshot.backends).toEqual([
+      { backend: 'a', adopted: false, window: { failedAttempts: 1, remainingMs: 0 } },
+    ]);
+    const next = HandoffController.restore(snapshot, { clock });
+    expect(next.windowOf('a')).toBeUndefined();
+    expect(next.failedAttemptCount('a')).toBe(0);
+    controller.dispose();
+    next.dispose();
+  });
+});
+
 describe('the inputs of a request', () => {
   const field = (name: string, value: unknown) =>
     ({ ...ENABLED, [name]: value }) as unknown as HandoffAttemptInputs;
