@@ -89,6 +89,11 @@ export class BackendProcess {
     } finally {
       if (output > STANDARD_ERROR) closeSync(output);
     }
+    // First of all: what can't be started says so by an event, which would end this process if nobody listened.
+    this.#child.on('error', this.#onError);
+    this.#child.on('exit', this.#onExit);
+    // Who uses them may come later than an error, and an embedder's transport may listen for none.
+    for (const pipe of this.#pipes) pipe?.on('error', () => {});
     const { pid } = this.#child;
     const start = pid === undefined ? undefined : processStart(pid);
     this.adoptable =
@@ -102,10 +107,11 @@ export class BackendProcess {
       onClosed: () => this.#onClosed(),
     });
     this.queue = new TransferQueue(this.#channel, tokens, (why) => listener.onRefusedAnswer(why));
-    // Who uses them may come later than an error, and an embedder's transport may listen for none.
-    for (const pipe of this.#child.stdio) pipe?.on('error', () => {});
-    this.#child.on('error', this.#onError);
-    this.#child.on('exit', this.#onExit);
+  }
+
+  /** None where there was no descriptor left to start it, whatever Node's types say. */
+  get #pipes(): ChildProcess['stdio'] | [] {
+    return this.#child.stdio ?? [];
   }
 
   get pid(): number | undefined {
@@ -135,7 +141,7 @@ export class BackendProcess {
     this.#channel.close();
     this.queue.close();
     if (this.#child.connected) this.#child.disconnect();
-    for (const pipe of this.#child.stdio) pipe?.destroy();
+    for (const pipe of this.#pipes) pipe?.destroy();
     this.#child.unref();
   }
 

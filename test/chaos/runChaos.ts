@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { compile } from '../support/compiled';
 import type { ChaosCounts } from './ChaosCounts';
 import { ChaosLoad } from './ChaosLoad';
 import { ChaosProcesses } from './ChaosProcesses';
@@ -29,6 +30,8 @@ export interface ChaosResult extends ChaosCounts {
 /** Runs real processes under load while things go wrong, and counts what came of it. */
 export async function runChaos(seed: number, durationMs: number): Promise<ChaosResult> {
   const directory = mkdtempSync(join(tmpdir(), 'hc-chaos-'));
+  // First, since the compiler stays with sockets of its own.
+  compile();
   const socketsBefore = ownSockets();
   const counts: ChaosCounts = {
     connections: 0,

@@ -100,6 +100,20 @@ describe('a broker that is short of descriptors', () => {
     );
   });
 
+  it('and has none left to start a process with goes on, and starts it when there are some', async () => {
+    const broker = await LimitedBroker.start(brokers.path('broker.sock'), MAX_FDS, { stopTimeoutMs: 500 });
+    brokers.atEnd(() => broker.kill());
+    await broker.tell('fill');
+    process.kill((await broker.ask()).backends[0]?.pid ?? Number.NaN, 'SIGKILL');
+    await eventually('starts to fail', async () => (await broker.ask()).failedStarts > 1);
+    await broker.tell('empty');
+    await eventually(
+      'a backend to be ready',
+      async () => (await broker.ask()).backends[0]?.process === 'ready',
+    );
+    expect(await broker.stop()).toBe(0);
+  });
+
   it('is told by the system on the start of a process: it is tried again', async () => {
     const log = brokers.path('log');
     const values: string[] = [];

@@ -37,10 +37,19 @@ export class LimitedBroker {
     return new LimitedBroker(child);
   }
 
-  async ask(): Promise<{ stats: BrokerStats; backends: BackendStatus[] }> {
-    this.#child.send('stats');
+  async ask(): Promise<{ stats: BrokerStats; backends: BackendStatus[]; failedStarts: number }> {
+    return (await this.#answer('stats')) as Awaited<ReturnType<LimitedBroker['ask']>>;
+  }
+
+  /** `fill`: has it use up its descriptors; `empty`: has it give them back. */
+  async tell(what: 'fill' | 'empty'): Promise<void> {
+    await this.#answer(what);
+  }
+
+  async #answer(message: string): Promise<unknown> {
+    this.#child.send(message);
     const [answer] = await once(this.#child, 'message');
-    return answer as { stats: BrokerStats; backends: BackendStatus[] };
+    return answer;
   }
 
   /** Ends it without a word, if it's there. */
