@@ -310,6 +310,19 @@ describe('the bound on backends', () => {
     );
   });
 
+  it.each([
+    [15, '15'],
+    [16, '0'],
+  ])('looks at no more than the 16 oldest: with the least at place %p, %s goes', (least, gone) => {
+    const controller = new HandoffController({ maxBackends: 20, clock: new ManualClock() });
+    for (let name = 0; name < 20; name += 1)
+      prepare[name === least ? 'nothing' : 'counted'](controller, `${name}`);
+    controller.hold('more');
+    const names = Array.from({ length: 20 }, (_, name) => `${name}`);
+    expect([...controller.backends()]).toEqual([...names.filter((name) => name !== gone), 'more']);
+    controller.dispose();
+  });
+
   it('leaves no timer of what was taken out', () => {
     const clock = new ManualClock();
     const controller = new HandoffController({ maxBackends: 1, clock });
