@@ -37,6 +37,21 @@ describe('the pressure on descriptors as time goes on', () => {
     pressure.stop();
   });
 
+  it('goes by the steady clock where it is given none', () => {
+    let counts = 0;
+    const countOpen = (): number => {
+      counts += 1;
+      return 20;
+    };
+    const pressure = new FdPressure({ connections: () => 0, countOpen, limit: () => 1_000 });
+    for (let i = 0; i < 10; i += 1) expect(pressure.isPressured).toBe(false);
+    expect(counts).toBe(1);
+    jest.advanceTimersByTime(50);
+    expect(pressure.isPressured).toBe(false);
+    expect(counts).toBe(2);
+    pressure.stop();
+  });
+
   it('is held for a second after the system had no descriptor, whatever is counted', () => {
     const { state, pressure } = create();
     pressure.declare();

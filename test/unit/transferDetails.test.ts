@@ -277,4 +277,53 @@ describe('the transfers to a backend', () => {
     queue.close();
     expect([queue.size, second.transfer.state]).toEqual([0, 'failed']);
   });
+
+  it('that are no more than announced or waiting end where nothing can be sent any more', () => {
+    const channel: HandoffChannel = { capacity: 2, send: () => {}, sync: () => {} };
+    const queue = new TransferQueue(channel, new TransferTokens(), () => {});
+    const [sent, announced, waiting] = [create(), create({ clientKnows: false }), create()];
+    for (const { transfer } of [sent, announced, waiting]) queue.add(transfer);
+    expect([sent, announced, waiting].map(({ transfer }) => transfer.state)).toEqual([
+      'sent',
+      'announced',
+      'issued',
+    ]);
+    queue.stopSending();
+    expect([sent, announced, waiting].map(({ transfer }) => transfer.state)).toEqual([
+      'sent',
+      'failed',
+      'failed',
+    ]);
+    expect(queue.size).toBe(1);
+    queue.receive({ handoffController: 1, type: 'ack', token: sent.transfer.token });
+    expect([sent.transfer.state, queue.size]).toEqual(['acknowledged', 0]);
+    queue.close();
+  });
+
+  it('that were given up are answered for late once, and only by an acknowledgement', () => {
+    jest.useFakeTimers();
+    try {
+      const refused: string[] = [];
+      const channel: HandoffChannel = { capacity: 1, send: () => {}, sync: () => {} };
+      const queue = new TransferQueue(channel, new TransferTokens(), (why) => refused.push(why));
+      for (const [type, told] of [
+        ['ack', ['late', 'replayed']],
+        ['refuse', ['replayed']],
+      ] as const) {
+        const { transfer } = create();
+        queue.add(transfer);
+        jest.advanceTimersByTime(1_000);
+        const base = { handoffController: 1, token: transfer.token } as const;
+        queue.receive({ ...base, type: 'synced' });
+        // The backend says something about it all the same, and says it again.
+        for (let i = 0; i < 2; i += 1) {
+          queue.receive(type === 'ack' ? { ...base, type } : { ...base, type, code: 'expired' });
+        }
+        expect(refused.splice(0)).toEqual(told);
+      }
+      queue.close();
+    } finally {
+      jest.useRealTimers();
+    }
+  });
 });
