@@ -2,13 +2,14 @@ import { execFile } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { compiled } from '../support/compiled';
+import { itNeeds } from '../support/itNeeds';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { DEMO_BACKEND } from './support/Command';
 
 const run = promisify(execFile);
 
 // Not every system has the shell that can do it; there it counts as not run.
-const itWithBash = existsSync('/bin/bash') ? it : it.skip;
+const itWithBash = itNeeds('bash', existsSync('/bin/bash'));
 
 describe('a configuration', () => {
   const brokers = brokersOfEachTest();

@@ -3,6 +3,7 @@ import fs, { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync, writeSy
 import { join } from 'node:path';
 import type { BrokerOptions, BrokerWarning } from '../../src/broker';
 import { eventually } from '../support/eventually';
+import { describeNeeds } from '../support/itNeeds';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
 
 const LOOKS = 12;
@@ -21,7 +22,10 @@ function canMount(): boolean {
 }
 
 // Where nothing can be mounted it counts as not run.
-const describeWithDisk = process.platform === 'linux' && canMount() ? describe : describe.skip;
+const describeWithDisk = describeNeeds(
+  'a disk that can be mounted',
+  process.platform === 'linux' && canMount(),
+);
 
 describeWithDisk('a disk that is full', () => {
   const brokers = new TestBrokers();

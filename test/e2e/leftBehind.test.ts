@@ -9,10 +9,11 @@ import { BACKEND_IDENTITY_VARIABLE, STATE_DIRECTORY_VARIABLE } from '../../src/w
 import { canBecomeOthers } from '../support/asUser';
 import { compiled } from '../support/compiled';
 import { eventually } from '../support/eventually';
+import { itNeeds } from '../support/itNeeds';
 import { BrokerProcess } from './support/BrokerProcess';
 import { fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
 
-const itAsRoot = canBecomeOthers ? it : it.skip;
+const itAsRoot = itNeeds('root', canBecomeOthers);
 
 describe('what earlier brokers left behind', () => {
   let brokers: TestBrokers;

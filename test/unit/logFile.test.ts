@@ -23,11 +23,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLogFile } from '../../src/broker/openLogFile';
 import { asUser, canBecomeOthers } from '../support/asUser';
+import { itNeeds } from '../support/itNeeds';
 
 const ME = 1000;
 const OTHER = 1001;
 // What needs other users can only be run by root; it counts as not run elsewhere.
-const itAsRoot = canBecomeOthers ? it : it.skip;
+const itAsRoot = itNeeds('root', canBecomeOthers);
 
 describe('a log file', () => {
   let top: string;
