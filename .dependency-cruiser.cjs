@@ -1,3 +1,6 @@
+const CORE = ['machines', 'src/errors', 'src/controller', 'src/index.ts'];
+const WIRE = ['machines', 'src/errors', 'src/net', 'src/protocol'];
+
 /*
  * Which room may import from which: nobody else. Types count as well. A room is a folder with all that is in it, or one file.
  * Where a room has an `index.ts`, others come in by it, but for the files that are named here.
@@ -8,33 +11,56 @@ const ROOMS = {
   'src/chart': ['machines'],
   'src/controller': ['machines', 'src/errors', 'src/chart'],
   'src/index.ts': ['machines', 'src/controller'],
-  'src/wire': ['machines', 'src/errors'],
-  'src/broker': ['machines', 'src/errors', 'src/chart', 'src/controller', 'src/index.ts', 'src/wire'],
-  'src/backend': ['src/errors', 'src/wire'],
-  'src/client': ['machines', 'src/errors', 'src/chart', 'src/wire'],
-  'src/inspect/viewer': ['machines', 'src/inspect'],
-  'src/inspect': ['machines', 'src/errors', 'src/controller', 'src/wire', 'src/broker'],
-  'src/cli': [
-    'machines',
-    'src/errors',
-    'src/controller',
-    'src/index.ts',
-    'src/wire',
-    'src/broker',
-    'src/backend',
-    'src/client',
-    'src/inspect',
+  'src/net': ['src/errors'],
+  'src/protocol': ['machines', 'src/errors', 'src/net'],
+  'src/backend': ['src/errors', 'src/net', 'src/protocol'],
+  'src/client': ['machines', 'src/errors', 'src/chart', 'src/net', 'src/protocol'],
+
+  'src/broker/BrokerError.ts': [],
+  'src/broker/channels': WIRE,
+  'src/broker/clients': WIRE,
+  'src/broker/pressure': [...CORE, 'src/net'],
+  'src/broker/transfers': [...CORE, ...WIRE, 'src/chart', 'src/broker/channels'],
+  'src/broker/telemetry': [...CORE, 'src/broker/transfers'],
+  'src/broker/admin': [...CORE, ...WIRE, 'src/broker/telemetry'],
+  'src/broker/options': [...CORE, ...WIRE, 'src/broker/BrokerError.ts', 'src/broker/channels'],
+  'src/broker/files': ['src/net', 'src/broker/BrokerError.ts', 'src/broker/options'],
+  'src/broker/backends': [
+    ...CORE,
+    ...WIRE,
+    'src/broker/BrokerError.ts',
+    'src/broker/channels',
+    'src/broker/files',
+    'src/broker/options',
+    'src/broker/telemetry',
+    'src/broker/transfers',
   ],
+  'src/broker/state': [
+    ...CORE,
+    ...WIRE,
+    'src/broker/BrokerError.ts',
+    'src/broker/backends',
+    'src/broker/files',
+    'src/broker/options',
+    'src/broker/telemetry',
+  ],
+  // The broker itself, which puts its rooms together.
+  'src/broker': [...CORE, ...WIRE],
+
+  'src/inspect/messages': [],
+  'src/inspect/relay': [...CORE, 'src/net', 'src/inspect/messages'],
+  'src/inspect/viewer': ['machines', 'src/inspect/messages'],
+  'src/inspect': ['src/inspect/messages', 'src/inspect/relay'],
+  'src/cli': [...CORE, ...WIRE, 'src/broker', 'src/backend', 'src/client', 'src/inspect'],
 };
 
 /** Files that others may import beside their room's `index.ts`. */
 const DOORS = [
   'machines/(vocabulary|backendHandoff|backendLifecycle|connectRound|attemptsInFlight|failedAttemptWindow|restartBackoff)',
   // What the command shares with the broker's options, and has no use for anybody else.
-  'src/broker/(checkBrokerOptions|checkStartable|listenOnPath|pickVersion|fdUsage)',
-  // What the page and the command share with the relay.
-  'src/inspect/(InspectionMessage|LeftOut|definitionText|plainSnapshot|redact)',
-  'src/inspect/(atMostEvery|checkRequest|createBoundedServer|listenOnPort)',
+  'src/broker/(options/checkBrokerOptions|backends/checkStartable|files/listenOnPath|clients/pickVersion)',
+  // What the page shares with the relay.
+  'src/inspect/messages/.*',
 ];
 
 const names = Object.keys(ROOMS);

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { BackendIdentity } from '../wire/backendIdentity';
+import type { BackendIdentity } from '../protocol/backendIdentity';
 
 /** How a connection came to the backend. */
 export type BackendRoute = 'handedOff' | 'reconnected';

@@ -1,14 +1,19 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { BatchedWriter } from '../wire/BatchedWriter';
-import { type ChannelAnswer, type ChannelRequest, encodeAnswer, RequestReader } from '../wire/channelRecord';
+import { BatchedWriter } from '../net/BatchedWriter';
+import { type ScmRights, scmRights, scmRightsLimitation } from '../net/scmRights';
+import {
+  type ChannelAnswer,
+  type ChannelRequest,
+  encodeAnswer,
+  RequestReader,
+} from '../protocol/channelRecord';
 import {
   type BackendMessage,
   type BrokerMessage,
   type ReceivedMessage,
   receiveBrokerMessage,
-} from '../wire/ipcMessage';
-import { type ScmRights, scmRights, scmRightsLimitation } from '../wire/scmRights';
+} from '../protocol/ipcMessage';
 
 /** Who gets a message, and the handle that came with it. */
 export type BrokerMessageListener = (

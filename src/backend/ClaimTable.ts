@@ -1,4 +1,4 @@
-import { isLater, STAMP_ROUNDING_MS } from '../wire/stamp';
+import { isLater, STAMP_ROUNDING_MS } from '../protocol/stamp';
 
 /** How a claim ended: `granted`, or why it was refused. */
 export type ClaimResult = 'granted' | 'expired' | 'claimed' | 'busy';

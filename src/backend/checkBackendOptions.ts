@@ -9,10 +9,10 @@ import {
 } from '../errors/invalidArgument';
 import { MAX_TIMER_MS } from '../errors/maxTimerMs';
 import { type OptionNames, readOptions } from '../errors/readOptions';
-import { type BackendIdentity, isBackendId } from '../wire/backendIdentity';
-import { DEFAULT_BACKLOG } from '../wire/defaultBacklog';
-import { requireBacklog } from '../wire/requireBacklog';
-import { requireSocketPath } from '../wire/requireSocketPath';
+import { DEFAULT_BACKLOG } from '../net/defaultBacklog';
+import { requireBacklog } from '../net/requireBacklog';
+import { requireSocketPath } from '../net/requireSocketPath';
+import { type BackendIdentity, isBackendId } from '../protocol/backendIdentity';
 import type { ServeBackendOptions } from './BackendOptions';
 
 const OPTION_NAMES: OptionNames<ServeBackendOptions> = {

@@ -1,4 +1,4 @@
-export type { BackendIdentity } from '../wire/backendIdentity';
+export type { BackendIdentity } from '../protocol/backendIdentity';
 export type {
   BackendConnectionInfo,
   BackendRoute,

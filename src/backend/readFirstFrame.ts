@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { FrameReader } from '../wire/FrameReader';
-import type { Frame } from '../wire/frame';
-import { holdReading } from '../wire/holdReading';
+import { holdReading } from '../net/holdReading';
+import { FrameReader } from '../protocol/FrameReader';
+import type { Frame } from '../protocol/frame';
 
 /** How the wait for a connection's first frame ended. */
 export type FirstFrame =

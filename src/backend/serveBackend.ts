@@ -3,23 +3,23 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { onRejection, requireAnswer } from '../errors/callbackAnswer';
 import { messageOf } from '../errors/showValue';
+import { holdReading, releaseReading } from '../net/holdReading';
+import { lingeringClose } from '../net/lingeringClose';
+import { monotonicNow } from '../net/monotonicNow';
+import { PeerConnections } from '../net/PeerConnections';
+import { requireSocketPath } from '../net/requireSocketPath';
+import { writeThrough } from '../net/writeThrough';
 import {
   BACKEND_IDENTITY_VARIABLE,
   type BackendIdentity,
   parseBackendIdentity,
   STATE_DIRECTORY_VARIABLE,
-} from '../wire/backendIdentity';
-import { encodeFrame } from '../wire/encodeFrame';
-import type { FrameOf } from '../wire/frame';
-import { holdReading, releaseReading } from '../wire/holdReading';
-import { type HandoffMessage, type RefuseCode, tokenOf } from '../wire/ipcMessage';
-import { lingeringEnd } from '../wire/lingeringEnd';
-import { monotonicNow } from '../wire/monotonicNow';
-import { PeerConnections } from '../wire/PeerConnections';
-import { requireSocketPath } from '../wire/requireSocketPath';
-import { WireError } from '../wire/WireError';
-import { PROTOCOL_VERSION } from '../wire/wireLimits';
-import { writeThrough } from '../wire/writeThrough';
+} from '../protocol/backendIdentity';
+import { encodeFrame } from '../protocol/encodeFrame';
+import type { FrameOf } from '../protocol/frame';
+import { type HandoffMessage, type RefuseCode, tokenOf } from '../protocol/ipcMessage';
+import { WireError } from '../protocol/WireError';
+import { PROTOCOL_VERSION } from '../protocol/wireLimits';
 import type { BackendConnectionInfo, ServeBackendOptions, ServedBackend } from './BackendOptions';
 import { BrokerChannel, type BrokerMessageListener } from './BrokerChannel';
 import { ClaimTable } from './ClaimTable';
@@ -316,7 +316,7 @@ class BackendService implements ServedBackend {
 
   #sendLast(socket: Socket, bytes: Buffer): void {
     this.#visitors.end(socket);
-    lingeringEnd(socket, bytes);
+    lingeringClose(socket, bytes);
   }
 
   #writeReady(socket: Socket, callback: (error?: Error) => void): void {

@@ -18,39 +18,39 @@ import {
   type InspectionObserver,
   type PersistedHandoffSnapshot,
 } from '../index';
-import { encodeFrame } from '../wire/encodeFrame';
-import type { FrameOf } from '../wire/frame';
-import { lingeringEnd } from '../wire/lingeringEnd';
-import { monotonicNow } from '../wire/monotonicNow';
-import { PeerConnections } from '../wire/PeerConnections';
-import { STAMP_ROUNDING_MS, stampOfNow } from '../wire/stamp';
-import { KNOWING_SLACK_MS, MAX_ERROR_MESSAGE_CHARACTERS } from '../wire/wireLimits';
-import { adoptSurvivors } from './adoptSurvivors';
+import { lingeringClose } from '../net/lingeringClose';
+import { monotonicNow } from '../net/monotonicNow';
+import { PeerConnections } from '../net/PeerConnections';
+import { encodeFrame } from '../protocol/encodeFrame';
+import type { FrameOf } from '../protocol/frame';
+import { STAMP_ROUNDING_MS, stampOfNow } from '../protocol/stamp';
+import { KNOWING_SLACK_MS, MAX_ERROR_MESSAGE_CHARACTERS } from '../protocol/wireLimits';
+import { statusFrames } from './admin/statusFrames';
 import { BrokerError } from './BrokerError';
-import type { BrokerEvents, BrokerWarning, BrokerWarningCode, TransferEvent } from './BrokerEvents';
-import type { AdoptableBackend, AttemptRequest, BrokerOptions } from './BrokerOptions';
-import type { BrokerState } from './BrokerState';
-import type { BackendStatus, BrokerClientErrorCode, BrokerStats } from './BrokerStatus';
-import { type CheckedBrokerOptions, checkBrokerOptions } from './checkBrokerOptions';
-import { checkPrivateDirectory, checkPrivateSocket } from './checkPrivatePath';
-import { checkStopOptions, type StopOptions } from './checkStopOptions';
-import { createEndpointDirectory, removeEndpointDirectory } from './endpointDirectory';
-import { FdPressure } from './FdPressure';
-import { guardClock } from './guardClock';
-import { guardObserver } from './guardObserver';
-import { guardTransport } from './guardTransport';
-import type { HandoffTransport } from './HandoffTransport';
-import { listenOnPath } from './listenOnPath';
-import { type BackendTarget, ManagedBackend } from './ManagedBackend';
-import { describeNoMatch, pickVersion } from './pickVersion';
-import { type HelloResult, readHello } from './readHello';
-import { requireReloadable } from './requireReloadable';
-import { ServiceCounts } from './ServiceCounts';
-import { statusFrames } from './statusFrames';
-import { Transfer } from './Transfer';
-import type { TransferQueue } from './TransferQueue';
-import type { TransferState } from './TransferTable';
-import { TransferTokens } from './TransferTokens';
+import { adoptSurvivors } from './backends/adoptSurvivors';
+import { type BackendTarget, ManagedBackend } from './backends/ManagedBackend';
+import { guardTransport } from './channels/guardTransport';
+import type { HandoffTransport } from './channels/HandoffTransport';
+import { describeNoMatch, pickVersion } from './clients/pickVersion';
+import { type HelloResult, readHello } from './clients/readHello';
+import { checkPrivateDirectory, checkPrivateSocket } from './files/checkPrivatePath';
+import { createEndpointDirectory, removeEndpointDirectory } from './files/endpointDirectory';
+import { listenOnPath } from './files/listenOnPath';
+import type { AdoptableBackend, AttemptRequest, BrokerOptions } from './options/BrokerOptions';
+import { type CheckedBrokerOptions, checkBrokerOptions } from './options/checkBrokerOptions';
+import { checkStopOptions, type StopOptions } from './options/checkStopOptions';
+import { guardClock } from './options/guardClock';
+import { requireReloadable } from './options/requireReloadable';
+import { FdPressure } from './pressure/FdPressure';
+import type { BrokerState } from './state/BrokerState';
+import type { BrokerEvents, BrokerWarning, BrokerWarningCode, TransferEvent } from './telemetry/BrokerEvents';
+import type { BackendStatus, BrokerClientErrorCode, BrokerStats } from './telemetry/BrokerStatus';
+import { guardObserver } from './telemetry/guardObserver';
+import { ServiceCounts } from './telemetry/ServiceCounts';
+import { Transfer } from './transfers/Transfer';
+import type { TransferQueue } from './transfers/TransferQueue';
+import type { TransferState } from './transfers/TransferTable';
+import { TransferTokens } from './transfers/TransferTokens';
 
 const UNAVAILABLE_RETRY_MS = 100;
 const BUSY_RETRY_MS = 100;
@@ -643,7 +643,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         return;
       }
       case 'status':
-        lingeringEnd(socket, statusFrames(this));
+        lingeringClose(socket, statusFrames(this));
         return;
       case 'invalid':
         this.#sendError(socket, result.error.code, result.error.message, false);
@@ -835,7 +835,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   ): void {
     this.#countRoute(request, backend, reason, retryAfterMs);
     this.#connections.end(request.socket);
-    lingeringEnd(
+    lingeringClose(
       request.socket,
       encodeFrame({
         type: 'reconnect',
@@ -885,7 +885,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   ): void {
     increment(this.#counts.errors, code);
     this.#connections.end(socket);
-    lingeringEnd(socket, encodeError(code, message, retryable, retryAfterMs));
+    lingeringClose(socket, encodeError(code, message, retryable, retryAfterMs));
   }
 
   #warn(warning: BrokerEvents['warning'][0]): void {

@@ -1,8 +1,8 @@
 import { Broker } from './Broker';
-import type { BrokerWarning } from './BrokerEvents';
-import type { BrokerOptions } from './BrokerOptions';
-import { BrokerState } from './BrokerState';
-import { checkBrokerOptions } from './checkBrokerOptions';
+import type { BrokerOptions } from './options/BrokerOptions';
+import { checkBrokerOptions } from './options/checkBrokerOptions';
+import { BrokerState } from './state/BrokerState';
+import type { BrokerWarning } from './telemetry/BrokerEvents';
 
 /**
  * Starts the backends of all services and listens for clients. Resolves when every backend takes connections.

@@ -1,9 +1,17 @@
 export type { BackendProcessState } from '../../machines/backendLifecycle';
 export type { ReconnectReason } from '../../machines/vocabulary';
-export type { ChannelAnswer } from '../wire/channelRecord';
-export type { HandoffMessage, SyncMessage } from '../wire/ipcMessage';
+export type { ChannelAnswer } from '../protocol/channelRecord';
+export type { HandoffMessage, SyncMessage } from '../protocol/ipcMessage';
 export type { Broker, ReloadedServices, StoppedBroker } from './Broker';
 export { BrokerError, type BrokerErrorCode } from './BrokerError';
+export { createNodeIpcTransport } from './channels/createNodeIpcTransport';
+export { createScmRightsTransport } from './channels/createScmRightsTransport';
+export type { HandoffChannel, HandoffChannelListener } from './channels/HandoffChannel';
+export type { HandoffTransport } from './channels/HandoffTransport';
+export { createBroker } from './createBroker';
+export type { AdoptableBackend, AttemptRequest, BrokerOptions, BrokerService } from './options/BrokerOptions';
+export type { StopOptions } from './options/checkStopOptions';
+export { type BrokerMetricsOptions, recordBrokerMetrics } from './recordBrokerMetrics';
 export type {
   BackendExitEvent,
   BackendReadyEvent,
@@ -12,14 +20,6 @@ export type {
   BrokerWarningCode,
   RouteEvent,
   TransferEvent,
-} from './BrokerEvents';
-export type { AdoptableBackend, AttemptRequest, BrokerOptions, BrokerService } from './BrokerOptions';
-export type { BackendStatus, BrokerClientErrorCode, BrokerStats } from './BrokerStatus';
-export type { StopOptions } from './checkStopOptions';
-export { createBroker } from './createBroker';
-export { createNodeIpcTransport } from './createNodeIpcTransport';
-export { createScmRightsTransport } from './createScmRightsTransport';
-export type { HandoffChannel, HandoffChannelListener } from './HandoffChannel';
-export type { HandoffTransport } from './HandoffTransport';
-export { type BrokerMetricsOptions, recordBrokerMetrics } from './recordBrokerMetrics';
-export type { TransferState } from './TransferTable';
+} from './telemetry/BrokerEvents';
+export type { BackendStatus, BrokerClientErrorCode, BrokerStats } from './telemetry/BrokerStatus';
+export type { TransferState } from './transfers/TransferTable';

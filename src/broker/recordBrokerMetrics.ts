@@ -11,13 +11,13 @@ import { invalidType, readGiven, requireObject } from '../errors/invalidArgument
 import { type OptionNames, readOptions } from '../errors/readOptions';
 import { showValue } from '../errors/showValue';
 import type { BackendKey } from '../index';
+import { openFdCount, softFdLimit } from '../net/fdUsage';
 import { Broker } from './Broker';
 import { BrokerError } from './BrokerError';
-import type { RouteEvent, TransferEvent } from './BrokerEvents';
-import type { BackendStatus } from './BrokerStatus';
-import { openFdCount, softFdLimit } from './fdUsage';
-import { LastingCounts } from './LastingCounts';
-import type { ServiceCounts } from './ServiceCounts';
+import type { RouteEvent, TransferEvent } from './telemetry/BrokerEvents';
+import type { BackendStatus } from './telemetry/BrokerStatus';
+import { LastingCounts } from './telemetry/LastingCounts';
+import type { ServiceCounts } from './telemetry/ServiceCounts';
 
 /** Options of {@link recordBrokerMetrics}. */
 export interface BrokerMetricsOptions {

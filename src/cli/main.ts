@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../errors/showValue';
-import { requireSocketPath } from '../wire/requireSocketPath';
+import { requireSocketPath } from '../net/requireSocketPath';
 import { readBrokerConfig } from './broker/brokerConfig';
 import { LOG_LEVELS } from './broker/createLogger';
 import { runBroker } from './broker/runBroker';

@@ -1,10 +1,10 @@
 import type { RoundErrorAnswer, RoundFailure, RoundLoss, RoundOutcome } from '../../machines/connectRound';
-import { encodeFrame } from '../wire/encodeFrame';
-import type { Frame, FrameOf } from '../wire/frame';
-import { monotonicNow } from '../wire/monotonicNow';
-import { randomId } from '../wire/randomId';
-import { isLater, stampOfNow } from '../wire/stamp';
-import { KNOWING_SLACK_MS, MAX_DEADLINE_MS } from '../wire/wireLimits';
+import { monotonicNow } from '../net/monotonicNow';
+import { randomId } from '../net/randomId';
+import { encodeFrame } from '../protocol/encodeFrame';
+import type { Frame, FrameOf } from '../protocol/frame';
+import { isLater, stampOfNow } from '../protocol/stamp';
+import { KNOWING_SLACK_MS, MAX_DEADLINE_MS } from '../protocol/wireLimits';
 import type { HandoffConnection } from './ConnectOptions';
 import { HandoffClientError } from './HandoffClientError';
 import { HandoffSocket } from './HandoffSocket';

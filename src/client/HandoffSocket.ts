@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
-import { FrameReader } from '../wire/FrameReader';
-import type { Frame } from '../wire/frame';
+import { FrameReader } from '../protocol/FrameReader';
+import type { Frame } from '../protocol/frame';
 import { HandoffClientError } from './HandoffClientError';
 
 /** Who is told of a connection's frames, until it's the application's. */

@@ -9,9 +9,9 @@ import {
 } from '../errors/invalidArgument';
 import { MAX_TIMER_MS } from '../errors/maxTimerMs';
 import { type OptionNames, readOptions } from '../errors/readOptions';
-import { requireSocketPath } from '../wire/requireSocketPath';
-import { isTraceparent } from '../wire/traceparent';
-import { MAX_EARLY_DATA_BYTES } from '../wire/wireLimits';
+import { requireSocketPath } from '../net/requireSocketPath';
+import { isTraceparent } from '../protocol/traceparent';
+import { MAX_EARLY_DATA_BYTES } from '../protocol/wireLimits';
 import type { ConnectOptions } from './ConnectOptions';
 import type { RoundOptions } from './ConnectRound';
 import { copyBytes } from './copyBytes';

@@ -1,8 +1,8 @@
+export type { RouteStats, RoutesMessage, RunningDelays } from './messages/InspectionMessage';
+export type { LeftOut, LeftOutReason } from './messages/LeftOut';
 export {
   createInspectionRelay,
   type InspectionRelay,
-} from './createInspectionRelay';
-export type { RouteStats, RoutesMessage, RunningDelays } from './InspectionMessage';
-export type { InspectionRelayOptions } from './InspectionRelayOptions';
-export type { InspectionSource } from './InspectionSource';
-export type { LeftOut, LeftOutReason } from './LeftOut';
+} from './relay/createInspectionRelay';
+export type { InspectionRelayOptions } from './relay/InspectionRelayOptions';
+export type { InspectionSource } from './relay/InspectionSource';

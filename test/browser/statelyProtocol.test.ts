@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { createInspectionRelay, type InspectionRelay } from '../../src/inspect';
-import type { StatelyInspectionMessage } from '../../src/inspect/InspectionMessage';
+import type { StatelyInspectionMessage } from '../../src/inspect/messages/InspectionMessage';
 import { bundle } from './support/bundle';
 import { openBrowser } from './support/openBrowser';
 import { PageServer } from './support/PageServer';

@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { encodeFrame } from '../../src/wire/encodeFrame';
-import { FrameReader } from '../../src/wire/FrameReader';
-import type { FrameOf } from '../../src/wire/frame';
-import { monotonicNow } from '../../src/wire/monotonicNow';
-import { randomId } from '../../src/wire/randomId';
+import { monotonicNow } from '../../src/net/monotonicNow';
+import { randomId } from '../../src/net/randomId';
+import { encodeFrame } from '../../src/protocol/encodeFrame';
+import { FrameReader } from '../../src/protocol/FrameReader';
+import type { FrameOf } from '../../src/protocol/frame';
 
 /** Where in the protocol a client breaks off. */
 export const ROGUE_STEPS = [

@@ -3,7 +3,7 @@ import { connect as connectSocket } from 'node:net';
 import { isAbsolute, relative } from 'node:path';
 import { serveBackend } from '../../src/backend';
 import type { BrokerOptions } from '../../src/broker';
-import { checkBrokerOptions } from '../../src/broker/checkBrokerOptions';
+import { checkBrokerOptions } from '../../src/broker/options/checkBrokerOptions';
 import { connect } from '../../src/client';
 import { rawHello, takeFrames } from './independentClient';
 import { readAll } from './support/readAll';

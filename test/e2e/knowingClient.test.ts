@@ -1,6 +1,6 @@
 import type { ConnectOptions } from '../../src/client';
-import type { Frame, FrameOf } from '../../src/wire/frame';
-import { monotonicNow } from '../../src/wire/monotonicNow';
+import { monotonicNow } from '../../src/net/monotonicNow';
+import type { Frame, FrameOf } from '../../src/protocol/frame';
 import { eventually } from '../support/eventually';
 import { dial } from './support/echo';
 import { openFds } from './support/openFds';

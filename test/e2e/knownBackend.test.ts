@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import type { Broker, BrokerOptions } from '../../src/broker';
-import { monotonicNow } from '../../src/wire/monotonicNow';
+import { monotonicNow } from '../../src/net/monotonicNow';
 import { eventually } from '../support/eventually';
 import { rawFrame, rawHello, takeFrames } from './independentClient';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
@@ -11,8 +11,8 @@ import { TapProxy } from './support/TapProxy';
 import { fixtureService } from './support/TestBrokers';
 
 // A clock that tests can stop: how busy the machine is must not decide how old a stamp is when it arrives.
-jest.mock('../../src/wire/monotonicNow', () => {
-  const actual = jest.requireActual('../../src/wire/monotonicNow');
+jest.mock('../../src/net/monotonicNow', () => {
+  const actual = jest.requireActual('../../src/net/monotonicNow');
   return { monotonicNow: jest.fn(actual.monotonicNow) };
 });
 
@@ -28,7 +28,7 @@ describe('a client that knows its backend', () => {
     jest.mocked(monotonicNow).mockReset();
     jest
       .mocked(monotonicNow)
-      .mockImplementation(jest.requireActual('../../src/wire/monotonicNow').monotonicNow);
+      .mockImplementation(jest.requireActual('../../src/net/monotonicNow').monotonicNow);
   });
 
   function stopTheClock(): number {

@@ -4,8 +4,8 @@ import fs, { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFil
 import { connect as connectSocket, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { AdoptableBackend, Broker, BrokerOptions, BrokerWarning } from '../../src/broker';
-import { processStart } from '../../src/broker/processStart';
-import { BACKEND_IDENTITY_VARIABLE, STATE_DIRECTORY_VARIABLE } from '../../src/wire/backendIdentity';
+import { processStart } from '../../src/broker/backends/processStart';
+import { BACKEND_IDENTITY_VARIABLE, STATE_DIRECTORY_VARIABLE } from '../../src/protocol/backendIdentity';
 import { canBecomeOthers } from '../support/asUser';
 import { compiled } from '../support/compiled';
 import { eventually } from '../support/eventually';

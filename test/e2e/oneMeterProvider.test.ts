@@ -3,7 +3,7 @@ import type { MeterProvider as AnyMeterProvider } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type Broker, type BrokerOptions, recordBrokerMetrics } from '../../src/broker';
-import { ServiceCounts } from '../../src/broker/ServiceCounts';
+import { ServiceCounts } from '../../src/broker/telemetry/ServiceCounts';
 import { serveMetrics } from '../../src/cli/broker/serveMetrics';
 import { eventually } from '../support/eventually';
 import { brokersOfEachTest } from './support/brokersOfEachTest';

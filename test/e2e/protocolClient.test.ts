@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { type ConnectOptions, connect } from '../../src/client';
-import type { Frame, FrameOf } from '../../src/wire/frame';
-import { monotonicNow } from '../../src/wire/monotonicNow';
+import { monotonicNow } from '../../src/net/monotonicNow';
+import type { Frame, FrameOf } from '../../src/protocol/frame';
 import { eventually } from '../support/eventually';
 import { IndependentClient } from './independentClient';
 import { openFds } from './support/openFds';

@@ -12,8 +12,8 @@ import {
   type HandoffTransport,
   type TransferEvent,
 } from '../../src/broker';
-import { descriptorOf } from '../../src/wire/descriptorOf';
-import { scmRights } from '../../src/wire/scmRights';
+import { descriptorOf } from '../../src/net/descriptorOf';
+import { scmRights } from '../../src/net/scmRights';
 import { eventually } from '../support/eventually';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { changeChannel } from './support/changeChannel';

@@ -1,8 +1,8 @@
 import { TRANSFER_REFUSALS } from '../../machines';
-import { encodeAnswer, encodeRequest } from '../../src/wire/channelRecord';
-import { encodeFrame } from '../../src/wire/encodeFrame';
-import type { Frame } from '../../src/wire/frame';
-import { PROTOCOL_VERSION } from '../../src/wire/wireLimits';
+import { encodeAnswer, encodeRequest } from '../../src/protocol/channelRecord';
+import { encodeFrame } from '../../src/protocol/encodeFrame';
+import type { Frame } from '../../src/protocol/frame';
+import { PROTOCOL_VERSION } from '../../src/protocol/wireLimits';
 import type { SeededRandom } from './SeededRandom';
 
 const ID = '0123456789abcdef0123456789abcdef';

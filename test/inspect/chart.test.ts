@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { type AnyStateMachine, type AnyStateNode, createMachine, not, setup } from 'xstate';
 import { backendHandoff } from '../../machines';
-import { definitionText } from '../../src/inspect/definitionText';
+import { definitionText } from '../../src/inspect/messages/definitionText';
 import { activeStates } from '../../src/inspect/viewer/chart/activeStates';
 import { blockColumns, labelLines, standsInBlock } from '../../src/inspect/viewer/chart/blockRows';
 import type { Chart } from '../../src/inspect/viewer/chart/Chart';

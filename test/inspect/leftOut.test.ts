@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { InspectionHub } from '../../src/inspect/InspectionHub';
-import { KeptBudget } from '../../src/inspect/KeptBudget';
-import { SenderPeer } from '../../src/inspect/SenderPeer';
+import { InspectionHub } from '../../src/inspect/relay/InspectionHub';
+import { KeptBudget } from '../../src/inspect/relay/KeptBudget';
+import { SenderPeer } from '../../src/inspect/relay/SenderPeer';
 import { leftOutText } from '../../src/inspect/viewer/parts/leftOutText';
 import { InspectionStore } from '../../src/inspect/viewer/store/InspectionStore';
 

@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
-import { Batch } from '../../src/inspect/Batch';
-import type { RelayMessage } from '../../src/inspect/InspectionMessage';
-import { ViewerPeer } from '../../src/inspect/ViewerPeer';
+import type { RelayMessage } from '../../src/inspect/messages/InspectionMessage';
+import { Batch } from '../../src/inspect/relay/Batch';
+import { ViewerPeer } from '../../src/inspect/relay/ViewerPeer';
 
 /** A socket whose other end reads when it's told to. */
 function createSlowSocket() {

@@ -1,4 +1,4 @@
-import type { ActorMessage, SnapshotMessage } from '../../src/inspect/InspectionMessage';
+import type { ActorMessage, SnapshotMessage } from '../../src/inspect/messages/InspectionMessage';
 import { viewActor } from '../../src/inspect/viewer/store/ActorView';
 import { fromOpener } from '../../src/inspect/viewer/store/fromOpener';
 import { InspectionStore } from '../../src/inspect/viewer/store/InspectionStore';

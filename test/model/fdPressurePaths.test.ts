@@ -1,6 +1,6 @@
 import { createActor } from 'xstate';
 import { type FdPressureEvent, fdPressure } from '../../machines';
-import { FdPressure } from '../../src/broker/FdPressure';
+import { FdPressure } from '../../src/broker/pressure/FdPressure';
 import { report } from '../support/report';
 import { ChartCoverage } from './ChartCoverage';
 import { ChartGraph, type ChartPath, describeChartPath } from './chartGraph';

@@ -2,9 +2,9 @@ import { Socket } from 'node:net';
 import fc from 'fast-check';
 import { TRANSFER_REFUSALS, type TransferOutcome } from '../../machines';
 import type { ChannelAnswer, HandoffChannel } from '../../src/broker';
-import { Transfer } from '../../src/broker/Transfer';
-import { TransferQueue } from '../../src/broker/TransferQueue';
-import { TransferTokens } from '../../src/broker/TransferTokens';
+import { Transfer } from '../../src/broker/transfers/Transfer';
+import { TransferQueue } from '../../src/broker/transfers/TransferQueue';
+import { TransferTokens } from '../../src/broker/transfers/TransferTokens';
 import { report } from '../support/report';
 import { QueueModel, type QueueOutcome, TokenModel } from './QueueModel';
 

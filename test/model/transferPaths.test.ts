@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { createActor, type EventObject } from 'xstate';
 import { type HandoffTransferEmitted, type HandoffTransferEvent, handoffTransfer } from '../../machines';
 import type { HandoffChannel } from '../../src/broker';
-import { Transfer } from '../../src/broker/Transfer';
+import { Transfer } from '../../src/broker/transfers/Transfer';
 import { report } from '../support/report';
 import { ChartCoverage } from './ChartCoverage';
 import { type ChartPath, describeChartPath } from './chartGraph';

@@ -13,7 +13,7 @@ import {
   type TransferEvent,
 } from '../../src/broker';
 import type { HandoffConnection } from '../../src/client';
-import { monotonicNow } from '../../src/wire/monotonicNow';
+import { monotonicNow } from '../../src/net/monotonicNow';
 import { brokersOfEachTest } from '../e2e/support/brokersOfEachTest';
 import { changeChannel } from '../e2e/support/changeChannel';
 import { dial, echo } from '../e2e/support/echo';
@@ -27,8 +27,8 @@ import { DEADLINE_EVENT, type TransferHappening, TransferModel } from './Transfe
 import { nodeIpcTransferGraph, scmRightsTransferGraph, type TransferWorld } from './transferGraph';
 
 // A clock that the test stops: how busy the machine is must not decide whether a client that knows needs an announcement.
-jest.mock('../../src/wire/monotonicNow', () => {
-  const actual = jest.requireActual('../../src/wire/monotonicNow');
+jest.mock('../../src/net/monotonicNow', () => {
+  const actual = jest.requireActual('../../src/net/monotonicNow');
   return { monotonicNow: jest.fn(actual.monotonicNow) };
 });
 
@@ -387,7 +387,7 @@ describe.each(WAYS)(
     });
 
     beforeEach(() => {
-      const { monotonicNow: now } = jest.requireActual('../../src/wire/monotonicNow');
+      const { monotonicNow: now } = jest.requireActual('../../src/net/monotonicNow');
       jest.mocked(monotonicNow).mockReturnValue(now());
     });
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AdoptedProcess } from '../../src/broker/AdoptedProcess';
-import { encodeFrame } from '../../src/wire/encodeFrame';
+import { AdoptedProcess } from '../../src/broker/backends/AdoptedProcess';
+import { encodeFrame } from '../../src/protocol/encodeFrame';
 
 describe('a process that is to be adopted', () => {
   let directory = '';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import fc from 'fast-check';
-import { BatchedWriter } from '../../src/wire/BatchedWriter';
+import { BatchedWriter } from '../../src/net/BatchedWriter';
 
 const COPIED_BYTES = 16 * 1024;
 

@@ -7,8 +7,8 @@ import {
   encodeAnswer,
   encodeRequest,
   RequestReader,
-} from '../../src/wire/channelRecord';
-import { PROTOCOL_VERSION } from '../../src/wire/wireLimits';
+} from '../../src/protocol/channelRecord';
+import { PROTOCOL_VERSION } from '../../src/protocol/wireLimits';
 
 const handoffController = fc.constant(PROTOCOL_VERSION);
 const hex = fc.stringMatching(/^[0-9a-f]{32}$/);

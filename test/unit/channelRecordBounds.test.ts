@@ -4,7 +4,7 @@ import {
   encodeAnswer,
   encodeRequest,
   RequestReader,
-} from '../../src/wire/channelRecord';
+} from '../../src/protocol/channelRecord';
 
 const TOKEN = '01'.repeat(16);
 const ID = '23'.repeat(16);

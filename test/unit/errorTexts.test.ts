@@ -15,8 +15,8 @@ import {
 import { meantName, nearestName } from '../../src/errors/nearestName';
 import { readOptions, requireMembers } from '../../src/errors/readOptions';
 import { messageOf, showName, showValue } from '../../src/errors/showValue';
-import { DEFAULT_BACKLOG } from '../../src/wire/defaultBacklog';
-import { requireBacklog } from '../../src/wire/requireBacklog';
+import { DEFAULT_BACKLOG } from '../../src/net/defaultBacklog';
+import { requireBacklog } from '../../src/net/requireBacklog';
 
 class Thing {
   readonly field = 1;

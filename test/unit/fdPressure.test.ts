@@ -1,5 +1,5 @@
-import { FdPressure } from '../../src/broker/FdPressure';
-import { isDescriptorShortage } from '../../src/broker/isDescriptorShortage';
+import { FdPressure } from '../../src/broker/pressure/FdPressure';
+import { isDescriptorShortage } from '../../src/net/isDescriptorShortage';
 
 describe('the pressure on descriptors', () => {
   it('is counted every 50 ms or 64 calls, and leaves a reserve', () => {

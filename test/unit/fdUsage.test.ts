@@ -1,4 +1,4 @@
-import { openFdCount, softFdLimit } from '../../src/broker/fdUsage';
+import { openFdCount, softFdLimit } from '../../src/net/fdUsage';
 
 describe('the use of descriptors', () => {
   it('is under the limit, and both are known on Linux', () => {

@@ -1,14 +1,14 @@
 import { RECONNECT_REASONS } from '../../machines/vocabulary';
-import { encodeFrame } from '../../src/wire/encodeFrame';
-import { FrameReader } from '../../src/wire/FrameReader';
+import { maxSocketPathBytes } from '../../src/net/maxSocketPathBytes';
+import { encodeFrame } from '../../src/protocol/encodeFrame';
+import { FrameReader } from '../../src/protocol/FrameReader';
 import {
   FRAME_TYPE_NUMBERS,
   type Frame,
   type FrameType,
   frameTypeOf,
   parseFrame,
-} from '../../src/wire/frame';
-import { maxSocketPathBytes } from '../../src/wire/maxSocketPathBytes';
+} from '../../src/protocol/frame';
 
 const ID = 'a1'.repeat(16);
 const ENDPOINT = '/endpoint';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { encodeFrame } from '../../src/wire/encodeFrame';
-import { FrameReader } from '../../src/wire/FrameReader';
-import type { Frame } from '../../src/wire/frame';
-import { WireError } from '../../src/wire/WireError';
+import { encodeFrame } from '../../src/protocol/encodeFrame';
+import { FrameReader } from '../../src/protocol/FrameReader';
+import type { Frame } from '../../src/protocol/frame';
+import { WireError } from '../../src/protocol/WireError';
 
 const id = fc.stringMatching(/^[0-9a-f]{32}$/);
 const milliseconds = fc.double({ min: 0, max: 1e12, noNaN: true }).map((value) => value + 0);

@@ -21,7 +21,7 @@ import fs, {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openLogFile } from '../../src/broker/openLogFile';
+import { openLogFile } from '../../src/broker/files/openLogFile';
 import { asUser, canBecomeOthers } from '../support/asUser';
 import { itNeeds } from '../support/itNeeds';
 

@@ -11,9 +11,9 @@ import {
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { descriptorOf } from '../../src/wire/descriptorOf';
-import { holdReading } from '../../src/wire/holdReading';
-import { scmRights } from '../../src/wire/scmRights';
+import { descriptorOf } from '../../src/net/descriptorOf';
+import { holdReading } from '../../src/net/holdReading';
+import { scmRights } from '../../src/net/scmRights';
 import { eventually } from '../support/eventually';
 
 const rights = scmRights();

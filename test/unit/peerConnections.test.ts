@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { PeerConnections } from '../../src/wire/PeerConnections';
+import { PeerConnections } from '../../src/net/PeerConnections';
 
 describe('the connections in a process\u2019s hands', () => {
   it('make room in the order of what is the least awaited of them, the silent once they could have been heard', () => {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import fc from 'fast-check';
-import { PeerConnections } from '../../src/wire/PeerConnections';
+import { PeerConnections } from '../../src/net/PeerConnections';
 
 interface Peer {
   readonly name: string;

@@ -1,5 +1,5 @@
-import { isVersion } from '../../src/broker/isVersion';
-import { describeNoMatch, pickVersion } from '../../src/broker/pickVersion';
+import { describeNoMatch, pickVersion } from '../../src/broker/clients/pickVersion';
+import { isVersion } from '../../src/broker/options/isVersion';
 
 describe('a version', () => {
   it.each([

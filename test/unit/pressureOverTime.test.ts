@@ -1,5 +1,5 @@
 import type { InspectionEvent } from 'xstate';
-import { FdPressure, type FdPressureOptions } from '../../src/broker/FdPressure';
+import { FdPressure, type FdPressureOptions } from '../../src/broker/pressure/FdPressure';
 
 /** A check whose time, count and limit are in the test's hands. */
 function create(options: Partial<FdPressureOptions> = {}) {

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { checkPrivateDirectory, makePrivateDirectory } from '../../src/broker/checkPrivatePath';
+import { checkPrivateDirectory, makePrivateDirectory } from '../../src/broker/files/checkPrivatePath';
 import { asUser, canBecomeOthers } from '../support/asUser';
 import { compiled } from '../support/compiled';
 import { describeNeeds } from '../support/itNeeds';
@@ -220,7 +220,7 @@ describeAsRoot('a private directory', () => {
     asUser(ME, ME, () => makePrivateDirectory(join(top, 'sticky', 'a', 'b')));
   });
 
-  const checker = compiled('src/broker/checkPrivatePath.ts');
+  const checker = compiled('src/broker/files/checkPrivatePath.ts');
   const asNobodySpecial = [`--reuid=${ME}`, `--regid=${ME}`, '--clear-groups', 'unshare'];
   const canUnshare =
     canBecomeOthers && spawnSync('setpriv', [...asNobodySpecial, '-Ur', 'test', '-r', checker]).status === 0;

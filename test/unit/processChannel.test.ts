@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import type { HandoffChannelListener } from '../../src/broker';
-import { ProcessChannel } from '../../src/broker/ProcessChannel';
+import { ProcessChannel } from '../../src/broker/channels/ProcessChannel';
 
 const TOKEN = '0'.repeat(32);
 const ack = { handoffController: 1, type: 'ack', token: TOKEN } as const;

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { descriptorOf } from '../../src/wire/descriptorOf';
-import { holdReading, releaseReading } from '../../src/wire/holdReading';
-import { lingeringEnd } from '../../src/wire/lingeringEnd';
-import { maxSocketPathBytes } from '../../src/wire/maxSocketPathBytes';
-import { writeThrough } from '../../src/wire/writeThrough';
+import { descriptorOf } from '../../src/net/descriptorOf';
+import { holdReading, releaseReading } from '../../src/net/holdReading';
+import { lingeringClose } from '../../src/net/lingeringClose';
+import { maxSocketPathBytes } from '../../src/net/maxSocketPathBytes';
+import { writeThrough } from '../../src/net/writeThrough';
 
 /** A socket of which only its handle, which is private to Node, is looked at. */
 function withHandle(handle: unknown): Socket {
@@ -134,7 +134,7 @@ describe('a lingering end', () => {
       destroy: note('destroy'),
       _handle: { readStart: note('read'), readStop: () => note('stop')() && 0 },
     });
-    lingeringEnd(socket as unknown as Socket, Buffer.from('bye'));
+    lingeringClose(socket as unknown as Socket, Buffer.from('bye'));
     return { calls, socket };
   }
 

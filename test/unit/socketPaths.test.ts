@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
-import { listenOnPath } from '../../src/broker/listenOnPath';
-import { probeBackend } from '../../src/broker/probeBackend';
+import { probeBackend } from '../../src/broker/backends/probeBackend';
+import { listenOnPath } from '../../src/broker/files/listenOnPath';
 import { askStatus } from '../../src/cli/status/askStatus';
 
 const TOO_LONG = `/tmp/${'x'.repeat(120)}`;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { ClaimTable } from '../../src/backend/ClaimTable';
-import { monotonicNow } from '../../src/wire/monotonicNow';
-import { isLater, stampOfNow } from '../../src/wire/stamp';
+import { monotonicNow } from '../../src/net/monotonicNow';
+import { isLater, stampOfNow } from '../../src/protocol/stamp';
 
 /** How a client in another language may make a stamp of what its clock says. */
 const roundings = fc.constantFrom<(ms: number) => number>(

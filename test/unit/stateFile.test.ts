@@ -13,8 +13,8 @@ import fs, {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrokerWarning } from '../../src/broker';
-import { inTurn } from '../../src/broker/inTurn';
-import { MAX_STATE_FILE_BYTES, StateFile } from '../../src/broker/StateFile';
+import { inTurn } from '../../src/broker/backends/inTurn';
+import { MAX_STATE_FILE_BYTES, StateFile } from '../../src/broker/state/StateFile';
 import { compiled } from '../support/compiled';
 
 const WRITER = compiled('test/fixtures/killedWriter.ts');

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { BrokerWarning } from '../../src/broker';
-import { MAX_STATE_FILE_BYTES, StateFile } from '../../src/broker/StateFile';
+import { MAX_STATE_FILE_BYTES, StateFile } from '../../src/broker/state/StateFile';
 
 const WAYS = ['writeSync', 'write'] as const;
 let directory = '';

@@ -1,8 +1,8 @@
 import { RECONNECT_REASONS } from '../../machines';
 import type { BackendStatus } from '../../src/broker';
-import { type StatusSource, statusFrames } from '../../src/broker/statusFrames';
+import { type StatusSource, statusFrames } from '../../src/broker/admin/statusFrames';
 import { HandoffAttemptInputs, HandoffController } from '../../src/index';
-import { FrameReader } from '../../src/wire/FrameReader';
+import { FrameReader } from '../../src/protocol/FrameReader';
 
 const COUNT = Number.MAX_SAFE_INTEGER;
 const COUNTS = Object.fromEntries(RECONNECT_REASONS.map((reason) => [reason, COUNT]));

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { TransferTokens } from '../../src/broker/TransferTokens';
+import { TransferTokens } from '../../src/broker/transfers/TransferTokens';
 
 describe('the tokens of transfers as time goes on', () => {
   it('are found for as long as they are young, and forgotten before many more were issued', () => {

@@ -1,5 +1,5 @@
-import { parseFrame } from '../../src/wire/frame';
-import { isTraceparent } from '../../src/wire/traceparent';
+import { parseFrame } from '../../src/protocol/frame';
+import { isTraceparent } from '../../src/protocol/traceparent';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = '00f067aa0ba902b7';

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { InspectionEvent } from 'xstate';
-import type { HandoffChannel } from '../../src/broker/HandoffChannel';
-import { Transfer, type TransferOptions } from '../../src/broker/Transfer';
-import { TransferQueue } from '../../src/broker/TransferQueue';
-import { TransferTokens } from '../../src/broker/TransferTokens';
-import { FrameReader } from '../../src/wire/FrameReader';
+import type { HandoffChannel } from '../../src/broker/channels/HandoffChannel';
+import { Transfer, type TransferOptions } from '../../src/broker/transfers/Transfer';
+import { TransferQueue } from '../../src/broker/transfers/TransferQueue';
+import { TransferTokens } from '../../src/broker/transfers/TransferTokens';
+import { FrameReader } from '../../src/protocol/FrameReader';
 
 const ID = 'a'.repeat(32);
 

@@ -1,8 +1,8 @@
 import { Socket } from 'node:net';
 import type { HandoffChannel } from '../../src/broker';
-import { Transfer } from '../../src/broker/Transfer';
-import { TransferQueue } from '../../src/broker/TransferQueue';
-import { TransferTokens } from '../../src/broker/TransferTokens';
+import { Transfer } from '../../src/broker/transfers/Transfer';
+import { TransferQueue } from '../../src/broker/transfers/TransferQueue';
+import { TransferTokens } from '../../src/broker/transfers/TransferTokens';
 import { eventually } from '../support/eventually';
 
 describe('the transfers to a backend', () => {

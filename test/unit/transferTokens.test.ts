@@ -1,4 +1,4 @@
-import { TransferTokens } from '../../src/broker/TransferTokens';
+import { TransferTokens } from '../../src/broker/transfers/TransferTokens';
 
 describe('the tokens of transfers', () => {
   it('are found by their bytes, with their owner', () => {

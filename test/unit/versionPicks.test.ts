@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import semver, { maxSatisfying, validRange } from 'semver';
-import { pickVersion } from '../../src/broker/pickVersion';
+import { pickVersion } from '../../src/broker/clients/pickVersion';
 
 const version = fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3)).map((parts) => parts.join('.'));
 const range = fc.oneof(

@@ -1,19 +1,19 @@
 import crypto from 'node:crypto';
 import fc from 'fast-check';
+import { maxSocketPathBytes } from '../../src/net/maxSocketPathBytes';
+import { monotonicNow } from '../../src/net/monotonicNow';
+import { randomId, randomKey } from '../../src/net/randomId';
+import { requireSocketPath } from '../../src/net/requireSocketPath';
 import {
   BACKEND_IDENTITY_VARIABLE,
   formatBackendIdentity,
   parseBackendIdentity,
   STATE_DIRECTORY_VARIABLE,
-} from '../../src/wire/backendIdentity';
-import { receiveBackendMessage, receiveBrokerMessage, tokenOf } from '../../src/wire/ipcMessage';
-import { maxSocketPathBytes } from '../../src/wire/maxSocketPathBytes';
-import { monotonicNow } from '../../src/wire/monotonicNow';
-import { randomId, randomKey } from '../../src/wire/randomId';
-import { requireSocketPath } from '../../src/wire/requireSocketPath';
-import { isLater, stampOfNow } from '../../src/wire/stamp';
-import { isTraceparent } from '../../src/wire/traceparent';
-import { MAX_EARLY_DATA_BYTES, MAX_ERROR_MESSAGE_CHARACTERS } from '../../src/wire/wireLimits';
+} from '../../src/protocol/backendIdentity';
+import { receiveBackendMessage, receiveBrokerMessage, tokenOf } from '../../src/protocol/ipcMessage';
+import { isLater, stampOfNow } from '../../src/protocol/stamp';
+import { isTraceparent } from '../../src/protocol/traceparent';
+import { MAX_EARLY_DATA_BYTES, MAX_ERROR_MESSAGE_CHARACTERS } from '../../src/protocol/wireLimits';
 
 const ID = 'a1'.repeat(16);
 const NO_IDS = [`${ID}0`, `0${ID}`, ID.slice(1), ID.toUpperCase(), '', 1, null, undefined];

@@ -4,7 +4,7 @@ import {
   type CheckedBrokerOptions,
   checkBrokerOptions,
   checkPathLength,
-} from '../../broker/checkBrokerOptions';
+} from '../../broker/options/checkBrokerOptions';
 import { messageOf } from '../../errors/showValue';
 import { type ConfigData, parseConfig } from './configSchema';
 import { readTextFile } from './readTextFile';

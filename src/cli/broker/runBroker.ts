@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createBroker } from '../../broker';
-import { checkStartable } from '../../broker/checkStartable';
+import { checkStartable } from '../../broker/backends/checkStartable';
 import { messageOf } from '../../errors/showValue';
 import { readBrokerConfig } from './brokerConfig';
 import { type BrokerSignal, takeSignals } from './brokerSignals';

@@ -2,15 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type Broker, recordBrokerMetrics } from '../../broker';
-import { listenOnPath } from '../../broker/listenOnPath';
-import { atMostEvery } from '../../inspect/atMostEvery';
-import { whyRefused } from '../../inspect/checkRequest';
-import {
-  type BoundedServer,
-  createBoundedServer,
-  shareOfDescriptors,
-} from '../../inspect/createBoundedServer';
-import { LOOPBACK, listenOnPort } from '../../inspect/listenOnPort';
+import { listenOnPath } from '../../broker/files/listenOnPath';
+import { atMostEvery } from '../../net/atMostEvery';
+import { whyRefused } from '../../net/checkRequest';
+import { type BoundedServer, createBoundedServer, shareOfDescriptors } from '../../net/createBoundedServer';
+import { LOOPBACK, listenOnPort } from '../../net/listenOnPort';
 
 /** Connections at a time; a scraper needs one. */
 const MAX_CONNECTIONS = 32;

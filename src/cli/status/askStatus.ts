@@ -1,9 +1,9 @@
 import { connect } from 'node:net';
-import { checkPathLength } from '../../broker/checkBrokerOptions';
-import type { BackendSummary, BrokerSummary } from '../../wire/brokerStatus';
-import { encodeFrame } from '../../wire/encodeFrame';
-import { FrameReader } from '../../wire/FrameReader';
-import type { Frame } from '../../wire/frame';
+import { checkPathLength } from '../../broker/options/checkBrokerOptions';
+import type { BackendSummary, BrokerSummary } from '../../protocol/brokerStatus';
+import { encodeFrame } from '../../protocol/encodeFrame';
+import { FrameReader } from '../../protocol/FrameReader';
+import type { Frame } from '../../protocol/frame';
 
 const TIMEOUT_MS = 5000;
 

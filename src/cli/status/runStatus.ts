@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import ms from 'ms';
-import type { BackendSummary } from '../../wire/brokerStatus';
+import type { BackendSummary } from '../../protocol/brokerStatus';
 import { type BackendRow, backendTable } from '../backendTable';
 import { colorsFor } from '../colorsFor';
 import { LiveView } from '../LiveView';

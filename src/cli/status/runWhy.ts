@@ -1,5 +1,5 @@
-import { pickVersion } from '../../broker/pickVersion';
-import type { BackendSummary, BrokerSummary } from '../../wire/brokerStatus';
+import { pickVersion } from '../../broker/clients/pickVersion';
+import type { BackendSummary, BrokerSummary } from '../../protocol/brokerStatus';
 import { colorsFor } from '../colorsFor';
 import { askStatus } from './askStatus';
 

@@ -1,6 +1,6 @@
 import { render } from 'preact';
 import './viewer.css';
-import type { RelayMessage } from '../InspectionMessage';
+import type { RelayMessage } from '../messages/InspectionMessage';
 import { CHART_FONTS } from './chart/chartMetrics';
 import { createLayout } from './chart/createLayout';
 import { createMeasure } from './chart/createMeasure';

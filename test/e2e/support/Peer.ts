@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { encodeFrame } from '../../../src/wire/encodeFrame';
-import { FrameReader } from '../../../src/wire/FrameReader';
-import type { Frame, FrameOf } from '../../../src/wire/frame';
+import { encodeFrame } from '../../../src/protocol/encodeFrame';
+import { FrameReader } from '../../../src/protocol/FrameReader';
+import type { Frame, FrameOf } from '../../../src/protocol/frame';
 
 /** What a peer does with a frame that has come; `say` writes one back. */
 export type Answer<T extends 'hello' | 'attach'> = (frame: FrameOf<T>, say: (frame: Frame) => void) => void;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import type { RelayMessage } from '../../../src/inspect/InspectionMessage';
+import type { RelayMessage } from '../../../src/inspect/messages/InspectionMessage';
 
 /** A viewer of a relay, as a program. */
 export class Watcher {

@@ -1,4 +1,4 @@
-import { type TransferNode, TransferTable } from '../../../src/broker/TransferTable';
+import { type TransferNode, TransferTable } from '../../../src/broker/transfers/TransferTable';
 import {
   ACKNOWLEDGED,
   ANNOUNCED,
@@ -12,7 +12,7 @@ import {
   SEND_OUT_OF_DESCRIPTORS,
   TURN_CAME,
   TURN_CAME_TO_KNOWING,
-} from '../../../src/broker/transferSymbols';
+} from '../../../src/broker/transfers/transferSymbols';
 import {
   type Answer,
   type Component,

@@ -1,4 +1,4 @@
-import type { RouteStats, RoutesMessage } from '../../InspectionMessage';
+import type { RouteStats, RoutesMessage } from '../../messages/InspectionMessage';
 import type { ViewerState } from '../store/ViewerState';
 import { formatLatency } from './formatTime';
 

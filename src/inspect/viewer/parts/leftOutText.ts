@@ -1,4 +1,4 @@
-import type { LeftOut, LeftOutReason } from '../../LeftOut';
+import type { LeftOut, LeftOutReason } from '../../messages/LeftOut';
 
 const TEXTS: Readonly<Record<LeftOutReason, string>> = {
   malformed: 'messages that are none of @statelyai/inspect',

@@ -1,4 +1,4 @@
-import { BATCHED_QUERY, type RelayMessage } from '../../InspectionMessage';
+import { BATCHED_QUERY, type RelayMessage } from '../../messages/InspectionMessage';
 import type { ConnectionStatus } from './ConnectionStatus';
 
 const FIRST_WAIT_MS = 300;

@@ -3,7 +3,7 @@ import type {
   InspectedSnapshot,
   RunningDelays,
   TakenTransition,
-} from '../../InspectionMessage';
+} from '../../messages/InspectionMessage';
 import { Ring } from './Ring';
 
 /** Steps that are kept for one actor. */

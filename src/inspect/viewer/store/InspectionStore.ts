@@ -4,8 +4,8 @@ import type {
   RelayMessage,
   RoutesMessage,
   SnapshotMessage,
-} from '../../InspectionMessage';
-import type { LeftOut } from '../../LeftOut';
+} from '../../messages/InspectionMessage';
+import type { LeftOut } from '../../messages/LeftOut';
 import { DecisionLog } from './DecisionLog';
 import { isOpenersActor } from './fromOpener';
 import { InspectedActor, type Step } from './InspectedActor';

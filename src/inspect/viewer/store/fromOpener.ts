@@ -1,11 +1,11 @@
-import { definitionText } from '../../definitionText';
+import { definitionText } from '../../messages/definitionText';
 import {
   INSPECTION_FORMAT_VERSION,
   type InspectedEvent,
   type StatelyInspectionMessage,
-} from '../../InspectionMessage';
-import { plainSnapshot } from '../../plainSnapshot';
-import { redact } from '../../redact';
+} from '../../messages/InspectionMessage';
+import { plainSnapshot } from '../../messages/plainSnapshot';
+import { redact } from '../../messages/redact';
 
 /** In front of the session ids of the page that opened this one, since the relay's process counts from the same number. */
 const PREFIX = 'opener:';

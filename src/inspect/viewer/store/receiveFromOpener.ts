@@ -1,4 +1,4 @@
-import type { StatelyInspectionMessage } from '../../InspectionMessage';
+import type { StatelyInspectionMessage } from '../../messages/InspectionMessage';
 import { fromOpener } from './fromOpener';
 
 /**

@@ -1,0 +1,93 @@
+import { cutToCharacters } from '../../errors/characters';
+import type { HandoffController, HandoffExplanation } from '../../index';
+import { openFdCount, softFdLimit } from '../../net/fdUsage';
+import type { BackendSummary, BrokerSummary } from '../../protocol/brokerStatus';
+import { encodeFrame } from '../../protocol/encodeFrame';
+import { MAX_PAYLOAD_BYTES } from '../../protocol/wireLimits';
+import type { BackendStatus, BrokerStats } from '../telemetry/BrokerStatus';
+
+// What a reply has beside the backends in it.
+const FRAME_BYTES = 64;
+/** The instance's name has no bound; a frame has one. */
+const MAX_INSTANCE_CHARACTERS = 256;
+const MAX_LIMITATION_CHARACTERS = 512;
+
+/** What a status is made of. */
+export interface StatusSource {
+  readonly instance: string;
+  readonly controller: HandoffController;
+  /** What its transport can't do here, and what that costs. */
+  readonly limitation?: string | undefined;
+  backends(): BackendStatus[];
+  stats(): BrokerStats;
+  explain(backend: BackendStatus['backend']): HandoffExplanation;
+}
+
+/** A broker's status as frames: one of the broker itself, then as many as its backends need, the last one marked. */
+export function statusFrames(broker: StatusSource): Buffer {
+  const frames = [encodeFrame({ type: 'statusReply', broker: summaryOf(broker), backends: [], last: false })];
+  let page: BackendSummary[] = [];
+  let bytes = 0;
+  for (const status of broker.backends()) {
+    const backend = backendSummary(broker, status);
+    const size = Buffer.byteLength(JSON.stringify(backend)) + 1;
+    if (bytes + size > MAX_PAYLOAD_BYTES - FRAME_BYTES) {
+      frames.push(encodeFrame({ type: 'statusReply', backends: page, last: false }));
+      page = [];
+      bytes = 0;
+    }
+    page.push(backend);
+    bytes += size;
+  }
+  frames.push(encodeFrame({ type: 'statusReply', backends: page, last: true }));
+  return Buffer.concat(frames);
+}
+
+function summaryOf(broker: StatusSource): BrokerSummary {
+  const { maxFailedAttemptsPerWindow, failedAttemptWindowMs } = broker.controller.policy;
+  const open = openFdCount();
+  const limit = softFdLimit();
+  return {
+    instance: cutToCharacters(broker.instance, MAX_INSTANCE_CHARACTERS),
+    pid: process.pid,
+    uptimeMs: Math.round(process.uptime() * 1000),
+    policy: { maxFailedAttemptsPerWindow, failedAttemptWindowMs },
+    ...(broker.limitation !== undefined && {
+      limitation: cutToCharacters(broker.limitation, MAX_LIMITATION_CHARACTERS),
+    }),
+    ...(open !== undefined && limit !== undefined && { fd: { open, limit } }),
+    stats: broker.stats(),
+  };
+}
+
+function backendSummary(broker: StatusSource, status: BackendStatus): BackendSummary {
+  const { backend, pid, process, endpoint, adopted, handoffEnabled, attempts, inFlight, queued, routes } =
+    status;
+  const { decision, because, state, stateMeans, window } = broker.explain(backend);
+  return {
+    service: backend.serviceName,
+    version: backend.serviceVersion,
+    ...(pid !== undefined && { pid }),
+    process,
+    ...(endpoint !== undefined && { endpoint }),
+    adopted,
+    handoffEnabled,
+    attempts,
+    inFlight,
+    queued,
+    handedOff: routes.handedOff,
+    reconnected: routes.reconnected,
+    state,
+    stateMeans,
+    ...(window !== undefined && { window }),
+    next: {
+      because,
+      ...(decision.type === 'attempt'
+        ? { answer: 'attempt' }
+        : {
+            answer: decision.reason,
+            ...(decision.retryAfterMs !== undefined && { retryAfterMs: decision.retryAfterMs }),
+          }),
+    },
+  };
+}

@@ -1,0 +1,355 @@
+import { join } from 'node:path';
+import type { BackendLifecycleEvent, BackendProcessState, BackendSuccession } from '../../../machines';
+import { restartDelayMs } from '../../../machines/restartBackoff';
+import type { BackendHandle, BackendKey, InspectionObserver } from '../../index';
+import { isDescriptorShortage } from '../../net/isDescriptorShortage';
+import { randomId } from '../../net/randomId';
+import type { BackendIdentity } from '../../protocol/backendIdentity';
+import { BrokerError } from '../BrokerError';
+import type { HandoffTransport } from '../channels/HandoffTransport';
+import type { AdoptableBackend } from '../options/BrokerOptions';
+import { type CheckedService, checkPathLength } from '../options/checkBrokerOptions';
+import type { BackendExitEvent, BackendReadyEvent, BrokerWarning } from '../telemetry/BrokerEvents';
+import type { ServiceCounts } from '../telemetry/ServiceCounts';
+import type { RefusedAnswer, TransferQueue } from '../transfers/TransferQueue';
+import type { TransferTokens } from '../transfers/TransferTokens';
+import type { AdoptedProcess } from './AdoptedProcess';
+import { BackendLife, type ProcessTimeouts } from './BackendLife';
+import type { BackendProcessOptions } from './BackendProcess';
+
+/** Where a ready backend takes connections. */
+export interface BackendTarget {
+  readonly identity: BackendIdentity;
+  /** Undefined for an adopted process: there is no channel to it. */
+  readonly queue: TransferQueue | undefined;
+}
+
+/** Options of {@link ManagedBackend}. */
+export interface ManagedBackendOptions extends ProcessTimeouts {
+  readonly key: BackendKey;
+  readonly handle: BackendHandle;
+  readonly service: CheckedService;
+  readonly counts: ServiceCounts;
+  readonly endpointDirectory: string;
+  /** Of the broker, without links; undefined if it has none. */
+  readonly stateDirectory: string | undefined;
+  readonly onReady: (event: BackendReadyEvent) => void;
+  readonly onExit: (event: BackendExitEvent) => void;
+  readonly onWarning: (warning: BrokerWarning) => void;
+  /** This broker has started the process, so that handles can be passed to it. */
+  readonly onSpawned: () => void;
+  readonly onAdopted: () => void;
+  readonly onRefusedAnswer: (why: RefusedAnswer) => void;
+  /** There was no descriptor left to start the process with. */
+  readonly onDescriptorShortage: () => void;
+  /** Is told of the chart of each process, as XState tells it. */
+  readonly inspect: InspectionObserver | undefined;
+  readonly transport: HandoffTransport;
+  /** Shared by all backends. */
+  readonly tokens: TransferTokens<TransferQueue>;
+  /** A process is about to be started. If it throws, the process isn't. */
+  readonly onStarting: (identity: BackendIdentity) => void;
+  /** A process of this broker's runs. */
+  readonly onStarted: (backend: AdoptableBackend) => void;
+  /** A process, own or adopted, is gone, or has left to bring to an end what it has. */
+  readonly onGone: (backend: string) => void;
+}
+
+const REFUSED_ANSWERS: Readonly<Record<Exclude<RefusedAnswer, 'late'>, string>> = {
+  replayed: 'answered twice for a transfer',
+  foreign: "answered for another backend's transfer",
+  unknown: "answered for a transfer that there isn't",
+  malformed: 'sent an answer that makes no sense',
+};
+
+type Waiting = { resolve(): void; reject(error: BrokerError): void }[];
+
+/** A service's backend: its present process, and the next one when that has made room. */
+export class ManagedBackend {
+  readonly key: BackendKey;
+  /** Cached handle; avoids building a key string. */
+  readonly handle: BackendHandle;
+  service: CheckedService;
+  /** Whether the service's policy allows handoff. */
+  handoffEnabled: boolean;
+  /** Shared with the other backends that its service has had. */
+  readonly counts: ServiceCounts;
+  readonly #options: ManagedBackendOptions;
+  #timeouts: ProcessTimeouts;
+  // Undefined until the first is started or found.
+  #current: BackendLife | undefined;
+  // Processes that made room and are still there, and in how many milliseconds their successor was to start.
+  readonly #former = new Map<BackendLife, number | undefined>();
+  // Who waits for a process to be ready.
+  readonly #waiting = new Map<BackendLife, Waiting>();
+  // The one whose failure is told to who started it, and is no warning.
+  #first: BackendLife | undefined;
+  #isStopped = false;
+  #failedStarts = 0;
+  #replaced: Promise<void> | undefined;
+
+  constructor(options: ManagedBackendOptions) {
+    this.#options = options;
+    this.#timeouts = options;
+    this.key = options.key;
+    this.handle = options.handle;
+    this.service = options.service;
+    this.counts = options.counts;
+    this.handoffEnabled = options.service.handoff;
+  }
+
+  get state(): BackendProcessState {
+    const state = this.#current?.state;
+    if (state !== undefined) return state;
+    if (!this.#isStopped) return 'restarting';
+    return this.#current === undefined ? 'stopped' : 'stopping';
+  }
+
+  get isAdopted(): boolean {
+    return this.#current?.isAdopted === true;
+  }
+
+  get pid(): number | undefined {
+    return this.#current?.pid;
+  }
+
+  get endpoint(): string | undefined {
+    return this.#current?.identity?.endpoint;
+  }
+
+  get queue(): TransferQueue | undefined {
+    return this.#current?.queue;
+  }
+
+  /** Where to send a client, or undefined while there is no process that takes it. */
+  get target(): BackendTarget | undefined {
+    const current = this.#current;
+    if (current?.isReady !== true || current.identity === undefined) return undefined;
+    return { identity: current.identity, queue: current.queue };
+  }
+
+  /** What a later broker would need to adopt the present process, or undefined while there is none that takes connections. */
+  get adoptable(): AdoptableBackend | undefined {
+    return this.#current?.isReady === true ? this.#current.adoptable : undefined;
+  }
+
+  /**
+   * Starts a process; a later end of it is answered with a restart.
+   *
+   * @throws {BrokerError} `startFailed`, `stateNotWritten`, `pathTooLong` or `stopped` (the promise rejects).
+   */
+  start(): Promise<void> {
+    const life = this.#begin(0);
+    this.#first = life;
+    const started = this.#whenReady(life);
+    life.ask({ type: 'start.asked' });
+    return started;
+  }
+
+  /** Goes on with a process that an earlier broker started. */
+  adopt(adopted: AdoptedProcess): void {
+    this.#begin(0).adopt(adopted);
+  }
+
+  /**
+   * Ends the present process and starts another. Called meanwhile again it's the same: two would start one each.
+   *
+   * @throws {BrokerError} `startFailed` if the new one doesn't start; it will be tried again (the promise rejects).
+   */
+  respawn(): Promise<void> {
+    this.#replaced ??= this.#replace().finally(() => {
+      this.#replaced = undefined;
+    });
+    return this.#replaced;
+  }
+
+  async #replace(): Promise<void> {
+    const life = this.#current;
+    if (life === undefined || this.#isStopped) throw this.#stoppedError();
+    // Who waits for a process that makes room for another waits for that one.
+    const replaced = this.#whenReady(life);
+    life.ask({ type: 'replacement.asked' });
+    await replaced;
+  }
+
+  /** Goes on with other values of what can change while a process runs. */
+  reconfigure(service: CheckedService, timeouts: ProcessTimeouts): void {
+    this.service = service;
+    this.handoffEnabled = service.handoff;
+    this.#timeouts = timeouts;
+  }
+
+  /**
+   * Takes no new connections, and lets the process bring to an end what it has. Resolves when it's gone; an adopted one
+   * can't be asked to go.
+   *
+   * @param clientGraceMs milliseconds in which clients that were sent here may still come.
+   */
+  retire(clientGraceMs: number): Promise<void> {
+    return this.#endWith({ type: 'retirement.asked', clientGraceMs });
+  }
+
+  /** Ends the process for good. */
+  stop(): Promise<void> {
+    return this.#endWith({ type: 'stop.asked' });
+  }
+
+  /** Leaves the process running, and says what a later broker needs to adopt it. */
+  async leave(): Promise<AdoptableBackend | undefined> {
+    const { adoptable } = this;
+    await this.#endWith({ type: 'leave.asked' });
+    return adoptable;
+  }
+
+  async #endWith(event: BackendLifecycleEvent): Promise<void> {
+    this.#isStopped = true;
+    const lives = this.#lives();
+    for (const life of lives) life.ask(event);
+    // Who asked for a replacement is told that there will be none.
+    await Promise.all([this.#replaced?.catch(() => {}), ...lives.map(({ over }) => over)]);
+  }
+
+  #lives(): BackendLife[] {
+    return [...this.#former.keys(), ...(this.#current === undefined ? [] : [this.#current])];
+  }
+
+  /** The next process, which isn't there yet. */
+  #begin(delayMs: number): BackendLife {
+    const { inspect, onStarting, onStarted } = this.#options;
+    const life = new BackendLife(
+      {
+        name: this.#name,
+        restartDelayMs: delayMs,
+        inspect,
+        ...this.#timeouts,
+        processOptions: () => this.#processOptions(),
+      },
+      {
+        onStarting,
+        onStarted,
+        onReady: (ready) => this.#onReady(ready),
+        onStable: () => {
+          this.#failedStarts = 0;
+        },
+        onVacated: (vacated, successor) => this.#onVacated(vacated, successor),
+        onGone: (gone) => this.#onGone(gone),
+        onRefusedAnswer: (why) => this.#onRefusedAnswer(why),
+      },
+    );
+    this.#current = life;
+    return life;
+  }
+
+  #processOptions(): BackendProcessOptions {
+    const { endpointDirectory, stateDirectory, transport, tokens } = this.#options;
+    const endpoint = endpointPath(endpointDirectory);
+    checkPathLength('endpoint', endpoint);
+    const { serviceName, serviceVersion } = this.key;
+    const identity = { backend: randomId(), serviceName, serviceVersion, endpoint };
+    return { service: this.service, identity, stateDirectory, transport, tokens };
+  }
+
+  #whenReady(life: BackendLife): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiting = this.#waiting.get(life) ?? [];
+      waiting.push({ resolve, reject });
+      this.#waiting.set(life, waiting);
+    });
+  }
+
+  #takeWaiting(life: BackendLife): Waiting {
+    const waiting = this.#waiting.get(life) ?? [];
+    this.#waiting.delete(life);
+    return waiting;
+  }
+
+  #onReady(life: BackendLife): void {
+    const { onSpawned, onAdopted, onReady } = this.#options;
+    if (life.isAdopted) onAdopted();
+    else onSpawned();
+    onReady({
+      backend: this.key,
+      pid: life.pid ?? 0,
+      endpoint: life.identity?.endpoint ?? '',
+      adopted: life.isAdopted,
+    });
+    for (const { resolve } of this.#takeWaiting(life)) resolve();
+  }
+
+  #onVacated(life: BackendLife, successor: BackendSuccession): void {
+    const waiting = this.#takeWaiting(life);
+    if (successor === 'never') {
+      for (const { reject } of waiting) reject(this.#stoppedError());
+      return;
+    }
+    if (successor === 'atOnce') {
+      this.#former.set(life, undefined);
+      const next = this.#begin(0);
+      this.#waiting.set(next, waiting);
+      next.ask({ type: 'start.asked' });
+      return;
+    }
+    const delayMs = restartDelayMs(this.#failedStarts, Math.random());
+    this.#failedStarts += 1;
+    this.#former.set(life, delayMs);
+    this.#begin(delayMs);
+    if (!life.wasReady) this.#onFailedStart(life, waiting);
+  }
+
+  #onFailedStart(life: BackendLife, waiting: Waiting): void {
+    const { startError } = life;
+    if (isDescriptorShortage(startError)) this.#options.onDescriptorShortage();
+    for (const { reject } of waiting) reject(startError);
+    // What can't be put on record, whoever keeps the record has told.
+    if (life === this.#first || startError.code === 'stateNotWritten') return;
+    const { message } = startError;
+    this.#options.onWarning({ code: 'startFailed', message, backend: this.key, cause: startError });
+  }
+
+  #onGone(life: BackendLife): void {
+    const restartInMs = this.#former.get(life);
+    const hasSuccessor = this.#former.delete(life);
+    if (life.identity === undefined) return;
+    this.#options.onGone(life.identity.backend);
+    // Of a start that failed the warning tells.
+    if (!life.wasReady && hasSuccessor) return;
+    this.#options.onExit({
+      backend: this.key,
+      pid: life.pid,
+      adopted: life.isAdopted,
+      ...life.exit,
+      ...(restartInMs === undefined ? {} : { restartInMs }),
+    });
+  }
+
+  /** Ends the processes that are this broker's own at once, and waits for nothing. */
+  kill(): void {
+    this.#isStopped = true;
+    for (const life of this.#lives()) if (!life.isAdopted) life.ask({ type: 'kill.asked' });
+  }
+
+  get #name(): string {
+    return `${this.key.serviceName}@${this.key.serviceVersion}`;
+  }
+
+  #onRefusedAnswer(why: RefusedAnswer): void {
+    this.#options.onRefusedAnswer(why);
+    if (why === 'late') return;
+    this.#options.onWarning({
+      code: 'unknownAnswer',
+      message: `${this.#name} ${REFUSED_ANSWERS[why]}`,
+      backend: this.key,
+    });
+  }
+
+  #stoppedError(): BrokerError {
+    return new BrokerError('stopped', `${this.#name} is stopped`);
+  }
+}
+
+function endpointPath(directory: string): string {
+  const name = randomId().slice(0, 16);
+  return process.platform === 'win32'
+    ? `\\\\.\\pipe\\handoff-controller-${name}`
+    : join(directory, `${name}.sock`);
+}

@@ -1,0 +1,108 @@
+import type { BackendKey } from '../../index';
+import type { AdoptableBackend } from '../options/BrokerOptions';
+import { AdoptedProcess } from './AdoptedProcess';
+import type { ProcessTimeouts } from './BackendLife';
+import { endIfProved, isStartRight } from './endProcess';
+import { inTurn } from './inTurn';
+import type { ManagedBackend } from './ManagedBackend';
+import { isProbeTimeout } from './probeBackend';
+
+// A probe takes a descriptor.
+const PROBES_AT_A_TIME = 16;
+// After a restart of the system there may be thousands.
+const MAX_WARNINGS_OF_GONE = 10;
+
+/** Options of {@link adoptSurvivors}. */
+export interface AdoptionOptions extends ProcessTimeouts {
+  /** What the embedder wants adopted. What isn't adopted of it is left alone, unless it holds its endpoint and is silent. */
+  readonly given: readonly AdoptableBackend[];
+  /** What earlier brokers with the same state directory started. What isn't adopted of it nobody else would end. */
+  readonly survivors: readonly AdoptableBackend[];
+  readonly backendOf: (adoptable: AdoptableBackend) => ManagedBackend | undefined;
+  /** A process isn't adopted. */
+  readonly onRefused: (name: string, why: string, cause?: unknown, backend?: BackendKey) => void;
+}
+
+type Candidate = { readonly adoptable: AdoptableBackend; readonly isGiven: boolean };
+
+/**
+ * Goes on with the processes of earlier brokers, one for each backend: of those that answer as they should the one that
+ * was started last. What is ours and isn't adopted is ended, if the system knows that for sure.
+ *
+ * @returns what is to stay on record: what was adopted, and what is known to be there and could be neither adopted nor ended.
+ */
+export async function adoptSurvivors(options: AdoptionOptions): Promise<AdoptableBackend[]> {
+  const { given, survivors, backendOf, startTimeoutMs, stopTimeoutMs, onRefused } = options;
+  const isGiven = new Set(given.map(({ backend }) => backend));
+  const candidates: Candidate[] = [
+    ...survivors
+      .filter(({ backend }) => !isGiven.has(backend))
+      .map((adoptable) => ({ adoptable, isGiven: false })),
+    ...given.map((adoptable) => ({ adoptable, isGiven: true })),
+  ];
+  const there: Candidate[] = [];
+  const gone: AdoptableBackend[] = [];
+  for (const candidate of candidates) {
+    if (isStartRight(candidate.adoptable)) there.push(candidate);
+    else gone.push(candidate.adoptable);
+  }
+  warnOfGone(gone, onRefused);
+
+  const adopted: AdoptableBackend[] = [];
+  const endings: Promise<void>[] = [];
+  const refuse = (adoptable: AdoptableBackend, why: string, cause?: unknown): void =>
+    onRefused(nameOf(adoptable), why, cause, backendOf(adoptable)?.key);
+  const probed = await inTurn(there, PROBES_AT_A_TIME, async (candidate) => {
+    try {
+      return { candidate, found: await AdoptedProcess.adopt(candidate.adoptable, startTimeoutMs) };
+    } catch (error) {
+      return { candidate, found: error as Error };
+    }
+  });
+  for (const { candidate, found } of [...probed].reverse()) {
+    const backend = backendOf(candidate.adoptable);
+    if (!(found instanceof AdoptedProcess) || backend === undefined || backend.isAdopted) continue;
+    backend.adopt(found);
+    adopted.push(candidate.adoptable);
+  }
+  for (const { candidate, found } of probed) {
+    const { adoptable, isGiven } = candidate;
+    if (adopted.includes(adoptable)) continue;
+    const backend = backendOf(adoptable);
+    if (found instanceof AdoptedProcess) {
+      if (isGiven) found.leave();
+      else endings.push(found.stop(stopTimeoutMs));
+      refuse(
+        adoptable,
+        backend === undefined ? 'this broker has no such service' : 'another process has its place',
+      );
+    } else {
+      const isSilent = isProbeTimeout(found);
+      // The embedder may be wrong about an endpoint where nobody is.
+      const mayEnd = !isGiven || (isSilent && backend !== undefined);
+      const end = async (): Promise<void> => {
+        const isEnded = mayEnd && (await endIfProved(adoptable, isSilent ? 0 : stopTimeoutMs));
+        refuse(adoptable, isEnded ? `${found.message}; it was ended` : found.message, found);
+      };
+      endings.push(end());
+    }
+  }
+  await Promise.all(endings);
+  const adoptedIds = new Set(adopted.map(({ pid }) => pid));
+  const left = there
+    .map(({ adoptable }) => adoptable)
+    .filter((one) => one.processStart !== undefined && !adoptedIds.has(one.pid) && isStartRight(one));
+  return [...adopted, ...left];
+}
+
+function warnOfGone(gone: readonly AdoptableBackend[], onRefused: AdoptionOptions['onRefused']): void {
+  for (const adoptable of gone.slice(0, MAX_WARNINGS_OF_GONE)) {
+    onRefused(nameOf(adoptable), 'it is gone, and its id is free or another process has it');
+  }
+  const more = gone.length - MAX_WARNINGS_OF_GONE;
+  if (more > 0) onRefused(`each of ${more} more processes on record`, 'it is gone too');
+}
+
+function nameOf({ serviceName, serviceVersion, pid }: AdoptableBackend): string {
+  return `${serviceName}@${serviceVersion} (process ${pid})`;
+}

@@ -1,0 +1,136 @@
+import { lstatSync, mkdirSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { BrokerError } from '../BrokerError';
+import { ANYBODY, OWN_GROUP, type PathStep, swappersOf, type WalkedPath, walkPath } from './walkPath';
+
+const OTHERS_BITS = 0o077;
+
+function complain(what: string, path: string, why: string, advice: string): never {
+  throw new BrokerError('unsafePermissions', `${what} ${path} ${why}: ${advice}`);
+}
+
+function checkOwner(what: string, path: string, { uid, mode }: Stats, modeAdvice: string): void {
+  const self = process.geteuid?.();
+  if (self !== undefined && uid !== self) {
+    complain(what, path, `belongs to user ${uid}, not to user ${self}, who this is`, 'use one of your own');
+  }
+  if ((mode & OTHERS_BITS) !== 0) complain(what, path, `is open to others (mode ${octal(mode)})`, modeAdvice);
+}
+
+/**
+ * Checks that a directory is this user's own, and nobody else's to enter, and that nobody but root and this user can put
+ * another in its place: whoever can could put a socket or a file of his own in the place of ours. So every directory above
+ * is looked at too, and those that links lead through. Checks nothing on Windows, where pipes are in no directory.
+ *
+ * @returns what is worth a warning: directories above that the user's own group can write.
+ * @throws {BrokerError} `unsafePermissions`, or `listenFailed` if it isn't there, or no directory.
+ */
+export function checkPrivateDirectory(path: string): string[] {
+  if (process.platform === 'win32') return [];
+  let walked: WalkedPath;
+  try {
+    walked = walkPath(path);
+  } catch (cause) {
+    throw new BrokerError('listenFailed', `there is no directory ${path}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  const { stats } = walked;
+  if (stats === undefined) throw new BrokerError('listenFailed', `there is no directory ${path}`);
+  if (!stats.isDirectory()) throw new BrokerError('listenFailed', `${path} is not a directory`);
+  const warnings = checkWay(walked);
+  checkOwner('the directory', path, stats, `chmod 700 ${path}, or use another one`);
+  return warnings;
+}
+
+/**
+ * Makes a directory for this user alone, unless it's there; then it's checked.
+ *
+ * @throws {BrokerError} as {@link checkPrivateDirectory}.
+ */
+export function makePrivateDirectory(path: string): void {
+  if (process.platform !== 'win32') checkNearest(path);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new BrokerError('listenFailed', `can't make the directory ${path}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  checkPrivateDirectory(path);
+}
+
+/**
+ * Checks that a socket is this user's own, and for nobody else to connect to.
+ *
+ * @throws {BrokerError} `unsafePermissions`.
+ */
+export function checkPrivateSocket(path: string): void {
+  if (process.platform === 'win32') return;
+  checkOwner('the socket', path, lstatSync(path), 'the file system must be able to keep a mode of 0600');
+}
+
+/** Nothing is made where a link of somebody else's leads to. */
+function checkNearest(path: string): void {
+  for (let near = path; ; near = dirname(near)) {
+    try {
+      checkWay(walkPath(near));
+      return;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' || near === dirname(near)) {
+        if (error instanceof BrokerError) throw error;
+        throw new BrokerError(
+          'listenFailed',
+          `can't make the directory ${path}: ${(error as Error).message}`,
+          {
+            cause: error,
+          },
+        );
+      }
+    }
+  }
+}
+
+function checkWay({ steps }: WalkedPath): string[] {
+  const warnings = new Set<string>();
+  for (const step of steps) {
+    const swappers = swappersOf(step);
+    if (swappers === ANYBODY) refuse(step);
+    // A group of the user's own number was made with the user, and has no other members unless he wanted it so.
+    if (swappers === OWN_GROUP && process.getegid?.() !== process.geteuid?.()) {
+      const { path, stats } = step.holder;
+      warnings.add(
+        `the directory ${path} can be written by group ${stats.gid}, and so by whoever else is in it: chmod g-w ${path}`,
+      );
+    }
+  }
+  return [...warnings];
+}
+
+function refuse({ path, stats, holder }: PathStep): never {
+  const why = `could put another in the place of ${path}`;
+  if (!holder.isTrusted) {
+    const { uid } = holder.stats;
+    complain(
+      'the directory',
+      holder.path,
+      `belongs to user ${uid}, who ${why}`,
+      'use one below your own or root’s',
+    );
+  }
+  if ((holder.stats.mode & 0o1000) !== 0) {
+    complain('the entry', path, `belongs to user ${stats.uid}, who can change it`, 'use one of your own');
+  }
+  const mode = octal(holder.stats.mode);
+  complain(
+    'the directory',
+    holder.path,
+    `can be written by others (mode ${mode}), who ${why}`,
+    `chmod go-w ${holder.path}, or use another one`,
+  );
+}
+
+function octal(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, '0');
+}

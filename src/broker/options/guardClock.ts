@@ -1,0 +1,59 @@
+import { type Clock, checkClock } from '../../controller/Clock';
+import { onRejection, requireAnswer } from '../../errors/callbackAnswer';
+
+/**
+ * A clock that never throws, whatever an embedder's does: the last time that could be read goes on to count, and a timer
+ * that can't be set is none. It makes a window's end visible, and no decision needs it.
+ *
+ * @param tell which function failed, and how.
+ * @throws {TypeError | RangeError} if the clock doesn't work now.
+ */
+export function guardClock(clock: Clock, tell: (method: string, cause: unknown) => void): Clock {
+  checkClock(clock);
+  let last = requireTime('clock.now', clock.now());
+  const attempt = <T>(method: keyof Clock, call: () => T, otherwise: () => T): T => {
+    try {
+      return call();
+    } catch (cause) {
+      tell(`clock.${method}`, cause);
+      return otherwise();
+    }
+  };
+  return {
+    now: () => {
+      last = attempt(
+        'now',
+        () => requireTime('clock.now', clock.now()),
+        () => last,
+      );
+      return last;
+    },
+    wallNow: () =>
+      attempt('wallNow', () => requireTime('clock.wallNow', clock.wallNow?.() ?? Date.now()), Date.now),
+    setTimeout: (fn, ms) =>
+      attempt(
+        'setTimeout',
+        () => {
+          const timer = clock.setTimeout(fn, ms);
+          onRejection(timer, (cause) => tell('clock.setTimeout', cause));
+          return timer;
+        },
+        () => undefined,
+      ),
+    clearTimeout: (id) => {
+      attempt(
+        'clearTimeout',
+        () => onRejection(clock.clearTimeout(id), (cause) => tell('clock.clearTimeout', cause)),
+        () => {},
+      );
+    },
+  };
+}
+
+function requireTime(method: string, answer: unknown): number {
+  return requireAnswer(method, answer, isTime, 'finite milliseconds from 0');
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY;
+}

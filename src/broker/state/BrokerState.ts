@@ -1,0 +1,312 @@
+import { mkdirSync, readdirSync, realpathSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { basename, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { checkPersistedSnapshot } from '../../controller/PersistedHandoffSnapshot';
+import { messageOf } from '../../errors/showValue';
+import type { HandoffController, PersistedHandoffSnapshot } from '../../index';
+import type { BackendIdentity } from '../../protocol/backendIdentity';
+import { BrokerError } from '../BrokerError';
+import { inTurn } from '../backends/inTurn';
+import { isProbeRefused, probeBackend } from '../backends/probeBackend';
+import { startedProcesses } from '../backends/startedProcesses';
+import { makePrivateDirectory } from '../files/checkPrivatePath';
+import { listenOnPath } from '../files/listenOnPath';
+import { removeEndpoint } from '../files/removeEndpoint';
+import type { AdoptableBackend } from '../options/BrokerOptions';
+import { checkPathLength } from '../options/checkBrokerOptions';
+import { logDirectory } from '../options/defaultLogFile';
+import type { BrokerWarning } from '../telemetry/BrokerEvents';
+import { StateFile } from './StateFile';
+
+const MANIFEST_VERSION = 1;
+const PROBES_AT_A_TIME = 16;
+const PROBE_TIMEOUT_MS = 2000;
+const PROBES_TIMEOUT_MS = 5000;
+// With what a write takes, state is on disk well within a second of its change.
+const LOOK_EVERY_MS = 250;
+// A window's end is computed from two clocks that are read one after the other.
+const SAME_END_MS = 50;
+
+const manifestSchema = z.object({
+  version: z.literal(MANIFEST_VERSION),
+  backends: z.array(
+    z.object({
+      serviceName: z.string().min(1).max(256),
+      serviceVersion: z.string().min(1).max(128),
+      // Of an earlier version it may be relative to the directory that all its brokers were started in.
+      endpoint: z
+        .string()
+        .min(1)
+        .transform((path) => resolve(path)),
+      backend: z.string().regex(/^[0-9a-f]{32}$/),
+      // Left out while the process is being started.
+      pid: z.number().int().min(2).optional(),
+      processStart: z.string().min(1).optional(),
+    }),
+  ),
+});
+
+type Manifest = z.infer<typeof manifestSchema>;
+type RecordedProcess = Manifest['backends'][number];
+
+/**
+ * A broker's state on disk: the processes that it has started, and what its controller knows. One broker at a time has
+ * the directory.
+ */
+export class BrokerState {
+  /** The directory, without links: the same for every broker that has it. */
+  readonly directory: string;
+  /** Directory of the backends' sockets. */
+  readonly endpointDirectory: string;
+  /** Processes that earlier brokers started and didn't see end: by the record, and by what the system knows. */
+  readonly survivors: readonly AdoptableBackend[];
+  /** What an earlier broker's controller knew last. */
+  readonly snapshot: PersistedHandoffSnapshot | undefined;
+  /** What was wrong with the files; the broker's own warnings from its start on. */
+  onWarning: (warning: BrokerWarning) => void;
+  readonly #lock: Server;
+  readonly #manifest: StateFile<Manifest>;
+  readonly #snapshotFile: StateFile<PersistedHandoffSnapshot>;
+  readonly #processes = new Map<string, RecordedProcess>();
+  readonly #unwritten = new Set<StateFile<Manifest> | StateFile<PersistedHandoffSnapshot>>();
+  #isManifestWritten = true;
+  #writeError: unknown;
+  #isWarned = false;
+  #saved: PersistedHandoffSnapshot | undefined;
+  #saving: Promise<void> | undefined;
+  #controller: HandoffController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(directory: string, lock: Server, onWarning: (warning: BrokerWarning) => void) {
+    const warn = (warning: BrokerWarning): void => this.onWarning(warning);
+    this.onWarning = onWarning;
+    this.#lock = lock;
+    lock.on('error', (cause) => this.onWarning({ code: 'serverError', message: cause.message, cause }));
+    this.directory = realpathSync(directory);
+    this.#manifest = new StateFile(
+      join(directory, 'manifest.json'),
+      (value) => manifestSchema.parse(value),
+      warn,
+    );
+    this.#snapshotFile = new StateFile(join(directory, 'controller.json'), checkPersistedSnapshot, warn);
+    this.endpointDirectory = resolve(directory, 'endpoints');
+    mkdirSync(this.endpointDirectory, { recursive: true, mode: 0o700 });
+    mkdirSync(logDirectory(directory), { recursive: true, mode: 0o700 });
+    const recorded = this.#manifest.read()?.backends ?? [];
+    this.snapshot = this.#snapshotFile.read();
+    this.#saved = this.snapshot;
+    this.survivors = withWhatRuns(recorded, startedProcesses(this.directory));
+    // They stay on record until somebody knows that they are gone.
+    for (const survivor of this.survivors) this.#processes.set(survivor.backend, survivor);
+  }
+
+  /**
+   * Takes a directory, which is made if it's missing.
+   *
+   * @throws {BrokerError} `unsafePermissions`, `alreadyRunning`, `pathTooLong` or `listenFailed` (the promise rejects).
+   */
+  static async open(directory: string, onWarning: (warning: BrokerWarning) => void): Promise<BrokerState> {
+    makePrivateDirectory(directory);
+    const lock = createServer((socket) => socket.destroy());
+    await takeLock(lock, directory);
+    try {
+      return new BrokerState(directory, lock, onWarning);
+    } catch (error) {
+      await close(lock);
+      throw error;
+    }
+  }
+
+  /**
+   * A process is about to be started. It's on disk when this returns: a broker that is killed right afterwards leaves no stray.
+   *
+   * @throws {BrokerError} `stateNotWritten`: it must not be started.
+   */
+  add(process: BackendIdentity): void {
+    this.#processes.set(process.backend, process);
+    this.#writeManifest();
+    if (this.#isManifestWritten) return;
+    this.#processes.delete(process.backend);
+    const { serviceName, serviceVersion } = process;
+    throw new BrokerError(
+      'stateNotWritten',
+      `${serviceName}@${serviceVersion} isn't started, since it can't be put on record in ${this.directory}`,
+      { cause: this.#writeError },
+    );
+  }
+
+  /** What the system knows of a process that was started. */
+  complete(process: AdoptableBackend): void {
+    this.#processes.set(process.backend, process);
+    this.#writeManifest();
+  }
+
+  /** A process is gone, or no later broker's concern any more. */
+  remove(backend: string): void {
+    if (this.#processes.delete(backend)) this.#writeManifest();
+  }
+
+  /** Of the processes that earlier brokers started only these are left. */
+  keep(processes: Iterable<AdoptableBackend>): void {
+    this.#processes.clear();
+    for (const process of processes) this.#processes.set(process.backend, process);
+    this.#writeManifest();
+  }
+
+  /** Removes the sockets that dead processes left. Whoever holds another one and isn't known is left alone, and named. */
+  async removeDeadEndpoints(): Promise<void> {
+    // A named pipe isn't in any directory.
+    if (process.platform === 'win32') return;
+    // By name: the directory may have been reached by another way.
+    const known = new Set([...this.#processes.values()].map(({ endpoint }) => basename(endpoint)));
+    const endpoints = readdirSync(this.endpointDirectory)
+      .filter((name) => name.endsWith('.sock') && !known.has(name))
+      .map((name) => join(this.endpointDirectory, name));
+    const end = performance.now() + PROBES_TIMEOUT_MS;
+    await inTurn(endpoints, PROBES_AT_A_TIME, async (endpoint) => {
+      const leftMs = Math.min(PROBE_TIMEOUT_MS, end - performance.now());
+      if (leftMs <= 0) return;
+      let who = 'Somebody';
+      try {
+        const { identity, watch } = await probeBackend(endpoint, leftMs);
+        watch.destroy();
+        who = `${identity.serviceName}@${identity.serviceVersion} (process ${identity.pid})`;
+      } catch (error) {
+        if (isProbeRefused(error)) {
+          removeEndpoint(endpoint);
+          return;
+        }
+      }
+      const message = `${who} listens at ${endpoint}, isn't on record, and is left alone`;
+      this.onWarning({ code: 'adoptionRefused', message });
+    });
+  }
+
+  /** Keeps what the controller knows on disk from now on. */
+  watch(controller: HandoffController): void {
+    this.#controller = controller;
+    // Anybody may tell the controller something, and following its actors would slow each of its decisions.
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  /** Writes what there is to write, and lets another broker have the directory. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#saving;
+    const snapshot = this.#readController();
+    if (snapshot !== undefined) await this.#save(snapshot);
+    if (!this.#isManifestWritten) this.#writeManifest();
+    await close(this.#lock);
+  }
+
+  #look(): void {
+    if (!this.#isManifestWritten) this.#writeManifest();
+    if (this.#saving !== undefined) return;
+    const snapshot = this.#readController();
+    if (snapshot === undefined || isSame(snapshot, this.#saved)) return;
+    this.#saving = this.#save(snapshot).finally(() => {
+      this.#saving = undefined;
+    });
+  }
+
+  /** Undefined where there is nothing to save: an embedder may have disposed of the controller, which is told once. */
+  #readController(): PersistedHandoffSnapshot | undefined {
+    try {
+      return this.#controller?.getPersistedSnapshot();
+    } catch (cause) {
+      this.#controller = undefined;
+      const message = `what the controller knows is saved no more: ${messageOf(cause)}`;
+      this.onWarning({ code: 'internalError', message, cause });
+      return undefined;
+    }
+  }
+
+  async #save(snapshot: PersistedHandoffSnapshot): Promise<void> {
+    try {
+      await this.#snapshotFile.write(snapshot);
+      this.#saved = snapshot;
+      this.#onWritten(this.#snapshotFile);
+    } catch (error) {
+      this.#onUnwritten(this.#snapshotFile, error);
+    }
+  }
+
+  #writeManifest(): void {
+    try {
+      this.#manifest.writeSync({ version: MANIFEST_VERSION, backends: [...this.#processes.values()] });
+      this.#isManifestWritten = true;
+      this.#onWritten(this.#manifest);
+    } catch (error) {
+      this.#isManifestWritten = false;
+      this.#writeError = error;
+      this.#onUnwritten(this.#manifest, error);
+    }
+  }
+
+  // It's tried again several times a second, and a full disk stays full for a while: its begin and its end are told.
+
+  #onUnwritten(file: StateFile<Manifest> | StateFile<PersistedHandoffSnapshot>, cause: unknown): void {
+    if (this.#unwritten.add(file).size > 1 || this.#isWarned) return;
+    this.#isWarned = true;
+    const message = `${file.path} can't be written, and is tried again; until it can no process is started: ${(cause as Error).message}`;
+    this.onWarning({ code: 'stateNotWritten', message, cause });
+  }
+
+  #onWritten(file: StateFile<Manifest> | StateFile<PersistedHandoffSnapshot>): void {
+    this.#unwritten.delete(file);
+    if (!this.#isWarned || this.#unwritten.size > 0) return;
+    this.#isWarned = false;
+    this.onWarning({ code: 'stateWritten', message: `${this.directory} can be written again` });
+  }
+}
+
+async function takeLock(lock: Server, directory: string): Promise<void> {
+  // A named pipe isn't in any directory.
+  if (process.platform === 'win32') return;
+  const path = join(directory, 'lock.sock');
+  checkPathLength('stateDirectory/lock.sock', path);
+  try {
+    await listenOnPath(lock, path);
+  } catch (error) {
+    if (error instanceof BrokerError && error.code === 'alreadyRunning') {
+      throw new BrokerError('alreadyRunning', `another broker runs with the state directory ${directory}`);
+    }
+    throw error;
+  }
+}
+
+function close(lock: Server): Promise<void> {
+  return new Promise((resolve) => {
+    if (lock.listening) lock.close(() => resolve());
+    else resolve();
+  });
+}
+
+function isSame(a: PersistedHandoffSnapshot, b: PersistedHandoffSnapshot | undefined): boolean {
+  if (a.backends.length !== b?.backends.length) return false;
+  return a.backends.every((one, index) => {
+    const other = b.backends[index];
+    if (other === undefined || JSON.stringify(one.backend) !== JSON.stringify(other.backend)) return false;
+    if (one.adopted !== other.adopted || one.window?.failedAttempts !== other.window?.failedAttempts)
+      return false;
+    const movedMs =
+      a.wallTimeMs + (one.window?.remainingMs ?? 0) - b.wallTimeMs - (other.window?.remainingMs ?? 0);
+    return one.window === undefined || one.window.remainingMs === 0 || Math.abs(movedMs) <= SAME_END_MS;
+  });
+}
+
+/** What runs, and what is on record and not known to the system, which may be over. What the system knows is right. */
+function withWhatRuns(
+  recorded: readonly RecordedProcess[],
+  running: readonly AdoptableBackend[],
+): AdoptableBackend[] {
+  const known = new Set(running.map(({ backend }) => backend));
+  const others = recorded.flatMap(({ pid, processStart, ...identity }): AdoptableBackend[] => {
+    // One without a process id never came to listen, or it would be known.
+    if (pid === undefined || known.has(identity.backend)) return [];
+    return [{ ...identity, pid, ...(processStart === undefined ? {} : { processStart }) }];
+  });
+  return [...running, ...others];
+}

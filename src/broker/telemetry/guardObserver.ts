@@ -1,0 +1,31 @@
+import type { InspectionEvent, Observer } from 'xstate';
+import { onRejection } from '../../errors/callbackAnswer';
+import { requireFunction, requireObject } from '../../errors/invalidArgument';
+import type { InspectionObserver } from '../../index';
+
+/**
+ * An observer that never throws, whatever an embedder's does.
+ *
+ * @param tell how it failed.
+ * @throws {TypeError} if it's no observer.
+ */
+export function guardObserver(
+  observer: InspectionObserver,
+  tell: (cause: unknown) => void,
+): (event: InspectionEvent) => void {
+  if (typeof observer !== 'function') {
+    requireObject('inspect', observer);
+    requireFunction('inspect.next', observer.next);
+  }
+  return (event) => {
+    try {
+      const returned: unknown =
+        typeof observer === 'function'
+          ? observer(event)
+          : (observer as Partial<Observer<InspectionEvent>>).next?.(event);
+      onRejection(returned, tell);
+    } catch (cause) {
+      tell(cause);
+    }
+  };
+}

@@ -1,0 +1,224 @@
+import { z } from 'zod';
+import { definitionText } from '../messages/definitionText';
+import {
+  type ActorMessage,
+  INSPECTION_FORMAT_VERSION,
+  type InspectedEvent,
+  type SnapshotMessage,
+  type StatelyInspectionMessage,
+} from '../messages/InspectionMessage';
+import type { LeftOutReason } from '../messages/LeftOut';
+import { plainSnapshot } from '../messages/plainSnapshot';
+import { Definitions } from './Definitions';
+import type { InspectionHub } from './InspectionHub';
+import { inspectedEvent } from './inspectedEvent';
+import { isNestedAtMost } from './jsonNesting';
+import { bytesOf, type KeptBudget } from './KeptBudget';
+import type { RelayedActor } from './RelayedActor';
+
+/** Actors that one sender may have at a time. */
+const MAX_ACTORS = 10_000;
+
+/** One message. A longer one is left out. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+
+/** A chart has two levels, or three, for each one of its states. */
+const MAX_NESTING = 200;
+
+const sessionId = z.string().min(1).max(200);
+const base = {
+  sessionId,
+  rootId: sessionId.nullish(),
+  createdAt: z.string().regex(/^\d{1,16}$/),
+};
+const event = z.looseObject({ type: z.string().max(500) });
+const snapshot = z.looseObject({});
+const message = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('@xstate.actor'),
+    ...base,
+    name: z.string().max(500),
+    parentId: sessionId.nullish(),
+    definition: z.string().nullish(),
+    snapshot: snapshot.nullish(),
+  }),
+  z.object({ type: z.literal('@xstate.event'), ...base, sourceId: sessionId.nullish(), event }),
+  z.object({ type: z.literal('@xstate.snapshot'), ...base, event, snapshot: snapshot.nullish() }),
+]);
+
+type SentMessage = z.infer<typeof message>;
+
+/** An actor as the hub has it. */
+interface SentActor extends RelayedActor {
+  /** Most that is kept for it, without its chart. */
+  readonly bytes: number;
+}
+
+/**
+ * Another process, or a page, that sends what its actors do with a client of `@statelyai/inspect`. A message that can't be
+ * passed on is left out and counted; it costs the sender nothing else.
+ */
+export class SenderPeer {
+  readonly #hub: InspectionHub;
+  readonly #kept: KeptBudget;
+  readonly #prefix: string;
+  readonly #actors = new Map<string, SentActor>();
+  /** Each chart is kept, and paid for, once. */
+  readonly #definitions = new Definitions();
+
+  /** @param prefix in front of the sender's session ids, which are only unique within its process */
+  constructor(hub: InspectionHub, kept: KeptBudget, prefix: string) {
+    this.#hub = hub;
+    this.#kept = kept;
+    this.#prefix = prefix;
+  }
+
+  /** Passes a message on, or leaves it out. Never throws. */
+  receive(data: Buffer, isBinary: boolean): void {
+    const reason = this.#receive(data, isBinary);
+    if (reason !== undefined) this.#hub.leaveOut(reason);
+  }
+
+  /** The sender has gone. */
+  end(): void {
+    this.#hub.removeActors([...this.#actors.keys()]);
+    this.#actors.clear();
+    this.#kept.end(this);
+  }
+
+  #receive(data: Buffer, isBinary: boolean): LeftOutReason | undefined {
+    if (data.length > MAX_MESSAGE_BYTES) return 'tooLarge';
+    if (isBinary) return 'malformed';
+    const text = data.toString();
+    if (!isNestedAtMost(text, MAX_NESTING)) return 'tooDeep';
+    const parsed = message.safeParse(parseJson(text));
+    if (!parsed.success) return 'malformed';
+    const { definition } = parsed.data.type === '@xstate.actor' ? parsed.data : { definition: undefined };
+    if (typeof definition === 'string' && !isNestedAtMost(definition, MAX_NESTING)) return 'tooDeep';
+    return this.#pass(this.#withPrefix(parsed.data), text.length);
+  }
+
+  #pass(sent: StatelyInspectionMessage, characters: number): LeftOutReason | undefined {
+    if (sent.type === '@xstate.event') {
+      this.#hub.tell(() => sent, characters);
+      return undefined;
+    }
+    if (sent.snapshot?.status !== undefined && sent.snapshot.status !== 'active') {
+      if (sent.type === '@xstate.snapshot') this.#hub.tell(() => sent, characters);
+      this.#remove(sent.sessionId);
+      return undefined;
+    }
+    const known = this.#actors.get(sent.sessionId);
+    if (known === undefined && this.#actors.size >= MAX_ACTORS) return 'tooManyActors';
+    const actor = this.#toActor(sent, known, characters);
+    if (!this.#keep(actor, known)) return 'tooMuchKept';
+    if (sent.type === '@xstate.actor' || known === undefined) this.#hub.addActor(actor);
+    else this.#hub.updateActor(actor);
+    if (sent.type === '@xstate.snapshot') this.#hub.tell(() => sent, characters);
+    return undefined;
+  }
+
+  /**
+   * What is kept of an actor. Its snapshot is kept as text, whose size is known: a value of a few characters takes many
+   * times as much when it's parsed. An actor of which only a snapshot came is still worth showing.
+   */
+  #toActor(
+    sent: ActorMessage | SnapshotMessage,
+    known: RelayedActor | undefined,
+    characters: number,
+  ): SentActor {
+    const { sessionId } = sent;
+    const { name, rootId, parentId, createdAt, definition } =
+      sent.type === '@xstate.actor'
+        ? sent
+        : (known ?? { ...sent, name: sessionId, parentId: undefined, definition: undefined });
+    const latest = sent.snapshot && JSON.stringify(sent.snapshot);
+    return {
+      ...{ name, sessionId, rootId, parentId, createdAt, characters },
+      definition: definition && this.#definitions.kept(definition),
+      bytes: bytesOf(name, sessionId, rootId, parentId, latest),
+      snapshot: () => (latest === undefined ? undefined : JSON.parse(latest)),
+      delays: () => undefined,
+    };
+  }
+
+  /** @returns false: it would be too much, and what was kept stays */
+  #keep(actor: SentActor, known: SentActor | undefined): boolean {
+    const { definition } = actor;
+    const isNewDefinition = definition !== undefined && this.#definitions.keyOf(definition) === undefined;
+    const more = actor.bytes - (known?.bytes ?? 0) + (isNewDefinition ? bytesOf(definition) : 0);
+    if (!this.#kept.take(this, more)) return false;
+    if (definition !== undefined) this.#definitions.acquire(definition);
+    this.#release(known?.definition);
+    this.#actors.set(actor.sessionId, actor);
+    return true;
+  }
+
+  #release(definition: string | undefined): void {
+    if (definition === undefined || this.#definitions.release(definition) === undefined) return;
+    this.#kept.take(this, -bytesOf(definition));
+  }
+
+  #remove(id: string): void {
+    const known = this.#actors.get(id);
+    if (known === undefined) return;
+    this.#actors.delete(id);
+    this.#kept.take(this, -known.bytes);
+    this.#release(known.definition);
+    this.#hub.removeActor(id);
+  }
+
+  #withPrefix(sent: SentMessage): StatelyInspectionMessage {
+    const prefixed = (id: string | null | undefined) =>
+      id === undefined || id === null ? undefined : this.#prefix + id;
+    const shared = {
+      sessionId: this.#prefix + sent.sessionId,
+      rootId: prefixed(sent.rootId),
+      createdAt: sent.createdAt,
+      id: null,
+      _version: INSPECTION_FORMAT_VERSION,
+    };
+    switch (sent.type) {
+      case '@xstate.actor':
+        return {
+          ...shared,
+          type: sent.type,
+          name: sent.name,
+          parentId: prefixed(sent.parentId),
+          definition: checkedDefinition(sent.definition),
+          snapshot: plainSnapshot(sent.snapshot),
+        };
+      case '@xstate.event':
+        return {
+          ...shared,
+          type: sent.type,
+          sourceId: prefixed(sent.sourceId),
+          event: shownEvent(sent.event),
+        };
+      case '@xstate.snapshot':
+        return {
+          ...shared,
+          type: sent.type,
+          event: shownEvent(sent.event),
+          snapshot: plainSnapshot(sent.snapshot) ?? {},
+        };
+    }
+  }
+}
+
+function shownEvent(sent: { readonly type: string }): InspectedEvent {
+  return inspectedEvent(sent, undefined);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function checkedDefinition(text: string | null | undefined): string | undefined {
+  const config = typeof text === 'string' ? parseJson(text) : undefined;
+  return typeof config === 'object' && config !== null ? definitionText(config) : undefined;
+}

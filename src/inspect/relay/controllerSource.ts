@@ -1,0 +1,24 @@
+import type { ActorRefLike } from 'xstate';
+import type { HandoffController } from '../../controller/HandoffController';
+import type { InspectionSource } from './InspectionSource';
+
+/** A controller's backends, with when their windows end: the chart's delay is dynamic, so that no snapshot tells. */
+export function controllerSource(controller: HandoffController): InspectionSource {
+  return {
+    inspect: (observer) => controller.inspect(observer),
+    delaysOf: (actor) => {
+      const remainingMs = remaining(controller, actor);
+      return remainingMs === undefined ? undefined : { failedAttemptWindow: Date.now() + remainingMs };
+    },
+  };
+}
+
+function remaining(controller: HandoffController, actor: ActorRefLike): number | undefined {
+  const backend = controller.backendOf(actor);
+  try {
+    return backend === undefined ? undefined : controller.windowOf(backend)?.remainingMs;
+  } catch {
+    // Disposed of since the message was put by.
+    return undefined;
+  }
+}
