@@ -188,7 +188,7 @@ export function createMutants(file: string, text: string): Mutant[] {
   };
 
   const visit = (node: ts.Node): void => {
-    if (isWithoutEffect(node)) return;
+    if (isWithoutEffect(node, source)) return;
     mutateStatement(node);
     mutateExpression(node);
     ts.forEachChild(node, (child) => {
@@ -215,15 +215,30 @@ function isSuperCall(node: ts.Node): boolean {
   );
 }
 
-/** What isn't there any more when the program runs. */
-function isWithoutEffect(node: ts.Node): boolean {
+/** What isn't there any more when the program runs, or is never read: the types that a chart's `setup` is given. */
+function isWithoutEffect(node: ts.Node, source: ts.SourceFile): boolean {
   return (
+    isLastReturnOfNothing(node, source) ||
+    (ts.isPropertyAssignment(node) &&
+      node.name.getText(source) === 'types' &&
+      isSetup(node.parent.parent, source)) ||
     ts.isTypeNode(node) ||
     ts.isInterfaceDeclaration(node) ||
     ts.isTypeAliasDeclaration(node) ||
     ts.isImportDeclaration(node) ||
     ts.isExportDeclaration(node)
   );
+}
+
+function isSetup(node: ts.Node, source: ts.SourceFile): boolean {
+  return ts.isCallExpression(node) && node.expression.getText(source) === 'setup';
+}
+
+/** `return undefined` at a function's end does what the end does. */
+function isLastReturnOfNothing(node: ts.Node, source: ts.SourceFile): boolean {
+  if (!ts.isReturnStatement(node) || node.expression?.getText(source) !== 'undefined') return false;
+  const { parent } = node;
+  return ts.isBlock(parent) && ts.isFunctionLike(parent.parent) && parent.statements.at(-1) === node;
 }
 
 /** Whether a child is a name in its parent and no expression. */

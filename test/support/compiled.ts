@@ -15,6 +15,7 @@ import { dirname, join, resolve } from 'node:path';
 
 const ROOT = resolve(__dirname, '../..');
 const CACHE = join(ROOT, 'node_modules', '.cache', 'handoff-controller-tests');
+const BUILD_VIEWER = 'scripts/buildViewer.cjs';
 const VARIABLE = 'HANDOFF_TEST_BUILD';
 const DAY_MS = 86_400_000;
 
@@ -35,7 +36,7 @@ export function compile(): string {
   if (known !== undefined) return known;
   const sources = sourcesIn('machines', 'src', 'test', 'docs/tools');
   const viewer = filesIn('src/inspect/viewer');
-  const others = ['package.json', 'package-lock.json', 'tsconfig.json'];
+  const others = ['package.json', 'package-lock.json', 'tsconfig.json', BUILD_VIEWER];
   const hash = createHash('sha256');
   for (const file of [...sources, ...viewer, ...others]) {
     const bytes = readFileSync(join(ROOT, file));
@@ -65,11 +66,8 @@ function build(folder: string, sources: readonly string[]): void {
       logLevel: 'error',
     });
     copyFileSync(join(ROOT, 'package.json'), join(unfinished, 'package.json'));
-    const { PATH } = process.env;
-    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-    execFileSync('sh', ['-c', `${scripts['build:viewer']} --outdir=${unfinished}/dist/viewer`], {
+    execFileSync(process.execPath, [join(ROOT, BUILD_VIEWER), join(unfinished, 'dist/viewer')], {
       cwd: ROOT,
-      env: { ...process.env, PATH: `${join(ROOT, 'node_modules', '.bin')}:${PATH}` },
       stdio: ['ignore', 2, 2],
     });
     renameSync(unfinished, folder);

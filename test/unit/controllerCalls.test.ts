@@ -109,6 +109,19 @@ describe('the inputs of a request', () => {
     controller.dispose();
   });
 
+  it.each(Object.keys(ENABLED).concat('backendAdoptedExisting'))('are refused where %s throws', (name) => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    const inputs = Object.defineProperty({ ...ENABLED }, name, {
+      enumerable: true,
+      get: () => {
+        throw new Error('a getter');
+      },
+    });
+    expect(() => controller.shouldAttempt('a', inputs)).toThrow(`inputs.${name} `);
+    expect([...controller.backends()]).toEqual([]);
+    controller.dispose();
+  });
+
   it('have a failure that is one of three', () => {
     const controller = new HandoffController({ clock: new ManualClock() });
     expect(() => controller.recordFailedAttempt('a', 'tooSlow' as never)).toThrow(

@@ -64,6 +64,7 @@ describe('the version that a client gets', () => {
     expect(describeNoMatch('echo', ['2.1.0-rc.1', '1.0.0'], '^2.0.0')).toBe(
       'there is no echo of a version that matches ^2.0.0, but 2.1.0-rc.1, 1.0.0; a prerelease has to be asked for, as by 2.1.0-rc.1',
     );
+    expect(describeNoMatch('echo', ['1.0.0', '1.0.1', '1.0.2', '1.0.3', '1.0.4'], '2')).toMatch(/1\.0\.0$/);
     const many = Array.from({ length: 20 }, (_, index) => `1.0.${index}`);
     expect(describeNoMatch('echo', many, '2')).toMatch(
       /but 1\.0\.19, 1\.0\.18, 1\.0\.17, 1\.0\.16, 1\.0\.15, …$/,
