@@ -38,13 +38,7 @@ export class BackendEngine {
 
   /** Answers a request. */
   decide(record: BackendRecord, request: number, at: number): HandoffAttemptDecision {
-    const symbol = this.readingSymbol(record, request, at);
-    const edge = record.node.edges[symbol];
-    // Nearly all requests: known, seen by nobody, and with no effect on the window. Little is called that isn't inlined.
-    if (edge === undefined || !edge.isPlain || record.actor !== undefined) {
-      return this.decisionOf(this.step(record, symbol, at), record, at);
-    }
-    record.enter(edge);
+    const edge = this.step(record, this.readingSymbol(record, request, at), at);
     return edge.constantDecision ?? this.decisionOf(edge, record, at);
   }
 
@@ -55,6 +49,16 @@ export class BackendEngine {
 
   /** Takes a step, and tells the record's actor of it. Throws what the clock throws: nothing has changed then. */
   step(record: BackendRecord, symbol: number, at: number): HandoffEdge {
+    const known = record.node.edges[symbol];
+    // Nearly all events: met before, seen by nobody, and with no effect on the window. Few calls, so that all are inlined.
+    if (known === undefined || !known.isPlain || record.actor !== undefined) {
+      return this.#stepWithEffects(record, symbol, at);
+    }
+    record.enter(known);
+    return known;
+  }
+
+  #stepWithEffects(record: BackendRecord, symbol: number, at: number): HandoffEdge {
     if (record.actor !== undefined) this.#actors.checkNotTelling(record);
     const edge = this.#table.edge(record.node, symbol);
     this.followWindow(record, edge, at);
