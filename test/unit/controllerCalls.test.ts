@@ -1,5 +1,5 @@
 import { HANDOFF_FAILURES } from '../../machines';
-import { HandoffAttemptInputs, HandoffController } from '../../src';
+import { HandoffAttemptInputs, HandoffController, type HandoffFallbackPolicyOptions } from '../../src';
 import { systemClock } from '../../src/controller/Clock';
 import { ManualClock } from '../support/ManualClock';
 
@@ -89,6 +89,15 @@ describe('a window that is over', () => {
   });
 });
 
+/** A proxy that doesn't say what it is an instance of. */
+function shy<T extends object>(value: T): T {
+  return new Proxy(value, {
+    getPrototypeOf: () => {
+      throw new Error('shy');
+    },
+  });
+}
+
 describe('the inputs of a request', () => {
   const field = (name: string, value: unknown) =>
     ({ ...ENABLED, [name]: value }) as unknown as HandoffAttemptInputs;
@@ -120,6 +129,19 @@ describe('the inputs of a request', () => {
     expect(() => controller.shouldAttempt('a', inputs)).toThrow(`inputs.${name} `);
     expect([...controller.backends()]).toEqual([]);
     controller.dispose();
+  });
+
+  it('are of a backend that may be a proxy, which has not to be asked what it is', () => {
+    const controller = new HandoffController({ clock: new ManualClock() });
+    const key = { serviceName: 'a', serviceVersion: '1.0.0', instance: 'x' };
+    expect(controller.shouldAttempt(shy(key), ENABLED)).toEqual({ type: 'attempt' });
+    expect([...controller.backends()]).toEqual([key]);
+    controller.dispose();
+  });
+
+  it('follow a policy that can be read, or else the error names it', () => {
+    const policy = shy({}) as HandoffFallbackPolicyOptions;
+    expect(() => new HandoffController({ policy })).toThrow("policy can't be read: shy");
   });
 
   it('have a failure that is one of three', () => {
