@@ -44,8 +44,22 @@ export function lineOf({ file, line }: Mutant): string {
 }
 
 export function isExplained(mutant: Mutant, explained: readonly ExplainedSurvivor[]): boolean {
-  const file = basename(mutant.file);
-  const line = lineOf(mutant);
   const change = changeOf(mutant);
-  return explained.some((one) => one.file === file && one.line === line && one.changes.includes(change));
+  return explained.some((one) => isOf(one, mutant) && one.changes.includes(change));
+}
+
+/** The explanations that no survivor needs. Of a line, the changes that a test notices by now. */
+export function unusedExplanations(
+  survivors: readonly Mutant[],
+  explained: readonly ExplainedSurvivor[],
+): ExplainedSurvivor[] {
+  return explained.flatMap((one) => {
+    const used = survivors.filter((mutant) => isOf(one, mutant)).map(changeOf);
+    const changes = one.changes.filter((change) => !used.includes(change));
+    return changes.length > 0 ? [{ ...one, changes }] : [];
+  });
+}
+
+function isOf({ file, line }: ExplainedSurvivor, mutant: Mutant): boolean {
+  return file === basename(mutant.file) && line === lineOf(mutant);
 }
