@@ -12,6 +12,7 @@ const ROOMS = {
   'src/controller': ['machines', 'src/errors', 'src/chart'],
   'src/index.ts': ['machines', 'src/controller'],
   'src/net': ['src/errors'],
+  'src/ports': ['src/net'],
   'src/protocol': ['machines', 'src/errors', 'src/net'],
   'src/backend': ['src/errors', 'src/net', 'src/protocol'],
   'src/client': ['machines', 'src/errors', 'src/chart', 'src/net', 'src/protocol'],
@@ -48,10 +49,10 @@ const ROOMS = {
   'src/broker': [...CORE, ...WIRE],
 
   'src/inspect/messages': [],
-  'src/inspect/relay': [...CORE, 'src/net', 'src/inspect/messages'],
+  'src/inspect/relay': [...CORE, 'src/net', 'src/ports', 'src/inspect/messages'],
   'src/inspect/viewer': ['machines', 'src/inspect/messages'],
   'src/inspect': ['src/inspect/messages', 'src/inspect/relay'],
-  'src/cli': [...CORE, ...WIRE, 'src/broker', 'src/backend', 'src/client', 'src/inspect'],
+  'src/cli': [...CORE, ...WIRE, 'src/ports', 'src/broker', 'src/backend', 'src/client', 'src/inspect'],
 };
 
 /** Files that others may import beside their room's `index.ts`. */

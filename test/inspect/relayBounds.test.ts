@@ -9,8 +9,8 @@ import { KeptBudget } from '../../src/inspect/relay/KeptBudget';
 import { ObservedSource } from '../../src/inspect/relay/ObservedSource';
 import { SenderPeer } from '../../src/inspect/relay/SenderPeer';
 import { ViewerPeer } from '../../src/inspect/relay/ViewerPeer';
-import { createBoundedServer, shareOfDescriptors } from '../../src/net/createBoundedServer';
-import { listenOnPort } from '../../src/net/listenOnPort';
+import { createBoundedServer, shareOfDescriptors } from '../../src/ports/createBoundedServer';
+import { listenOnPort } from '../../src/ports/listenOnPort';
 import { eventually } from '../support/eventually';
 import { Watcher } from './support/Watcher';
 

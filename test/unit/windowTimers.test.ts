@@ -45,6 +45,17 @@ function start(
 }
 
 describe('WindowTimers', () => {
+  it('calls many owners in the order of their moments, whatever the order in which they were armed', () => {
+    const { timers, clock, fired } = start();
+    const many = 100;
+    for (let i = 0; i < many; i += 1) {
+      const name = (i * 37) % many;
+      timers.arm({ name, dueAt: -1, queuedAt: -1 }, name + 1);
+    }
+    for (let passed = 0; passed < many; passed += 1) clock.advance(1);
+    expect(fired).toEqual(Array.from({ length: many }, (_, name) => [name, name + 1]));
+  });
+
   it('calls each owner once, at the moment that was set last, and never one that was disarmed', () => {
     fc.assert(
       fc.property(fc.array(steps, { maxLength: 60, size: 'max' }), (run) => {

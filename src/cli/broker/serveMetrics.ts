@@ -3,10 +3,10 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type Broker, recordBrokerMetrics } from '../../broker';
 import { listenOnPath } from '../../broker/files/listenOnPath';
-import { atMostEvery } from '../../net/atMostEvery';
-import { whyRefused } from '../../net/checkRequest';
-import { type BoundedServer, createBoundedServer, shareOfDescriptors } from '../../net/createBoundedServer';
-import { LOOPBACK, listenOnPort } from '../../net/listenOnPort';
+import { atMostEvery } from '../../ports/atMostEvery';
+import { whyRefused } from '../../ports/checkRequest';
+import { type BoundedServer, createBoundedServer, shareOfDescriptors } from '../../ports/createBoundedServer';
+import { LOOPBACK, listenOnPort } from '../../ports/listenOnPort';
 
 /** Connections at a time; a scraper needs one. */
 const MAX_CONNECTIONS = 32;

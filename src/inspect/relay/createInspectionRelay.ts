@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandoffController } from '../../controller/HandoffController';
-import { atMostEvery } from '../../net/atMostEvery';
-import { whyRefused } from '../../net/checkRequest';
-import { createBoundedServer, shareOfDescriptors } from '../../net/createBoundedServer';
-import { LOOPBACK, listenOnPort } from '../../net/listenOnPort';
+import { atMostEvery } from '../../ports/atMostEvery';
+import { whyRefused } from '../../ports/checkRequest';
+import { createBoundedServer, shareOfDescriptors } from '../../ports/createBoundedServer';
+import { LOOPBACK, listenOnPort } from '../../ports/listenOnPort';
 import type { RoutesMessage } from '../messages/InspectionMessage';
 import type { LeftOut } from '../messages/LeftOut';
 import { checkRelayOptions, checkReport, checkSource } from './checkRelayOptions';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import { whyRefused } from '../../net/checkRequest';
-import type { BoundedServer } from '../../net/createBoundedServer';
+import { whyRefused } from '../../ports/checkRequest';
+import type { BoundedServer } from '../../ports/createBoundedServer';
 import { BATCHED_QUERY } from '../messages/InspectionMessage';
 import { HalfMessages } from './HalfMessages';
 import type { InspectionHub } from './InspectionHub';

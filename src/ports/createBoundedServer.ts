@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { softFdLimit } from './fdUsage';
-import { PeerConnections } from './PeerConnections';
+import { softFdLimit } from '../net/fdUsage';
+import { PeerConnections } from '../net/PeerConnections';
 
 /** How long a request may take to come: its head, and the whole. */
 const HEAD_TIMEOUT_MS = 5_000;
