@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Browser, chromium as driver } from 'playwright-core';
 import { compile } from '../../support/compiled';
 import { chromium } from './chromium';
@@ -14,5 +17,13 @@ const ARGUMENTS = [
 /** The browser that came with the packages, and the page as its sources are now. */
 export async function openBrowser(): Promise<Browser> {
   compile();
-  return driver.launch({ executablePath: chromium(), args: ARGUMENTS });
+  // What it leaves there when it is busy and ends is its own affair.
+  const temporary = mkdtempSync(join(tmpdir(), 'browser-'));
+  const browser = await driver.launch({
+    executablePath: chromium(),
+    args: ARGUMENTS,
+    env: { ...process.env, TMPDIR: temporary },
+  });
+  browser.on('disconnected', () => rmSync(temporary, { recursive: true, force: true, maxRetries: 10 }));
+  return browser;
 }

@@ -37,8 +37,10 @@ export function fixtureService(
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    // A zombie is gone; who has to reap it may be slow.
-    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie is gone, once its threads are; who has to reap it may be slow.
+    return fields[0] !== 'Z' || Number(fields[17]) > 1;
   } catch {
     return false;
   }

@@ -10,12 +10,12 @@ const TOLD_LATE: readonly (string | symbol)[] = ['message', 'disconnect', 'exit'
 /**
  * The options, with all that a backend says delayed inside the broker if the variable `HANDOFF_TEST_ANSWER_DELAY_MS` says
  * so. Then a test that reads the broker's state right after a client's promise fails each time, and not only on a busy
- * machine.
+ * machine. A transport that a test brings stays as it is: it may be the mistake that the test is about.
  */
 export function delayAnswers(options: Partial<BrokerOptions>): Partial<BrokerOptions> {
-  if (HANDOFF_TEST_ANSWER_DELAY_MS === undefined) return options;
+  if (HANDOFF_TEST_ANSWER_DELAY_MS === undefined || 'transport' in options) return options;
   const delayMs = Number(HANDOFF_TEST_ANSWER_DELAY_MS);
-  const transport = options.transport ?? createScmRightsTransport();
+  const transport = createScmRightsTransport();
   return {
     ...options,
     transport: {
