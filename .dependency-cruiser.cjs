@@ -2,8 +2,8 @@ const CORE = ['machines', 'src/errors', 'src/controller', 'src/index.ts'];
 const WIRE = ['machines', 'src/errors', 'src/net', 'src/protocol'];
 
 /*
- * Which room may import from which: nobody else. Types count as well. A room is a folder with all that is in it, or one file.
- * Where a room has an `index.ts`, others come in by it, but for the files that are named here.
+ * For each room, the rooms that it may import from; type imports count. A room is a folder and all below it, or one file.
+ * If a room has an `index.ts`, others import only that file, and those listed in DOORS.
  */
 const ROOMS = {
   machines: [],
@@ -45,7 +45,7 @@ const ROOMS = {
     'src/broker/options',
     'src/broker/telemetry',
   ],
-  // The broker itself, which puts its rooms together.
+  // Assembles its rooms.
   'src/broker': [...CORE, ...WIRE],
 
   'src/inspect/messages': [],
@@ -55,18 +55,18 @@ const ROOMS = {
   'src/cli': [...CORE, ...WIRE, 'src/ports', 'src/broker', 'src/backend', 'src/client', 'src/inspect'],
 };
 
-/** Files that others may import beside their room's `index.ts`. */
+/** Files that others may import besides their room's `index.ts`. */
 const DOORS = [
   'machines/(vocabulary|backendHandoff|backendLifecycle|connectRound|attemptsInFlight|failedAttemptWindow|restartBackoff)',
-  // What the command shares with the broker's options, and has no use for anybody else.
+  // Used by the command too, but not part of the public API.
   'src/broker/(options/checkBrokerOptions|backends/checkStartable|files/listenOnPath|clients/pickVersion)',
-  // What the page shares with the relay.
+  // Shared by the viewer and the relay.
   'src/inspect/messages/.*',
 ];
 
 const names = Object.keys(ROOMS);
 const pathOf = (room) => (room.endsWith('.ts') ? `^${room}$` : `^${room}/`);
-// A room inside another one is a room of its own.
+// The rules of an outer room don't apply to the rooms inside it.
 const inner = (room) => names.filter((other) => other !== room && other.startsWith(`${room}/`));
 const hasEntry = ['machines', 'src/broker', 'src/backend', 'src/client', 'src/inspect'];
 
@@ -101,3 +101,6 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
   },
 };
+
+// For the diagrams in docs/how-it-works.md. Not enumerable: dependency-cruiser refuses a property that it doesn't know.
+Object.defineProperty(module.exports, 'rooms', { value: ROOMS });

@@ -10,9 +10,10 @@ import {
   RECONNECT_REASON_WORDS,
 } from '../../machines';
 import { chartToMermaid, chartToTables } from './chartToMarkdown';
+import { type Rooms, roomsToMermaid } from './roomsToMermaid';
 
-// Writes what README and docs show of the charts, from the charts themselves. `--check` writes nothing and fails where
-// what is there differs.
+// Generates the diagrams and tables in README and docs from their sources. `--check` writes nothing and fails if one is
+// out of date.
 
 const ROOT = join(__dirname, '..', '..');
 
@@ -27,6 +28,9 @@ const REASONS = [
   ),
 ].join('\n');
 
+const { rooms } = require('../../.dependency-cruiser.cjs') as { readonly rooms: Rooms };
+const ROOMS = roomsToMermaid(rooms);
+
 const GENERATED: readonly [file: string, marker: string, text: string][] = [
   ['README.md', 'chart', chartToMermaid(backendHandoff)],
   ['docs/charts.md', 'backendHandoff', inWordsToo(backendHandoff)],
@@ -34,6 +38,8 @@ const GENERATED: readonly [file: string, marker: string, text: string][] = [
   ['docs/charts.md', 'connectRound', inWordsToo(connectRound)],
   ['docs/charts.md', 'backendLifecycle', inWordsToo(backendLifecycle)],
   ['docs/charts.md', 'fdPressure', inWordsToo(fdPressure)],
+  ['docs/how-it-works.md', 'rooms', ROOMS.top],
+  ['docs/how-it-works.md', 'broker rooms', ROOMS.broker],
   ['docs/operations.md', 'reasons', REASONS],
 ];
 
@@ -49,9 +55,7 @@ for (const [file, marker, text] of GENERATED) {
   const after = `${head}${begin}\n${text}\n${end}${tail}`;
   if (after === before) continue;
   if (isCheck) {
-    process.stderr.write(
-      `${file}: what is shown of ${marker} is not what the chart is; run npm run docs:diagrams\n`,
-    );
+    process.stderr.write(`${file}: ${marker} is out of date; run npm run docs:diagrams\n`);
     process.exitCode = 1;
   } else {
     writeFileSync(path, after);
