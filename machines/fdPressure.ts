@@ -5,7 +5,9 @@ export type FdPressureEvent =
   /** How many descriptors the process has open, of how many it may have. */
   | { readonly type: 'fds.counted'; readonly open: number; readonly limit: number }
   /** The system had no descriptor left to give (EMFILE, ENFILE). */
-  | { readonly type: 'fds.exhausted' };
+  | { readonly type: 'fds.exhausted' }
+  /** A check of the embedder's, which decides instead of the count, answered whether there is pressure. */
+  | { readonly type: 'pressure.stated'; readonly isPressured: boolean };
 
 export interface FdPressureInput {
   /** Share of the limit from which on there is pressure, over 0, up to 1. */
@@ -13,11 +15,18 @@ export interface FdPressureInput {
   /** Share of the limit below which there is none any more, over 0, up to `pressuredFromShare`. */
   readonly normalBelowShare: number;
   /**
-   * Milliseconds, over 0, in which no count ends the pressure after the system had no descriptor left: its own table may
+   * Milliseconds, over 0, in which no count and no check ends the pressure after the system had no descriptor left: its own table may
    * be full, which this process's count doesn't show.
    */
   readonly exhaustedHoldMs: number;
 }
+
+/** What the broker gives the chart. */
+export const FD_PRESSURE_INPUT: FdPressureInput = {
+  pressuredFromShare: 0.8,
+  normalBelowShare: 0.7,
+  exhaustedHoldMs: 1000,
+};
 
 /**
  * Whether a process is so short of file descriptors that handoff is off. Two thresholds, so that it doesn't flicker
@@ -37,6 +46,8 @@ export const fdPressure = setup({
       event.type === 'fds.counted' && event.open >= event.limit * context.pressuredFromShare,
     isBelowLowerThreshold: ({ context, event }) =>
       event.type === 'fds.counted' && event.open < event.limit * context.normalBelowShare,
+    isStatedPressured: ({ event }) => event.type === 'pressure.stated' && event.isPressured,
+    isStatedNormal: ({ event }) => event.type === 'pressure.stated' && !event.isPressured,
   },
 }).createMachine({
   id: 'fdPressure',
@@ -56,6 +67,11 @@ export const fdPressure = setup({
           description: 'The system had no descriptor left, whatever the count says.',
           target: 'pressured.exhausted',
         },
+        'pressure.stated': {
+          guard: 'isStatedPressured',
+          description: 'The embedder\u2019s check says that there is pressure.',
+          target: 'pressured',
+        },
       },
     },
     pressured: {
@@ -69,20 +85,26 @@ export const fdPressure = setup({
       },
       states: {
         counted: {
-          description: 'The count decides when it is over.',
+          description: 'The count, or the embedder\u2019s check, decides when it is over.',
           on: {
             'fds.counted': {
               guard: 'isBelowLowerThreshold',
               description: 'The count fell below the lower threshold.',
               target: '#fdPressure.normal',
             },
+            'pressure.stated': {
+              guard: 'isStatedNormal',
+              description: 'The embedder\u2019s check says that there is none any more.',
+              target: '#fdPressure.normal',
+            },
           },
         },
         exhausted: {
-          description: 'The system had no descriptor left a moment ago: no count is believed.',
+          description:
+            'The system had no descriptor left a moment ago: neither a count nor a check is believed.',
           after: {
             exhaustedHold: {
-              description: 'The hold is over: counts are believed again.',
+              description: 'The hold is over: both are believed again.',
               target: 'counted',
             },
           },

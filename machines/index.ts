@@ -37,6 +37,7 @@ export {
 } from './connectRound';
 export { hasWindowElapsed, windowElapsedMs, windowRemainingMs } from './failedAttemptWindow';
 export {
+  FD_PRESSURE_INPUT,
   type FdPressureEvent,
   type FdPressureInput,
   type FdPressureSnapshot,

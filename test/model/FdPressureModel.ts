@@ -19,6 +19,8 @@ export class FdPressureModel {
       this.isHeld = true;
     } else if (event.type === HOLD_OVER_EVENT) {
       this.isHeld = false;
+    } else if (event.type === 'pressure.stated') {
+      if (!this.isHeld) this.isPressured = event.isPressured;
     } else if (!this.isHeld) {
       const share = event.open / event.limit;
       if (share >= this.input.pressuredFromShare) this.isPressured = true;

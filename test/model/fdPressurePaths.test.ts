@@ -1,15 +1,16 @@
 import { createActor } from 'xstate';
-import { type FdPressureEvent, fdPressure } from '../../machines';
+import { FD_PRESSURE_INPUT, type FdPressureEvent, fdPressure } from '../../machines';
 import { FdPressure } from '../../src/broker/pressure/FdPressure';
 import { report } from '../support/report';
 import { ChartCoverage } from './ChartCoverage';
 import { ChartGraph, type ChartPath, describeChartPath } from './chartGraph';
 import { type FdHappening, FdPressureModel, HOLD_OVER_EVENT } from './FdPressureModel';
 
-// As the broker has them.
-const INPUT = { pressuredFromShare: 0.8, normalBelowShare: 0.7, exhaustedHoldMs: 1000 };
+const INPUT = FD_PRESSURE_INPUT;
 const LIMIT = 1000;
 const MAX_STEPS = 5;
+// There are more of them where a count and a statement may come in turn.
+const MAX_MIXED_STEPS = 4;
 const COUNT_MAX_AGE_MS = 50;
 
 const coverage = new ChartCoverage(fdPressure);
@@ -19,17 +20,29 @@ const COUNTS = [0, 699, 700, 799, 800, 1000].map(
   (open): FdHappening => ({ type: 'fds.counted', open, limit: LIMIT }),
 );
 
-const graph = new ChartGraph<null>({
-  machine: fdPressure,
-  input: INPUT,
-  world: null,
-  next: () => null,
-  eventsIn: ({ chart }) => [
-    ...COUNTS,
-    { type: 'fds.exhausted' },
-    ...(JSON.stringify(chart.value).includes('exhausted') ? [{ type: HOLD_OVER_EVENT }] : []),
-  ],
-});
+const STATEMENTS = [true, false].map(
+  (isPressured): FdHappening => ({ type: 'pressure.stated', isPressured }),
+);
+
+/** The chart's graph, where these happen beside the system's having none left. */
+function graphOf(happenings: readonly FdHappening[]): ChartGraph<null> {
+  return new ChartGraph<null>({
+    machine: fdPressure,
+    input: INPUT,
+    world: null,
+    next: () => null,
+    eventsIn: ({ chart }) => [
+      ...happenings,
+      { type: 'fds.exhausted' },
+      ...(JSON.stringify(chart.value).includes('exhausted') ? [{ type: HOLD_OVER_EVENT }] : []),
+    ],
+  });
+}
+
+// A broker counts, or asks the embedder's check.
+const everything = graphOf([...COUNTS, ...STATEMENTS]);
+const counting = graphOf(COUNTS);
+const asking = graphOf(STATEMENTS);
 
 function run(
   paths: readonly ChartPath<null>[],
@@ -69,15 +82,17 @@ function startChart() {
   };
 }
 
-/** The broker's own check, whose count, limit and time are in the test's hands. */
-function startCheck() {
+/** The broker's pressure, whose count, check, limit and time are in the test's hands. */
+function startPressure(isAsking: boolean) {
   let now = 0;
-  let open: number | undefined = 0;
+  let open = 0;
+  let answer = false;
   const pressure = new FdPressure({
     connections: () => 0,
     countOpen: () => open,
     limit: () => LIMIT,
     now: () => now,
+    ...(isAsking && { check: () => answer }),
     inspect: coverage.inspect,
   });
   return {
@@ -91,7 +106,8 @@ function startCheck() {
         return true;
       }
       now += COUNT_MAX_AGE_MS;
-      open = event.open;
+      if (event.type === 'pressure.stated') answer = event.isPressured;
+      else open = event.open;
       return pressure.isPressured;
     },
     stop: () => pressure.stop(),
@@ -103,13 +119,16 @@ describe('every generated path of the pressure on descriptors, against the refer
   afterAll(() => jest.useRealTimers());
 
   it('is followed by the chart', () => {
-    run(graph.edgePaths(), startChart, 'chart, every edge');
-    run(graph.walks(MAX_STEPS), startChart, `chart, up to ${MAX_STEPS} steps`);
+    run(everything.edgePaths(), startChart, 'chart, every edge');
+    run(everything.walks(MAX_MIXED_STEPS), startChart, `chart, up to ${MAX_MIXED_STEPS} steps`);
   });
 
-  it("is followed by the broker's check", () => {
-    run(graph.edgePaths(), startCheck, 'check, every edge');
-    run(graph.walks(MAX_STEPS), startCheck, `check, up to ${MAX_STEPS} steps`);
+  it.each([
+    ['counts', counting, false],
+    ["asks the embedder's check", asking, true],
+  ])('is followed by a broker that %s', (name, graph, isAsking) => {
+    run(graph.edgePaths(), () => startPressure(isAsking), `${name}, every edge`);
+    run(graph.walks(MAX_STEPS), () => startPressure(isAsking), `${name}, up to ${MAX_STEPS} steps`);
   });
 
   it('covers the chart: states, transitions, and both outcomes of each guard', () => {

@@ -1,12 +1,9 @@
 import { createActor } from 'xstate';
-import { fdPressure } from '../../../machines';
+import { FD_PRESSURE_INPUT, fdPressure } from '../../../machines';
 import { requireAnswer } from '../../errors/callbackAnswer';
 import type { InspectionObserver } from '../../index';
 import { openFdCount, softFdLimit } from '../../net/fdUsage';
 
-const PRESSURED_FROM_SHARE = 0.8;
-const NORMAL_BELOW_SHARE = 0.7;
-const EXHAUSTED_HOLD_MS = 1000;
 // A count reads a directory of /proc: about as long as a handoff takes when there are a thousand descriptors.
 const COUNT_MAX_AGE_MS = 50;
 const COUNT_MIN_CALLS = 64;
@@ -61,11 +58,7 @@ export class FdPressure {
     this.#limit = (options.limit ?? softFdLimit)();
     this.#actor = createActor(fdPressure, {
       id: 'fdPressure',
-      input: {
-        pressuredFromShare: PRESSURED_FROM_SHARE,
-        normalBelowShare: NORMAL_BELOW_SHARE,
-        exhaustedHoldMs: EXHAUSTED_HOLD_MS,
-      },
+      input: FD_PRESSURE_INPUT,
       // Its handles are this clock's own.
       clock: UNREF_CLOCK as {
         setTimeout(fn: () => void, ms: number): unknown;
@@ -88,8 +81,10 @@ export class FdPressure {
     const { check } = this.#options;
     if (check === undefined) {
       this.#count();
-    } else if (requireAnswer('fdPressure', check(), isBoolean, 'a boolean') !== this.#isDeclared) {
-      this.#actor.send({ type: 'fds.counted', open: this.#isDeclared ? 0 : 1, limit: 1 });
+    } else {
+      const isPressured = requireAnswer('fdPressure', check(), isBoolean, 'a boolean');
+      // An answer that says nothing new isn't worth an event for each connection.
+      if (isPressured !== this.#isDeclared) this.#actor.send({ type: 'pressure.stated', isPressured });
     }
     return this.#isDeclared;
   }
@@ -117,7 +112,7 @@ export class FdPressure {
     if (now - this.#countedAt < COUNT_MAX_AGE_MS && this.#callsLeft > 0) return;
     this.#countedAt = now;
     const open = this.#countOpen();
-    const room = limit * PRESSURED_FROM_SHARE - (open ?? limit);
+    const room = limit * FD_PRESSURE_INPUT.pressuredFromShare - (open ?? limit);
     this.#callsLeft = Math.max(COUNT_MIN_CALLS, Math.floor(room / FDS_A_CALL));
     // Where even the count found no descriptor, there is nothing to believe but that.
     if (open === undefined) {
