@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { connect } from '../../src/client';
 import { eventually } from '../support/eventually';
+import { requirePid } from '../support/requirePid';
 import { readBytes } from './support/readAll';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
 
@@ -63,7 +64,7 @@ describe('a mistake in a callback of a backend', () => {
       endpointDirectory,
     });
     const exited = new Promise((resolve) => broker.once('backendExit', resolve));
-    process.kill(broker.backends()[0]?.pid ?? 0, 'SIGKILL');
+    process.kill(requirePid(broker.backends()[0]?.pid), 'SIGKILL');
     await exited;
     const { socket } = await connect({ socketPath: broker.socketPath, service: 'other', earlyData: 'hi' });
     expect(String(await readBytes(socket, 2))).toBe('hi');

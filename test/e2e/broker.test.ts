@@ -18,6 +18,7 @@ import type { BackendStatus, Broker, BrokerOptions, BrokerWarning } from '../../
 import { connect } from '../../src/client';
 import { compiled } from '../support/compiled';
 import { eventually } from '../support/eventually';
+import { requirePid } from '../support/requirePid';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { dial, echo } from './support/echo';
 import { readAll } from './support/readAll';
@@ -226,7 +227,7 @@ describe('a broker', () => {
     });
     const exits: unknown[] = [];
     broker.on('backendExit', (event) => exits.push(event));
-    const pid = broker.backends()[0]?.pid ?? 0;
+    const pid = requirePid(broker.backends()[0]?.pid);
     process.kill(pid, 'SIGKILL');
     await eventually('the end of the process', () => exits.length === 1);
     expect(exits).toMatchObject([{ pid, signal: 'SIGKILL', restartInMs: expect.any(Number) }]);
@@ -245,7 +246,7 @@ describe('a broker', () => {
         broker.once('backendExit', ({ restartInMs = 0 }) => resolve(restartInMs)),
       );
       const ready = new Promise((resolve) => broker.once('backendReady', resolve));
-      process.kill(broker.backends()[0]?.pid ?? 0, 'SIGKILL');
+      process.kill(requirePid(broker.backends()[0]?.pid), 'SIGKILL');
       waits.push(await exited);
       await ready;
     }
@@ -262,7 +263,7 @@ describe('a broker', () => {
       // Its successor has to be there before it's ended.
       stopTimeoutMs: 120_000,
     });
-    const pid = broker.backends()[0]?.pid ?? 0;
+    const pid = requirePid(broker.backends()[0]?.pid);
     const old = await dial(broker, { allowHalfOpen: true });
     const ready = new Promise((resolve) => broker.once('backendReady', resolve));
     const exited = new Promise((resolve) => broker.once('backendExit', resolve));
@@ -309,7 +310,7 @@ describe('a broker', () => {
 
   it('ends a backend that does not stop, within its bounds', async () => {
     const broker = await brokers.start({ services: [fixtureService('ignoreStop')], stopTimeoutMs: 100 });
-    const pid = broker.backends()[0]?.pid ?? 0;
+    const pid = requirePid(broker.backends()[0]?.pid);
     const first = broker.stop();
     expect(broker.stop()).toBe(first);
     await first;
@@ -323,7 +324,7 @@ describe('a broker', () => {
 
   it('lets transfers in flight end before it stops', async () => {
     const broker = await brokers.start();
-    const pid = broker.backends()[0]?.pid ?? 0;
+    const pid = requirePid(broker.backends()[0]?.pid);
     process.kill(pid, 'SIGSTOP');
     const sent = new Promise<void>((resolve) => {
       broker.on('transfer', ({ state }) => state === 'sent' && resolve());
@@ -360,7 +361,7 @@ describe('a broker', () => {
       await echo(first);
       const left = await first.stop({ backends: 'leave' });
       expect(left.adopt).toHaveLength(1);
-      return { left, services, pid: left.adopt[0]?.pid ?? 0 };
+      return { left, services, pid: requirePid(left.adopt[0]?.pid) };
     }
 
     it('leaves them to the next one, which adopts them and can replace them', async () => {
@@ -444,7 +445,7 @@ describe('a broker', () => {
       });
       const [survivor, mortal] = backends;
       await killed.kill();
-      await ended(mortal?.pid ?? 0);
+      await ended(requirePid(mortal?.pid));
       const broker = await brokers.start({
         socketPath,
         adopt: survivor === undefined ? [] : [survivor],

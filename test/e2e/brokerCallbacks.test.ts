@@ -11,6 +11,7 @@ import { askStatus } from '../../src/cli/status/askStatus';
 import { connect } from '../../src/client';
 import type { Clock } from '../../src/index';
 import { eventually } from '../support/eventually';
+import { requirePid } from '../support/requirePid';
 import { changeChannel } from './support/changeChannel';
 import { readBytes } from './support/readAll';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
@@ -305,7 +306,7 @@ describe('a mistake in a callback of a broker', () => {
   ])('channel.isOpen %s: a process that ends is replaced, and clients are served', async (_, mistake) => {
     const broker = await start({ transport: changeChannel(ipc, () => mistake) });
     const { pid } = broker.backends()[0] ?? {};
-    process.kill(pid ?? 0, 'SIGKILL');
+    process.kill(requirePid(pid), 'SIGKILL');
     await eventually('a new process', () =>
       broker.backends().some((backend) => backend.process === 'ready' && backend.pid !== pid),
     );

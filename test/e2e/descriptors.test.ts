@@ -1,6 +1,7 @@
 import { createNodeIpcTransport } from '../../src/broker';
 import { eventually } from '../support/eventually';
 import { report } from '../support/report';
+import { requirePid } from '../support/requirePid';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { changeChannel } from './support/changeChannel';
 import { echo, echoBy } from './support/echo';
@@ -131,7 +132,7 @@ describe('a broker that is short of descriptors', () => {
     const open = jest.spyOn(fs, 'openSync').mockImplementationOnce(() => {
       throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
     });
-    process.kill(broker.backends()[0]?.pid ?? 0, 'SIGKILL');
+    process.kill(requirePid(broker.backends()[0]?.pid), 'SIGKILL');
     brokers.atEnd(() => open.mockRestore());
     await eventually('a failed start', () => warnings.includes('startFailed'));
     expect(values).toContain(JSON.stringify({ pressured: 'exhausted' }));

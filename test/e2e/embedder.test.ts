@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { BrokerOptions, BrokerWarning } from '../../src/broker';
 import { eventually } from '../support/eventually';
+import { requirePid } from '../support/requirePid';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { dial } from './support/echo';
 import { socketsOf } from './support/openFds';
@@ -46,7 +47,7 @@ describe('a backend that listens for no error', () => {
     const broker = await brokers.start({ services: [fixtureService('careless')] });
     const exits: unknown[] = [];
     broker.on('backendExit', (event) => exits.push(event));
-    const pid = broker.backends()[0]?.pid ?? 0;
+    const pid = requirePid(broker.backends()[0]?.pid);
     const socketsBefore = socketsOf(pid);
     for (let n = 0; n < 10; n++) {
       const { socket } = await dial(broker, { earlyData: 'hi' });

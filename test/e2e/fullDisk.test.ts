@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { BrokerOptions, BrokerWarning } from '../../src/broker';
 import { eventually } from '../support/eventually';
 import { describeNeeds } from '../support/itNeeds';
+import { requirePid } from '../support/requirePid';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
 
 const LOOKS = 12;
@@ -85,7 +86,7 @@ describeWithDisk('a disk that is full', () => {
     const tries = (): number =>
       written.mock.calls.filter(([path]) => String(path).endsWith('manifest.json.new')).length;
     const ended = new Promise((resolve) => broker.once('backendExit', resolve));
-    process.kill(broker.backends()[0]?.pid ?? 0, 'SIGKILL');
+    process.kill(requirePid(broker.backends()[0]?.pid), 'SIGKILL');
     await ended;
     await eventually('the broker has tried often', () => tries() >= LOOKS);
     expect(warnings).toMatchObject([{ code: 'stateNotWritten', message: expect.stringContaining('ENOSPC') }]);

@@ -8,6 +8,7 @@ import {
 } from '../../src/broker';
 import { connect } from '../../src/client';
 import { eventually } from '../support/eventually';
+import { requirePid } from '../support/requirePid';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { changeChannel } from './support/changeChannel';
 import { fixtureService } from './support/TestBrokers';
@@ -62,7 +63,7 @@ describe('what a backend says before its end counts, though a busy broker reads 
     ['the channel of Node', createNodeIpcTransport],
   ])('an acknowledgement over %s', async (_, create) => {
     const broker = await start(create());
-    const pid = broker.backends()[0]?.pid ?? 0;
+    const pid = requirePid(broker.backends()[0]?.pid);
     const states: string[] = [];
     broker.on('transfer', ({ state }) => {
       states.push(state);
@@ -91,7 +92,7 @@ describe('what a backend says before its end counts, though a busy broker reads 
         },
       })),
     );
-    pid = broker.backends()[0]?.pid ?? 0;
+    pid = requirePid(broker.backends()[0]?.pid);
     const routes = await Promise.all([routeOf(broker), routeOf(broker)]);
     await isSettled(broker);
     expect(routes.filter((route) => route !== 'reconnected').length).toBeGreaterThanOrEqual(1);

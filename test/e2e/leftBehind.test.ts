@@ -10,6 +10,7 @@ import { canBecomeOthers } from '../support/asUser';
 import { compiled } from '../support/compiled';
 import { eventually } from '../support/eventually';
 import { itNeeds } from '../support/itNeeds';
+import { requirePid } from '../support/requirePid';
 import { BrokerProcess } from './support/BrokerProcess';
 import { fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
 
@@ -85,7 +86,7 @@ describe('what earlier brokers left behind', () => {
     });
     byHand.add(child);
     if (mode !== 'neverListens') await eventually('the endpoint', () => existsSync(endpoint));
-    const pid = child.pid ?? 0;
+    const pid = requirePid(child.pid);
     return { ...identity, pid, processStart: processStart(pid) ?? '' };
   }
 
@@ -239,7 +240,7 @@ describe('what earlier brokers left behind', () => {
     });
     byHand.add(other);
     const { warnings } = await start();
-    expect(isAlive(other.pid ?? 0)).toBe(true);
+    expect(isAlive(requirePid(other.pid))).toBe(true);
     expect(warnings).toEqual([]);
   });
 

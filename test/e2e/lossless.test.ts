@@ -5,6 +5,7 @@ import type { LosslessReport } from '../fixtures/clients/losslessClient';
 import { compiled } from '../support/compiled';
 import { eventually } from '../support/eventually';
 import { report } from '../support/report';
+import { requirePid } from '../support/requirePid';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { settled } from './support/echo';
 import { fixtureService, type TestBrokers } from './support/TestBrokers';
@@ -34,7 +35,7 @@ describe('every byte arrives, once and in order', () => {
     );
     const seconds = (performance.now() - startedAt) / 1000;
 
-    process.kill(broker.backends()[0]?.pid ?? 0, 'SIGUSR2');
+    process.kill(requirePid(broker.backends()[0]?.pid), 'SIGUSR2');
     const atBackend = await eventually('the backend\u2019s totals', () =>
       JSON.parse(readFileSync(totalsPath, 'utf8')),
     );

@@ -416,6 +416,7 @@ describe('whatever happens to a handoff', () => {
     });
 
     it('of which the claim is too old begins again', async () => {
+      // By the deadline the stamp is as old as a claim may be.
       const broker = await start('shortClaims', { ackDeadlineMs: SHORT_DEADLINE_MS });
       process.kill(pidOf(broker), 'SIGSTOP');
       const failed = new Promise<void>((resolve) => {

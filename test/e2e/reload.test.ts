@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Broker, BrokerOptions } from '../../src/broker';
 import { eventually } from '../support/eventually';
+import { requirePid } from '../support/requirePid';
 import { dial, settled } from './support/echo';
 import { readAll, readBytes } from './support/readAll';
 import { fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
@@ -61,13 +62,13 @@ describe('a broker that is told other options', () => {
     await broker.reload({ ...options, services: [fixtureService('echo', { handoff: false })] });
     expect(await route()).toBe('servicePolicyDisabled');
     await broker.reload({ ...options, ackDeadlineMs: 20 });
-    process.kill(pid ?? 0, 'SIGSTOP');
+    process.kill(requirePid(pid), 'SIGSTOP');
     const failed = new Promise((resolve) =>
       broker.on('transfer', ({ state }) => state === 'failed' && resolve(state)),
     );
     const client = route();
     await failed;
-    process.kill(pid ?? 0, 'SIGCONT');
+    process.kill(requirePid(pid), 'SIGCONT');
     await client;
     expect(broker.backends()).toMatchObject([{ pid }]);
   });

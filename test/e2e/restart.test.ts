@@ -13,6 +13,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { AdoptableBackend, Broker, BrokerOptions, BrokerWarning } from '../../src/broker';
 import { eventually } from '../support/eventually';
+import { requirePid } from '../support/requirePid';
 import { dial, echo, echoBy } from './support/echo';
 import { readAll, readBytes } from './support/readAll';
 import { ended, fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
@@ -149,7 +150,7 @@ describe('a broker with a state directory', () => {
       const stranger = createServer((socket) => socket.resume());
       brokers.atEnd(() => stranger.close());
       await new Promise<void>((resolve) => stranger.listen(endpoint, resolve));
-      const pid = sleeper.pid ?? 0;
+      const pid = requirePid(sleeper.pid);
       const forged = { ...backend, backend: 'f'.repeat(32), endpoint, pid, ...startOf(pid) };
       writeFileSync(manifestPath(), JSON.stringify({ version: 1, backends: [forged] }));
       const { broker, warnings } = await start({ startTimeoutMs: START_TIMEOUT_MS });
@@ -261,7 +262,7 @@ describe('a broker with a state directory', () => {
     const { broker: second } = await start();
     expect(second.adoptableBackends()).toEqual([left]);
     await second.stop();
-    await ended(left?.pid ?? 0);
+    await ended(requirePid(left?.pid));
     expect(readManifest().backends).toEqual([]);
     expect(readdirSync(join(stateDirectory, 'endpoints'))).toEqual([]);
     expect(existsSync(join(stateDirectory, 'lock.sock'))).toBe(false);

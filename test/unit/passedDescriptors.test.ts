@@ -15,6 +15,7 @@ import { descriptorOf } from '../../src/net/descriptorOf';
 import { holdReading } from '../../src/net/holdReading';
 import { scmRights } from '../../src/net/scmRights';
 import { eventually } from '../support/eventually';
+import { describeNeeds } from '../support/itNeeds';
 
 const rights = scmRights();
 function hasKoffi(): boolean {
@@ -26,8 +27,10 @@ function hasKoffi(): boolean {
 }
 
 // Elsewhere there is nothing to test. Whether there are rights is the first thing to be tested.
-const onLinux =
-  process.platform === 'linux' && process.arch === 'x64' && hasKoffi() ? describe : describe.skip;
+const onLinux = describeNeeds(
+  'Linux on x64, and koffi',
+  process.platform === 'linux' && process.arch === 'x64' && hasKoffi(),
+);
 
 onLinux('descriptors that are passed over a Unix-domain socket', () => {
   let directory = '';

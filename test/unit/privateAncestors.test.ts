@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { checkPrivateDirectory, makePrivateDirectory } from '../../src/broker/files/checkPrivatePath';
 import { asUser, canBecomeOthers } from '../support/asUser';
 import { compiled } from '../support/compiled';
-import { describeNeeds } from '../support/itNeeds';
+import { describeNeeds, itNeeds } from '../support/itNeeds';
 import { plainEnvironment } from '../support/plainEnvironment';
 
 const ME = 1000;
@@ -224,7 +224,7 @@ describeAsRoot('a private directory', () => {
   const asNobodySpecial = [`--reuid=${ME}`, `--regid=${ME}`, '--clear-groups', 'unshare'];
   const canUnshare =
     canBecomeOthers && spawnSync('setpriv', [...asNobodySpecial, '-Ur', 'test', '-r', checker]).status === 0;
-  const itInNamespace = canUnshare ? it : it.skip;
+  const itInNamespace = itNeeds('root, setpriv and user namespaces', canUnshare);
 
   describe('in a user namespace, where root has no number', () => {
     // Straight in the system's directory for temporary files: in there, one of root's could be anybody's.
@@ -248,9 +248,8 @@ describeAsRoot('a private directory', () => {
         }),
       ) as unknown[];
 
-    itInNamespace.each(['-Ur', '-Uc'])(
-      'is fine below what is root’s, and refused elsewhere (unshare %s)',
-      (flags) => {
+    for (const flags of ['-Ur', '-Uc']) {
+      itInNamespace(`is fine below what is root’s, and refused elsewhere (unshare ${flags})`, () => {
         // Root's, and so where anybody could have made it, if it was seen from there.
         chownSync(top, ME, ME);
         make('above', 0o755, 0);
@@ -269,7 +268,7 @@ describeAsRoot('a private directory', () => {
           expect.stringMatching(`^unsafePermissions .*${top}/sticky/foreign`),
           expect.stringMatching(`^unsafePermissions .*${foreign}`),
         ]);
-      },
-    );
+      });
+    }
   });
 });
