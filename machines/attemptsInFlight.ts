@@ -1,14 +1,14 @@
 /**
- * The arithmetic of the attempts in flight to one backend: a number beside the chart's state, since in its context it would
- * make the chart's graph infinite. The chart says when one starts and when one ends.
+ * Counts the attempts in flight to one backend. The count is kept outside the chart, because in the chart's context it would
+ * make the graph infinite. The chart says when an attempt starts and ends.
  */
 
-/** How many are in flight after the chart told `change` of them. An end that nobody told the start of counts for nothing. */
+/** The count after the chart emitted `change`. Never below 0: an end without a recorded start is ignored. */
 export function attemptsInFlightAfter(inFlight: number, change: number): number {
   return Math.max(0, inFlight + change);
 }
 
-/** Whether others stay in flight when one of them ends. */
+/** Whether other attempts are still in flight after one ends. */
 export function hasOthersInFlight(inFlight: number): boolean {
   return inFlight > 1;
 }

@@ -12,9 +12,9 @@ export type HandoffFallbackReason =
   | 'failedAttemptRateLimited'
   | HandoffFailure;
 
-/** What a request's checks look at. */
+/** The inputs of a request's checks. */
 export interface HandoffAttemptInputs {
-  /** The client can go on over the connection that it has open. */
+  /** The client supports handoff of its open connection. */
   readonly clientSupportsHandoff: boolean;
   /** The service's policy allows handoff. */
   readonly servicePolicyEnabled: boolean;
@@ -25,19 +25,19 @@ export interface HandoffAttemptInputs {
 }
 
 /**
- * What time says to an event that reads or counts: at the event's own moment, the open window is over. A real timer
- * may fire late or early, so such an event never relies on it.
+ * Whether the open window is over at the event's time. A timer may fire late or early, so events that read or count carry
+ * this instead of relying on the timer.
  */
 interface ReadsWindow {
   readonly windowElapsed: boolean;
 }
 
-/** Other attempts on this backend are still in flight after this one ended. */
+/** Whether other attempts on this backend are still in flight after this one ended. */
 interface EndsAttempt {
   readonly othersInFlight: boolean;
 }
 
-/** The events that the outside may send. */
+/** External events. */
 export type BackendHandoffEvent =
   | ({ readonly type: 'request' } & HandoffAttemptInputs & ReadsWindow)
   | ({ readonly type: 'attempt.failed'; readonly failure: HandoffFailure } & EndsAttempt & ReadsWindow)
@@ -48,35 +48,35 @@ export type BackendHandoffEvent =
   | { readonly type: 'backend.spawned' }
   | { readonly type: 'window.restored'; readonly failedAttempts: number };
 
-/** The events that the chart raises itself, within one step. */
+/** Internal events, raised within one step. */
 type InternalEvent =
   | ({ readonly type: 'window.touch' } & ReadsWindow)
   | { readonly type: 'window.count' }
   | { readonly type: 'budget.check' };
 
-/** What the chart tells whoever sent an event. */
+/** What the chart emits to the sender of an event. */
 export type BackendHandoffEmitted =
   | HandoffAnswer
-  /** One attempt more is in flight. */
+  /** One more attempt is in flight. */
   | { readonly type: 'attempt.started' }
-  /** One attempt less is in flight. */
+  /** One attempt fewer is in flight. */
   | { readonly type: 'attempt.ended' }
-  /** The window opened at this moment, with nothing counted. */
+  /** The window opened at the event's time, with count 0. */
   | { readonly type: 'window.opened' }
-  /** A failure was counted in the window that was open already: what is left of it is left from this moment on. */
+  /** A failure was counted in a window that was already open. The event's time is the reference for the time left. */
   | { readonly type: 'window.counted' };
 
-/** How the chart answers a request, or the end of an attempt that failed. */
+/** The chart's answer to a request or to a failed attempt. */
 export type HandoffAnswer =
   | { readonly type: 'attempt' }
   | {
       readonly type: 'fallback';
       readonly reason: HandoffFallbackReason;
-      /** The answer holds until the window's end, so it goes with the time that is left. */
+      /** The answer holds until the window ends, so it carries the time left. */
       readonly untilWindowEnds: boolean;
     };
 
-/** The policy of one backend's chart, already clamped. */
+/** The policy of one backend's chart, already validated and clamped. */
 export interface BackendHandoffInput {
   /** Failed attempts that use up a window's budget: an integer from 1. */
   readonly maxFailedAttemptsPerWindow: number;
@@ -84,13 +84,13 @@ export interface BackendHandoffInput {
   readonly failedAttemptWindowMs: number;
 }
 
-/** `hasWindow`: failures are counted, or were. `outlivesController`: what a later controller has to know. */
+/** `hasWindow`: there is a window, open or elapsed. `outlivesController`: the state is persisted for a later controller. */
 export type BackendHandoffTag = 'hasWindow' | 'outlivesController';
 
 export interface BackendHandoffContext extends BackendHandoffInput {
   /** Failed attempts counted in the window, from 0 to the maximum. Stale once the window has elapsed. */
   readonly failedAttempts: number;
-  /** At least one attempt is in flight. How many is data beside the chart. */
+  /** At least one attempt is in flight. The count is kept outside the chart. */
   readonly attemptsInFlight: boolean;
 }
 
@@ -168,8 +168,8 @@ const chartSetup = setup({
   });
 
 /**
- * What the system may do with one backend. Region `handoff` says how a request is answered, region `window` counts
- * failed attempts. A request passes the checks in the policy's order; only one that passed 1 to 4 touches the window.
+ * Decides about handoff to one backend. Region `handoff` answers requests, region `window` counts failed attempts. The checks
+ * run in the policy's order; a request that fails checks 1 to 4 leaves the window unchanged.
  */
 export const backendHandoff = chartSetup.createMachine({
   id: 'backendHandoff',
@@ -178,7 +178,7 @@ export const backendHandoff = chartSetup.createMachine({
   context: ({ input }) => ({ ...input, failedAttempts: 0, attemptsInFlight: false }),
   on: {
     'count.queried': {
-      description: 'Somebody asks for the count: an elapsed window opens anew at this moment.',
+      description: 'The count is read: an elapsed window reopens at the time of the event.',
       actions: 'touchWindow',
     },
   },
@@ -247,7 +247,7 @@ export const backendHandoff = chartSetup.createMachine({
           actions: ['endAttempt', 'tellAttemptEnded'],
         },
         'attempt.abandoned': {
-          description: 'The attempt ended with neither success nor failure: nothing is counted or cleared.',
+          description: 'The attempt ended with neither success nor failure: the window is unchanged.',
           actions: ['endAttempt', 'tellAttemptEnded'],
         },
         'backend.adopted': {
@@ -257,7 +257,7 @@ export const backendHandoff = chartSetup.createMachine({
       },
       states: {
         idle: {
-          description: 'The backend holds nothing back, and nothing is in flight.',
+          description: 'Handoff is possible, and no attempt is in flight.',
           always: [
             {
               guard: 'failedAttemptRateLimited',
@@ -272,7 +272,7 @@ export const backendHandoff = chartSetup.createMachine({
           ],
         },
         attempting: {
-          description: 'At least one attempt is in flight; another would be tried as well.',
+          description: 'At least one attempt is in flight; further ones are allowed.',
           always: [
             {
               guard: 'failedAttemptRateLimited',
@@ -299,7 +299,7 @@ export const backendHandoff = chartSetup.createMachine({
           tags: 'outlivesController',
           on: {
             'backend.spawned': {
-              description: 'This broker started the backend anew: it can be handed to again.',
+              description: 'This broker restarted the backend: handoff is possible again.',
               target: 'idle',
             },
           },
@@ -307,7 +307,7 @@ export const backendHandoff = chartSetup.createMachine({
       },
     },
     window: {
-      description: 'The span over which failed attempts are counted.',
+      description: 'The period in which failed attempts are counted.',
       initial: 'closed',
       on: {
         'attempt.succeeded': {
@@ -326,7 +326,7 @@ export const backendHandoff = chartSetup.createMachine({
               actions: ['countFailure', 'tellWindowOpened'],
             },
             'window.restored': {
-              description: 'An earlier controller\u2019s window goes on with what was left of it.',
+              description: 'Resumes an earlier controller\u2019s window with the time it had left.',
               target: 'open',
               actions: 'restoreCount',
             },
@@ -337,14 +337,14 @@ export const backendHandoff = chartSetup.createMachine({
           tags: ['hasWindow', 'outlivesController'],
           after: {
             failedAttemptWindow: {
-              description: 'The window is over; the next read or count opens it anew.',
+              description: 'The window is over; the next read or count reopens it.',
               target: 'elapsed',
             },
           },
           on: {
             'window.touch': {
               guard: 'hasWindowElapsed',
-              description: 'Read after its end, before its timer fired: the window opens anew, at count 0.',
+              description: 'Read after its end, before its timer fired: the window reopens at count 0.',
               target: 'open',
               reenter: true,
               actions: ['clearCount', 'tellWindowOpened'],
@@ -356,18 +356,18 @@ export const backendHandoff = chartSetup.createMachine({
           },
         },
         elapsed: {
-          description: 'The window is over, and nobody has read it since.',
+          description: 'The window is over and has not been read since.',
           tags: ['hasWindow', 'outlivesController'],
           on: {
             'window.touch': [
               {
                 guard: 'hasWindowElapsed',
-                description: 'Read after its end: the window opens anew, at count 0.',
+                description: 'Read after its end: the window reopens at count 0.',
                 target: 'open',
                 actions: ['clearCount', 'tellWindowOpened'],
               },
               {
-                description: 'The timer was early by the reader\u2019s own time: the window is still open.',
+                description: 'The timer fired early by the reader\u2019s clock: the window is still open.',
                 target: 'open',
               },
             ],

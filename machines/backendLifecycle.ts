@@ -1,79 +1,79 @@
 import { emit, not, raise, type SnapshotFrom, setup, stateIn } from 'xstate';
 
-/** Milliseconds of a process's life, each over 0. */
+/** The delays of a process's life, in milliseconds, each over 0. */
 export interface BackendLifecycleInput {
-  /** From now to the start, unless it is asked for earlier. */
+  /** Until the start, unless a client asks earlier. */
   readonly restartDelayMs: number;
   /** From the start to listening. */
   readonly startTimeoutMs: number;
-  /** How long a process must have been ready for its end not to count as a failed start. */
+  /** How long a process must be ready before its exit no longer counts as a failed start. */
   readonly stableAfterMs: number;
-  /** From being asked to stop to SIGTERM, and from SIGTERM to SIGKILL. */
+  /** From the request to stop to SIGTERM, and from SIGTERM to SIGKILL. */
   readonly stopTimeoutMs: number;
-  /** How long what a process said before its end may take to be read. */
+  /** How long to wait after the exit for the rest of the process's messages. */
   readonly channelDrainMs: number;
 }
 
-/** The events that the outside may send. */
+/** External events. */
 export type BackendLifecycleEvent =
   /** Start it now. */
   | { readonly type: 'start.asked' }
-  /** It runs already: who answers at its endpoint is the process that an earlier broker started. */
+  /** It already runs: an earlier broker started the process that answers at its endpoint. */
   | { readonly type: 'process.found' }
-  /** End it; its successor starts when it is gone. */
+  /** End it; its successor starts once it has made room. */
   | { readonly type: 'replacement.asked' }
   /**
-   * Let it bring to an end what it has, for as long as that takes; it has no successor. `clientGraceMs`: how long clients that
-   * were sent to it may still come.
+   * Let it finish its connections, however long that takes; it has no successor. `clientGraceMs`: how long clients that were
+   * already sent to it may still connect.
    */
   | { readonly type: 'retirement.asked'; readonly clientGraceMs: number }
-  /** End it within bounds; it has no successor. */
+  /** End it within the stop timeouts; it has no successor. */
   | { readonly type: 'stop.asked' }
-  /** End it at once, whatever it does: there is no time for anything. It has no successor. */
+  /** Kill it at once; it has no successor. */
   | { readonly type: 'kill.asked' }
-  /** Let it run on without this broker; it has no successor here. */
+  /** Leave it running without this broker; this broker starts no successor. */
   | { readonly type: 'leave.asked' }
   /** The program could not be started. */
   | { readonly type: 'spawn.failed' }
-  /** Its endpoint takes connections. */
+  /** Its endpoint accepts connections. */
   | { readonly type: 'process.listening' }
-  /** It has ended. `isChannelOpen`: what it said last may still be unread. */
+  /** It has exited. `isChannelOpen`: its last messages may still be unread. */
   | { readonly type: 'process.exited'; readonly isChannelOpen: boolean }
-  /** Nothing can be passed to it any more, and of one that has ended all is read; of an adopted one: nobody can connect to it. */
+  /** Its channel is closed and read to the end. For an adopted process: its endpoint refuses connections. */
   | { readonly type: 'channel.closed' };
 
-/** When the next process of the backend starts, counted from the moment at which this one makes room for it. */
+/** When the backend's next process starts, counted from this one's `vacated`. */
 export type BackendSuccession = 'afterBackoff' | 'atOnce' | 'never';
 
-/** What the chart tells its owner to do. */
+/** What the chart tells its owner. */
 export type BackendLifecycleEmitted =
   /** Start the program. */
   | { readonly type: 'spawn' }
-  /** Clients may be sent to it. Told at most once. */
+  /** Clients may be sent to it. Emitted at most once. */
   | { readonly type: 'ready' }
-  /** It made room without ever having been ready. Told instead of `ready`. */
+  /** It ended without ever being ready. Emitted instead of `ready`. */
   | { readonly type: 'neverReady' }
-  /** It has been ready for so long that its end is not a failed start. */
+  /** It has been ready long enough that its exit is not a failed start. */
   | { readonly type: 'stable' }
-  /** Ask it to stop, once every transfer to it has ended: a message must not overtake a handle. */
+  /** Ask it to stop once every transfer to it has ended: the message must not overtake a handle. */
   | { readonly type: 'askToStop' }
   /** SIGTERM. */
   | { readonly type: 'terminate' }
   /** SIGKILL. */
   | { readonly type: 'kill' }
-  /** It takes no client any more, so a successor may start. Told once. */
+  /** It takes no more clients, so a successor may start. Emitted once. */
   | { readonly type: 'vacated'; readonly successor: BackendSuccession }
-  /** Nothing is left of it. Told once, never before `vacated`. */
+  /** The process and its channel are gone. Emitted once, never before `vacated`. */
   | { readonly type: 'gone' }
-  /** It runs on; this broker has nothing more to do with it. Told instead of `gone`. */
+  /** It keeps running without this broker. Emitted instead of `gone`. */
   | { readonly type: 'left' };
 
-/** What is shown of a process. A state may have two of them: then the one that comes first here counts. */
+/** A process's status, in order of precedence: if a state has two tags, the first in this list counts. */
 export const BACKEND_PROCESS_STATES = ['stopped', 'restarting', 'starting', 'ready', 'stopping'] as const;
 
 /**
- * What a backend's process does. `starting`: not listening yet. `ready`: takes connections. `restarting`: gone, or about to
- * be, to be started anew. `stopping`, `stopped`: for good.
+ * The status of a backend's process. `starting`: not listening yet. `ready`: accepts connections. `restarting`: ended or ending,
+ * and a successor will start. `stopping`, `stopped`: no successor.
  */
 export type BackendProcessState = (typeof BACKEND_PROCESS_STATES)[number];
 
@@ -115,9 +115,9 @@ const lifecycleSetup = setup({
 const noSuccessor = (description: string) => ({ description, target: 'never' }) as const;
 
 /**
- * One process of a backend, from before its start until nothing is left of it. Region `process` says what it does, region
- * `successor` what follows it, region `readiness` whether clients were ever sent to it. That a process makes room for the
- * next is told once, so there is no way to start two in its place.
+ * One process of a backend, from before its start until it and its channel are gone. Region `process` is what it does, region
+ * `successor` what follows it, region `readiness` whether clients were ever sent to it. `vacated` is emitted once, so two
+ * successors can't start.
  */
 export const backendLifecycle = lifecycleSetup.createMachine({
   id: 'backendLifecycle',
@@ -130,11 +130,11 @@ export const backendLifecycle = lifecycleSetup.createMachine({
       initial: 'afterBackoff',
       states: {
         afterBackoff: {
-          description: 'It is started anew, the later the more often it failed.',
+          description: 'It is restarted; the pause grows with each failed start.',
           on: {
             'replacement.asked': {
               guard: 'isUnderway',
-              description: 'Somebody waits for the next one.',
+              description: 'A client waits for the next one.',
               target: 'atOnce',
             },
             'retirement.asked': noSuccessor('It is not needed any more.'),
@@ -174,7 +174,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
           },
         },
         told: {
-          description: 'It has made room: what follows is not its concern any more.',
+          description: 'It has made room; its successor has its own chart.',
           type: 'final',
         },
       },
@@ -205,8 +205,8 @@ export const backendLifecycle = lifecycleSetup.createMachine({
             },
           },
         },
-        reached: { description: 'They were.', type: 'final' },
-        missed: { description: 'They never were.', type: 'final' },
+        reached: { description: 'Clients were sent to it.', type: 'final' },
+        missed: { description: 'No client was ever sent to it.', type: 'final' },
       },
     },
     process: {
@@ -222,7 +222,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
           on: {
             'start.asked': { description: 'There is nothing to wait for.', target: 'alive' },
             'replacement.asked': {
-              description: 'What replaces nothing is started at once.',
+              description: 'There is no process to replace: start at once.',
               target: 'alive',
             },
             'process.found': { description: 'An earlier broker started it.', target: 'alive.adopted' },
@@ -239,12 +239,12 @@ export const backendLifecycle = lifecycleSetup.createMachine({
             'process.exited': [
               {
                 guard: 'isChannelOpen',
-                description: 'Its last words, acknowledgements among them, may still be unread.',
+                description: 'Its last messages, such as acknowledgements, may still be unread.',
                 target: 'exited',
               },
-              { description: 'It has ended, and all that it said is read.', target: 'ended' },
+              { description: 'It has exited, and all its messages are read.', target: 'ended' },
             ],
-            'kill.asked': { description: 'There is no time for anything.', target: '.ending.killed' },
+            'kill.asked': { description: 'It has to end at once.', target: '.ending.killed' },
           },
           states: {
             starting: {
@@ -261,22 +261,23 @@ export const backendLifecycle = lifecycleSetup.createMachine({
                 },
                 'process.listening': { description: 'It takes connections.', target: 'ready' },
                 'channel.closed': {
-                  description: 'It can never be handed a connection, nor say that it listens.',
+                  description:
+                    'Without a channel it can neither take a connection nor report that it listens.',
                   target: 'ending',
                 },
                 'replacement.asked': { description: 'It makes room for another one.', target: 'ending' },
-                'retirement.asked': { description: 'It has nothing to bring to an end.', target: 'ending' },
+                'retirement.asked': { description: 'It has no connections to finish.', target: 'ending' },
                 'stop.asked': { description: 'The backend ends.', target: 'ending' },
-                'leave.asked': { description: 'Nobody could go on with it.', target: 'ending' },
+                'leave.asked': { description: 'No other broker could use it.', target: 'ending' },
               },
             },
             ready: {
-              description: 'It takes connections, and can be handed them.',
+              description: 'It accepts connections, and handoff to it is possible.',
               tags: 'ready',
               initial: 'young',
               on: {
                 'channel.closed': {
-                  description: 'It has left by itself: it may bring to an end what it has.',
+                  description: 'It closed its channel: it may finish its connections.',
                   target: 'leaving',
                   actions: 'vacate',
                 },
@@ -284,7 +285,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
                 'retirement.asked': { description: 'It is not needed any more.', target: 'retiring' },
                 'stop.asked': { description: 'The backend ends.', target: 'ending' },
                 'leave.asked': {
-                  description: 'It goes on without this broker.',
+                  description: 'It keeps running without this broker.',
                   target: '#backendLifecycle.process.left',
                 },
               },
@@ -293,66 +294,69 @@ export const backendLifecycle = lifecycleSetup.createMachine({
                   description: 'An early end would be a failed start.',
                   after: {
                     stableAfter: {
-                      description: 'It has proved itself: whatever ends it now, it was not the start.',
+                      description: 'It has run long enough: its exit is no failed start any more.',
                       target: 'stable',
                       actions: { type: 'tell', params: { type: 'stable' } },
                     },
                   },
                 },
-                stable: { description: 'It has run for a while.' },
+                stable: { description: 'Its exit is no failed start any more.' },
               },
             },
             adopted: {
-              description: 'It takes connections, but cannot be handed them: there is no channel to it.',
+              description: 'It accepts connections, but handoff is impossible: there is no channel to it.',
               tags: 'ready',
               on: {
                 'channel.closed': {
-                  description: 'It takes no connections any more: it may bring to an end what it has.',
+                  description: 'It accepts no more connections: it may finish those it has.',
                   target: 'leaving',
                   actions: 'vacate',
                 },
                 'replacement.asked': {
-                  description: 'It makes room for another one, and cannot be asked to.',
+                  description: 'It makes room for another one; without a channel it gets SIGTERM.',
                   target: 'ending.terminated',
                 },
                 'retirement.asked': {
-                  description: 'It is not needed any more, and cannot be told so.',
+                  description: 'It is not needed any more, but without a channel it cannot be told.',
                   target: 'retiring.untold',
                 },
                 'stop.asked': {
-                  description: 'The backend ends, and it cannot be asked to.',
+                  description: 'The backend ends; without a channel it gets SIGTERM.',
                   target: 'ending.terminated',
                 },
                 'leave.asked': {
-                  description: 'It goes on without this broker.',
+                  description: 'It keeps running without this broker.',
                   target: '#backendLifecycle.process.left',
                 },
               },
             },
             leaving: {
-              description: 'Cut off from this broker by itself, and still running.',
+              description: 'It disconnected from this broker and still runs.',
               after: {
-                leaveTimeout: { description: 'It takes too long.', target: 'ending.terminated' },
+                leaveTimeout: { description: 'It did not end in time.', target: 'ending.terminated' },
               },
               on: {
                 'leave.asked': {
-                  description: 'It goes on without this broker.',
+                  description: 'It keeps running without this broker.',
                   target: '#backendLifecycle.process.left',
                 },
               },
             },
             retiring: {
-              description: 'It takes no new connections; those that are open come to their end.',
+              description: 'It accepts no new connections and finishes the open ones.',
               tags: 'stopping',
               initial: 'lingering',
               on: {
-                'leave.asked': { description: 'Nobody would go on with it.', target: 'ending' },
+                'leave.asked': { description: 'No other broker would use it.', target: 'ending' },
               },
               states: {
                 lingering: {
-                  description: 'Clients that were sent to it may still come.',
+                  description: 'Clients that were already sent to it may still connect.',
                   after: {
-                    clientGrace: { description: 'Whoever was sent to it has come.', target: 'told' },
+                    clientGrace: {
+                      description: 'Clients that were sent to it have had time to connect.',
+                      target: 'told',
+                    },
                   },
                   on: {
                     'stop.asked': {
@@ -362,7 +366,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
                   },
                 },
                 told: {
-                  description: 'It was asked to stop, and may take as long as its connections do.',
+                  description: 'It was asked to stop, and waits for its connections to end.',
                   entry: { type: 'tell', params: { type: 'askToStop' } },
                   on: {
                     'stop.asked': {
@@ -372,10 +376,10 @@ export const backendLifecycle = lifecycleSetup.createMachine({
                   },
                 },
                 untold: {
-                  description: 'Without a channel nobody can ask it: it ends by itself.',
+                  description: 'Without a channel it cannot be asked to stop: it ends by itself.',
                   on: {
                     'stop.asked': {
-                      description: 'There is no time left, and it cannot be asked.',
+                      description: 'There is no time left; without a channel it gets SIGTERM.',
                       target: '#backendLifecycle.process.alive.ending.terminated',
                     },
                   },
@@ -383,7 +387,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
               },
             },
             ending: {
-              description: 'It has to go, within bounds.',
+              description: 'It has to end within the stop timeouts.',
               tags: 'stopping',
               initial: 'asked',
               states: {
@@ -401,7 +405,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
                   description: 'It got SIGTERM.',
                   entry: { type: 'tell', params: { type: 'terminate' } },
                   after: {
-                    killTimeout: { description: 'It did not heed SIGTERM.', target: 'killed' },
+                    killTimeout: { description: 'It did not end after SIGTERM.', target: 'killed' },
                   },
                 },
                 killed: {
@@ -413,32 +417,32 @@ export const backendLifecycle = lifecycleSetup.createMachine({
           },
         },
         exited: {
-          description: 'It has ended; what it said last is still to be read.',
+          description: 'It has exited; its last messages are not read yet.',
           after: {
-            channelDrain: { description: 'Nothing more is waited for.', target: 'ended' },
+            channelDrain: { description: 'The rest of its messages took too long.', target: 'ended' },
           },
           on: {
             'channel.closed': { description: 'All is read.', target: 'ended' },
           },
         },
         ended: {
-          description: 'It makes room, if it has not yet.',
+          description: 'It has ended: it makes room, unless it already has.',
           entry: 'vacate',
           on: {
             'place.vacated': {
-              description: 'Nothing is left of it.',
+              description: 'The process and its channel are gone.',
               target: 'gone',
               actions: { type: 'tell', params: { type: 'gone' } },
             },
           },
         },
         left: {
-          description: 'It runs on, and is no concern of this broker any more.',
+          description: 'It keeps running without this broker.',
           tags: 'stopped',
           type: 'final',
           entry: ['vacate', { type: 'tell', params: { type: 'left' } }],
         },
-        gone: { description: 'Nothing is left of it.', tags: 'stopped', type: 'final' },
+        gone: { description: 'The process and its channel are gone.', tags: 'stopped', type: 'final' },
       },
     },
   },

@@ -1,12 +1,12 @@
 import { and, emit, not, raise, type SnapshotFrom, setup, stateIn } from 'xstate';
 
 /**
- * What an `error` frame of the broker means to a round. `stale`: the backend that the hello named isn't there any more.
- * `retryable`: another round may do better. The others: no other round would.
+ * What a broker's `error` frame means to a round. `stale`: the backend named in the hello is gone. `retryable`: another round
+ * may succeed. The others are final.
  */
 export type RoundErrorAnswer = 'stale' | 'retryable' | 'unknownService' | 'noMatchingVersion' | 'refused';
 
-/** All of them. */
+/** All values. */
 export const ROUND_ERROR_ANSWERS = [
   'stale',
   'retryable',
@@ -16,15 +16,15 @@ export const ROUND_ERROR_ANSWERS = [
 ] as const satisfies readonly RoundErrorAnswer[];
 
 /**
- * How a connection was lost before its `ready`. `nobodyThere`: nobody could be reached, so it never was one. `unsent`: it was
- * none, or took no byte. `ended`: any other way; what was sent may have arrived.
+ * How a connection was lost before its `ready`. `nobodyThere`: nobody listens. `unsent`: not connected, or no byte was
+ * written. `ended`: any other way; sent bytes may have arrived.
  */
 export type RoundLoss = 'nobodyThere' | 'unsent' | 'ended';
 
-/** All of them. */
+/** All values. */
 export const ROUND_LOSSES = ['nobodyThere', 'unsent', 'ended'] as const satisfies readonly RoundLoss[];
 
-/** Why a round failed in such a way that no other would do better. */
+/** Why a round failed for good: another one would fail too. */
 export type RoundFailure =
   | 'unknownService'
   | 'noMatchingVersion'
@@ -32,17 +32,17 @@ export type RoundFailure =
   | 'protocolError'
   | 'connectionLost';
 
-/** The events that the outside may send. */
+/** External events. */
 export type ConnectRoundEvent =
   /** The hello names no backend. */
   | { readonly type: 'round.started'; readonly clientKnows: false }
-  /** The hello names the backend that this round leads to; without a word of the broker the client waits so long. */
+  /** The hello names the backend of this round; how long the client waits if the broker doesn't answer. */
   | { readonly type: 'round.started'; readonly clientKnows: true; readonly deadlineMs: number }
   /** The caller gave up. */
   | { readonly type: 'round.cancelled' }
   /**
-   * `handoff` on the first connection, and how long to wait from now. `namesAnother`: it names another backend than the
-   * one that this round leads to.
+   * `handoff` on the first connection, and how long to wait from now. `namesAnother`: it names a backend other than this
+   * round's.
    */
   | { readonly type: 'first.announced'; readonly namesAnother: boolean; readonly deadlineMs: number }
   | { readonly type: 'first.ready' }
@@ -53,24 +53,24 @@ export type ConnectRoundEvent =
   | { readonly type: 'second.claimed' }
   | { readonly type: 'second.error' }
   | { readonly type: 'second.lost' }
-  /** Either connection failed while it was written to, and the other side may have a part of it. */
+  /** A write on either connection failed; the other side may have received part of it. */
   | { readonly type: 'route.torn' }
-  /** Either connection brought what isn't a frame, or one that no client is ever sent. */
+  /** Either connection received an invalid frame, or one that is never sent to a client. */
   | { readonly type: 'route.garbled' };
 
-/** The event that the chart raises itself. */
+/** Internal event. */
 type RaisedEvent = { readonly type: 'attach' };
 
 /** How a round ended. */
 export type RoundOutcome =
   | { readonly type: 'connected'; readonly route: 'handedOff' }
-  /** `told`: with the reason that the broker gave. */
+  /** `told`: the broker gave the reason. */
   | {
       readonly type: 'connected';
       readonly route: 'reconnected';
       readonly reason: 'told' | 'backendAckTimeout';
     }
-  /** `pause`: none; what the broker asked for, if it did; or as long as the client likes. */
+  /** `pause` before the next round: none; the broker's `retryAfterMs`, if given; or the client's own backoff. */
   | {
       readonly type: 'again';
       readonly pause: 'none' | 'asTold' | 'own';
@@ -79,20 +79,20 @@ export type RoundOutcome =
   | { readonly type: 'failed'; readonly code: RoundFailure }
   | { readonly type: 'cancelled' };
 
-/** What the chart tells whoever sent an event to do. */
+/** What the chart tells the sender of an event to do. */
 export type ConnectRoundEmitted =
   /** Connect to the broker and send `hello`. */
   | { readonly type: 'ask' }
-  /** The frame that has come names where this round leads to. */
+  /** The received frame names this round's backend: store it. */
   | { readonly type: 'follow' }
-  /** Let the next round be told anew where the backend is that this one led to. */
+  /** Forget this round's backend, so that the next round asks the broker. */
   | { readonly type: 'forget' }
-  /** The backend that was announced takes connections: remember it, if the announcement allows that. */
+  /** The announced backend took the connection: remember it, if the announcement allows that. */
   | { readonly type: 'remember' }
   /** Connect to the backend's endpoint and send `attach`. */
   | { readonly type: 'attach' }
   | { readonly type: 'close'; readonly route: 'first' | 'second' }
-  /** The round is over: no connection and no deadline of it may be left but the one that won. Told once. */
+  /** The round is over: close every connection and deadline except the winner. Emitted once. */
   | { readonly type: 'ended'; readonly outcome: RoundOutcome };
 
 const chartSetup = setup({
@@ -154,9 +154,8 @@ const againInAWhile = {
 } as const;
 
 /**
- * One round of a client: a `hello` on a first connection and, if need be, an `attach` on a second one. A region for each
- * of the two routes, of which at most one ever becomes the application's. An event that comes too late finds no
- * transition, so it changes nothing.
+ * One round of a client: a `hello` on a first connection and, if needed, an `attach` on a second one. Each route has a
+ * region; at most one becomes the application's. A late event has no transition, so it changes nothing.
  */
 export const connectRound = chartSetup.createMachine({
   id: 'connectRound',
@@ -164,11 +163,11 @@ export const connectRound = chartSetup.createMachine({
   initial: 'trying',
   states: {
     trying: {
-      description: 'Neither route has led to the backend yet.',
+      description: 'Neither route has reached the backend yet.',
       type: 'parallel',
       always: {
         guard: 'isNoRouteOpen',
-        description: 'Neither route is left, and nothing has run: begin again.',
+        description: 'Both routes are closed, and nothing has run: start another round.',
         ...againInAWhile,
       },
       on: {
@@ -178,7 +177,7 @@ export const connectRound = chartSetup.createMachine({
           actions: { type: 'tellEnd', params: { type: 'cancelled' } },
         },
         'route.torn': {
-          description: 'A part of the request may have arrived, and run: it must not be repeated.',
+          description: 'Part of the request may have arrived and run: it must not be repeated.',
           target: 'failed',
           actions: { type: 'tellEnd', params: { type: 'failed', code: 'connectionLost' } },
         },
@@ -211,7 +210,7 @@ export const connectRound = chartSetup.createMachine({
               },
             },
             open: {
-              description: 'The hello is out.',
+              description: 'The hello is sent.',
               initial: 'asking',
               on: {
                 'first.ready': {
@@ -266,7 +265,7 @@ export const connectRound = chartSetup.createMachine({
                     actions: { type: 'tellEnd', params: { type: 'failed', code: 'noMatchingVersion' } },
                   },
                   {
-                    description: 'The broker won\u2019t have this client.',
+                    description: 'The broker refuses this client.',
                     target: '#connectRound.failed',
                     actions: { type: 'tellEnd', params: { type: 'failed', code: 'refused' } },
                   },
@@ -274,7 +273,7 @@ export const connectRound = chartSetup.createMachine({
               },
               states: {
                 asking: {
-                  description: 'The broker has said nothing, and nothing is known of the backend.',
+                  description: 'The broker has not answered, and the backend is unknown.',
                   on: {
                     'first.announced': {
                       description: 'This connection is about to be passed on: the deadline runs from now on.',
@@ -299,7 +298,7 @@ export const connectRound = chartSetup.createMachine({
                   initial: 'knowing',
                   after: {
                     deadline: {
-                      description: 'Nobody has said anything in time: try the other route as well.',
+                      description: 'No answer in time: try the other route as well.',
                       actions: 'useSecond',
                     },
                   },
@@ -307,12 +306,13 @@ export const connectRound = chartSetup.createMachine({
                     'first.announced': [
                       {
                         guard: 'namesAnotherTooLate',
-                        description: 'It leads elsewhere than the second route does.',
+                        description: 'It names another backend than the second route\u2019s.',
                         ...failedByProtocol,
                       },
                       {
                         guard: 'namesAnother',
-                        description: 'The broker doesn\u2019t read what the hello names: go where it says.',
+                        description:
+                          'The broker ignored the backend named in the hello: use the one it names.',
                         target: '.announced',
                         reenter: true,
                         actions: ['forget', 'follow'],
@@ -332,12 +332,13 @@ export const connectRound = chartSetup.createMachine({
                     'first.reconnect': [
                       {
                         guard: 'namesAnotherTooLate',
-                        description: 'It leads elsewhere than the second route does.',
+                        description: 'It names another backend than the second route\u2019s.',
                         ...failedByProtocol,
                       },
                       {
                         guard: 'namesAnother',
-                        description: 'The broker doesn\u2019t read what the hello names: go where it says.',
+                        description:
+                          'The broker ignored the backend named in the hello: use the one it names.',
                         target: '#connectRound.trying.first.closed.told',
                         actions: ['forget', 'follow', 'closeFirst', 'useSecond'],
                       },
@@ -351,7 +352,7 @@ export const connectRound = chartSetup.createMachine({
                   },
                   states: {
                     knowing: {
-                      description: 'The hello named the backend; the broker has said nothing.',
+                      description: 'The hello named the backend; the broker has not answered.',
                       on: {
                         'first.lost': [
                           {
@@ -392,8 +393,8 @@ export const connectRound = chartSetup.createMachine({
               description: 'This route is closed.',
               initial: 'untold',
               states: {
-                told: { description: 'The broker said why.' },
-                untold: { description: 'Nobody said why.' },
+                told: { description: 'The broker gave the reason.' },
+                untold: { description: 'The reason is unknown.' },
               },
             },
           },
@@ -413,7 +414,8 @@ export const connectRound = chartSetup.createMachine({
                     actions: 'attach',
                   },
                   {
-                    description: 'Nobody has said so, it took too long: the next round has to be told anew.',
+                    description:
+                      'The broker did not send it, the deadline passed: the next round asks the broker.',
                     target: 'attaching',
                     actions: ['forget', 'attach'],
                   },
@@ -421,7 +423,7 @@ export const connectRound = chartSetup.createMachine({
               },
             },
             attaching: {
-              description: 'The attach is out.',
+              description: 'The attach is sent.',
               on: {
                 'second.ready': [
                   {
@@ -434,7 +436,7 @@ export const connectRound = chartSetup.createMachine({
                     },
                   },
                   {
-                    description: 'The backend has this connection, and was too late for the other.',
+                    description: 'The backend has this connection; the handoff was too late.',
                     target: '#connectRound.connected',
                     actions: {
                       type: 'tellEnd',
@@ -443,7 +445,7 @@ export const connectRound = chartSetup.createMachine({
                   },
                 ],
                 'second.claimed': {
-                  description: 'The backend has the first connection already: go on there.',
+                  description: 'The backend already has the first connection: use that.',
                   target: 'ended',
                   actions: 'closeSecond',
                 },
@@ -453,7 +455,7 @@ export const connectRound = chartSetup.createMachine({
                   actions: ['forget', 'closeSecond'],
                 },
                 'second.lost': {
-                  description: 'Nobody is there any more, or has room.',
+                  description: 'The backend is gone or full.',
                   target: 'ended',
                   actions: 'forget',
                 },
@@ -468,8 +470,8 @@ export const connectRound = chartSetup.createMachine({
       description: 'One route is the application\u2019s, the other one is closed.',
       type: 'final',
     },
-    again: { description: 'Nothing has run: the client begins again, with a new id.', type: 'final' },
-    failed: { description: 'No other round would do better.', type: 'final' },
+    again: { description: 'Nothing has run: the client starts another round with a new id.', type: 'final' },
+    failed: { description: 'Another round would fail too.', type: 'final' },
     cancelled: { description: 'The caller gave up.', type: 'final' },
   },
 });

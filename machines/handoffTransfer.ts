@@ -16,17 +16,17 @@ export const TRANSFER_REFUSALS = [
 ] as const satisfies readonly TransferRefusal[];
 
 /**
- * How a handle could not be put into the channel. `denied` and `outOfDescriptors`: it never left this process. `other`:
- * nobody can say.
+ * Why a handle could not be sent over the channel. `denied` and `outOfDescriptors`: it never left this process. `other`:
+ * unknown, so it may have left.
  */
 export type TransferSendFailure = 'denied' | 'outOfDescriptors' | 'other';
 
-/** Why a transfer ended that was neither a success nor the backend's failure. */
+/** Why a transfer was abandoned: neither a success nor the backend's failure. */
 export type TransferAbandonment = 'clientLeft' | 'readTooFar' | 'busy' | 'outOfDescriptors';
 
 /**
- * How a transfer ended. `mayWrite` says whether the connection is still this process's alone, so that it may answer on
- * it; otherwise all it may do is close its copy. `reason` is what to tell a client whose transfer was abandoned.
+ * How a transfer ended. `mayWrite`: only this process has the connection, so it may answer on it; otherwise it may only close
+ * its copy. `reason`: reconnect reason for an abandoned transfer.
  */
 export type TransferOutcome =
   | { readonly type: 'acknowledged'; readonly mayWrite: false }
@@ -39,50 +39,50 @@ export type TransferOutcome =
       readonly mayWrite: true;
     };
 
-/** The events that the outside may send. */
+/** External events. */
 export type HandoffTransferEvent =
   /** No other handle is in the channel. */
   | { readonly type: 'turn.came'; readonly clientKnows: false }
   /**
-   * The same, for a client that needs no announcement: it knows the backend's endpoint and uses it in time.
+   * The same, for a client that needs no announcement: it knows the backend's endpoint and falls back to it by itself.
    * `hasReadTooFar` as with the announcement.
    */
   | { readonly type: 'turn.came'; readonly clientKnows: true; readonly hasReadTooFar: boolean }
   /**
-   * The client's announcement is in the kernel. `hasReadTooFar`: this process has bytes of the client's that can't reach
-   * the backend in their place any more.
+   * The client's announcement is in the kernel. `hasReadTooFar`: this process has read client bytes that can no longer reach
+   * the backend in order.
    */
   | { readonly type: 'announcement.written'; readonly hasReadTooFar: boolean }
   | { readonly type: 'announcement.failed' }
-  /** The channel doesn't need this process's copy of the handle any more. */
+  /** The channel no longer needs this process's copy of the handle. */
   | { readonly type: 'send.done' }
   | { readonly type: 'send.failed'; readonly cause: TransferSendFailure }
-  /** With this transfer's own token. */
+  /** With this transfer's token. */
   | { readonly type: 'answer.acknowledged' }
   | { readonly type: 'answer.refused'; readonly code: TransferRefusal }
-  /** A message that says it is an answer and makes no sense came, while this handle was the one to be answered for. */
+  /** An invalid answer arrived while this handle was the oldest unanswered one. */
   | { readonly type: 'answer.malformed' }
   | { readonly type: 'channel.closed' };
 
-/** What the chart tells whoever sent an event to do. */
+/** What the chart tells the sender of an event to do. */
 export type HandoffTransferEmitted =
   /** Tell the client that its connection is about to be passed on. */
   | { readonly type: 'announce' }
-  /** Put the handle into the channel. */
+  /** Send the handle over the channel. */
   | { readonly type: 'send' }
-  /** The transfer has ended. Told once. */
+  /** The transfer has ended. Emitted once. */
   | { readonly type: 'ended'; readonly outcome: TransferOutcome }
   /**
-   * Close this process's copy of the connection. Told at most once, after `ended`. Not told if the outcome has `mayWrite`:
-   * whoever answers on the connection closes it.
+   * Close this process's copy of the connection. Emitted at most once, after `ended`. Not emitted if the outcome has `mayWrite`:
+   * the code that answers on the connection closes it.
    */
   | { readonly type: 'close' };
 
-/** The event that the chart raises itself, within one step. */
+/** Internal event, raised within one step. */
 type InternalEvent = { readonly type: 'attempt.ended'; readonly mayWrite: boolean };
 
 export interface HandoffTransferInput {
-  /** Milliseconds from the start to the backend's answer, the wait for the turn included: over 0. */
+  /** Milliseconds from the start to the backend's answer, the wait in the queue included; over 0. */
   readonly ackDeadlineMs: number;
 }
 
@@ -129,28 +129,27 @@ const chartSetup = setup({
 });
 
 /**
- * One try at handing one connection to one backend process. Region `attempt` says what became of it; region `copy` whether
- * and when this process closes its own copy of the connection. An event that comes too late finds no transition, so it
- * changes nothing.
+ * One attempt to hand one connection to one backend process. Region `attempt` is its outcome; region `copy` decides whether
+ * and when this process closes its copy of the connection. A late event has no transition, so it changes nothing.
  */
 export const handoffTransfer = chartSetup.createMachine({
   id: 'handoffTransfer',
-  description: 'One try at handing one open connection to one backend process.',
+  description: 'One attempt to hand one open connection to one backend process.',
   type: 'parallel',
   context: ({ input }) => ({ ...input }),
   states: {
     attempt: {
-      description: 'What became of the try.',
+      description: 'The outcome of the attempt.',
       initial: 'pending',
       states: {
         pending: {
-          description: 'The try has not ended.',
+          description: 'The attempt has not ended.',
           initial: 'issued',
           after: {
             ackDeadline: [
               {
                 guard: 'isSent',
-                description: 'The backend has the handle, or will have it, and said nothing in time.',
+                description: 'The backend has or will get the handle, but did not answer in time.',
                 target: 'failed',
                 actions: {
                   type: 'tellEnd',
@@ -158,7 +157,7 @@ export const handoffTransfer = chartSetup.createMachine({
                 },
               },
               {
-                description: 'Its turn did not come in time: the handle was never sent, and never will be.',
+                description: 'It waited too long in the queue: the handle was never sent and never will be.',
                 target: 'failed',
                 actions: {
                   type: 'tellEnd',
@@ -169,7 +168,7 @@ export const handoffTransfer = chartSetup.createMachine({
           },
           on: {
             'channel.closed': {
-              description: 'Nothing will be answered any more, nor sent.',
+              description: 'The channel is closed: no answer will arrive, and nothing can be sent.',
               target: 'failed',
               actions: {
                 type: 'tellEnd',
@@ -179,12 +178,13 @@ export const handoffTransfer = chartSetup.createMachine({
           },
           states: {
             issued: {
-              description: 'A one-time token is made; the try waits for its turn.',
+              description: 'It has a one-time token and waits in the queue.',
               on: {
                 'turn.came': [
                   {
                     guard: 'hasReadTooFar',
-                    description: 'The client knows, but bytes of its are here that would be missing there.',
+                    description:
+                      'The client needs no announcement, but this process has read bytes that the backend would miss.',
                     target: '#handoffTransfer.attempt.abandoned',
                     actions: {
                       type: 'tellEnd',
@@ -198,7 +198,7 @@ export const handoffTransfer = chartSetup.createMachine({
                   },
                   {
                     guard: 'clientKnows',
-                    description: 'There is nothing to tell the client: the handle goes into the channel.',
+                    description: 'The client needs no announcement: send the handle.',
                     target: 'sent',
                     actions: 'send',
                   },
@@ -216,7 +216,7 @@ export const handoffTransfer = chartSetup.createMachine({
                 'announcement.written': [
                   {
                     guard: 'hasReadTooFar',
-                    description: 'Bytes of the client\u2019s are here that would be missing there.',
+                    description: 'This process has read bytes that the backend would miss.',
                     target: '#handoffTransfer.attempt.abandoned',
                     actions: {
                       type: 'tellEnd',
@@ -229,7 +229,7 @@ export const handoffTransfer = chartSetup.createMachine({
                     },
                   },
                   {
-                    description: 'The client knows: the handle goes into the channel.',
+                    description: 'The client was told: send the handle.',
                     target: 'sent',
                     actions: 'send',
                   },
@@ -255,7 +255,7 @@ export const handoffTransfer = chartSetup.createMachine({
                 'answer.refused': [
                   {
                     guard: 'isPermission',
-                    description: 'The backend may not take it, and has closed its copy.',
+                    description: 'The backend\u2019s policy refused it; the backend has closed its copy.',
                     target: '#handoffTransfer.attempt.failed',
                     actions: {
                       type: 'tellEnd',
@@ -264,7 +264,7 @@ export const handoffTransfer = chartSetup.createMachine({
                   },
                   {
                     guard: 'isIntegrity',
-                    description: 'What the backend got was not right, and it has closed its copy.',
+                    description: 'The backend received something invalid and has closed its copy.',
                     target: '#handoffTransfer.attempt.failed',
                     actions: {
                       type: 'tellEnd',
@@ -273,7 +273,7 @@ export const handoffTransfer = chartSetup.createMachine({
                   },
                   {
                     guard: 'isBusy',
-                    description: 'The backend is at a bound of its own, and has closed its copy.',
+                    description: 'The backend is at a limit of its own and has closed its copy.',
                     target: '#handoffTransfer.attempt.abandoned',
                     actions: {
                       type: 'tellEnd',
@@ -290,7 +290,7 @@ export const handoffTransfer = chartSetup.createMachine({
                     },
                   },
                   {
-                    description: 'It came too late for the backend; the client has its other route.',
+                    description: 'It came too late for the backend: the client takes its other route.',
                     target: '#handoffTransfer.attempt.failed',
                     actions: {
                       type: 'tellEnd',
@@ -299,7 +299,7 @@ export const handoffTransfer = chartSetup.createMachine({
                   },
                 ],
                 'answer.malformed': {
-                  description: 'The backend answered what makes no sense: it may have the connection or not.',
+                  description: 'The backend\u2019s answer is invalid: it may or may not have the connection.',
                   target: '#handoffTransfer.attempt.failed',
                   actions: {
                     type: 'tellEnd',
@@ -331,7 +331,7 @@ export const handoffTransfer = chartSetup.createMachine({
                     },
                   },
                   {
-                    description: 'Nobody can say where the handle is.',
+                    description: 'It is unknown whether the handle left.',
                     target: '#handoffTransfer.attempt.failed',
                     actions: {
                       type: 'tellEnd',
@@ -352,7 +352,7 @@ export const handoffTransfer = chartSetup.createMachine({
           type: 'final',
         },
         abandoned: {
-          description: 'Ended with neither success nor failure: nothing is counted.',
+          description: 'It ended with neither success nor failure: nothing is counted.',
           type: 'final',
         },
       },
@@ -362,15 +362,15 @@ export const handoffTransfer = chartSetup.createMachine({
       initial: 'kept',
       states: {
         kept: {
-          description: 'Here, and not in the channel\u2019s hands.',
+          description: 'Open here, and not used by the channel.',
           on: {
             'attempt.ended': [
               {
                 guard: 'mayWrite',
-                description: 'There is something to say on it.',
+                description: 'It is needed to answer the client.',
                 target: 'left',
               },
-              { description: 'It is of no use here any more.', target: 'closed', actions: 'close' },
+              { description: 'It is not needed any more.', target: 'closed', actions: 'close' },
             ],
             'announcement.written': {
               guard: 'mayBeSent',
@@ -379,24 +379,25 @@ export const handoffTransfer = chartSetup.createMachine({
             },
             'turn.came': {
               guard: 'mayBeSentUnannounced',
-              description: 'The same, for a client that knows.',
+              description: 'The same, without an announcement.',
               target: 'inChannel',
             },
           },
         },
         inChannel: {
-          description: 'Closing it now would fail the send, or send another.',
+          description:
+            'The channel is sending it: closing it now would fail the send, or send a reused descriptor.',
           on: {
             'send.done': { description: 'The handle has left.', target: 'kept' },
             'send.failed': { description: 'The handle will not leave.', target: 'kept' },
             'channel.closed': {
-              description: 'A closed channel does not tell what became of every send.',
+              description: 'A closed channel does not report the result of every send.',
               target: 'kept',
             },
             'attempt.ended': [
               {
                 guard: 'mayWrite',
-                description: 'The backend had it, and gave it back: there is something to say on it.',
+                description: 'The backend gave it back: it is needed to answer the client.',
                 target: 'left',
               },
               { description: 'It is still being sent.', target: 'unwanted' },
@@ -404,23 +405,23 @@ export const handoffTransfer = chartSetup.createMachine({
           },
         },
         unwanted: {
-          description: 'Of no use here any more, but the channel has not let go of it.',
+          description: 'Not needed any more, but the channel is still sending it.',
           on: {
             'send.done': { description: 'The handle has left.', target: 'closed', actions: 'close' },
             'send.failed': { description: 'The handle will not leave.', target: 'closed', actions: 'close' },
             'channel.closed': {
-              description: 'A closed channel does not tell what became of every send.',
+              description: 'A closed channel does not report the result of every send.',
               target: 'closed',
               actions: 'close',
             },
           },
         },
         left: {
-          description: 'Left to whoever answers on it.',
+          description: 'Left to the code that answers the client.',
           type: 'final',
         },
         closed: {
-          description: 'Closed here; whether the connection is open is the backend\u2019s to say.',
+          description: 'Closed here; the backend may still have the connection open.',
           type: 'final',
         },
       },

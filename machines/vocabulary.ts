@@ -1,6 +1,6 @@
 import type { BackendHandoffState, HandoffFailure, HandoffFallbackReason } from './backendHandoff';
 
-/** How a word is told apart on a page or in a terminal. */
+/** The colour category of a state or reason, on a page or in a terminal. */
 export type Tone = 'calm' | 'busy' | 'held' | 'foreign' | 'failed';
 
 /** A state of a backend's chart. */
@@ -8,7 +8,7 @@ export interface StateWords {
   readonly tone: Exclude<Tone, 'failed'>;
 }
 
-/** The states of a backend's chart, those that somebody should look at first. */
+/** The states of a backend's chart, the most urgent first. */
 export const BACKEND_HANDOFF_STATES: Readonly<Record<BackendHandoffState, StateWords>> = {
   rateLimited: { tone: 'held' },
   attempting: { tone: 'busy' },
@@ -16,12 +16,12 @@ export const BACKEND_HANDOFF_STATES: Readonly<Record<BackendHandoffState, StateW
   adopted: { tone: 'foreign' },
 };
 
-/** Why a client has to reconnect: a reason of the controller, or `transferLimit`, a bound of the broker's or backend's own. */
+/** Why a client has to reconnect: a reason of the controller, or `transferLimit`, a limit of the broker or the backend. */
 export type ReconnectReason = HandoffFallbackReason | 'transferLimit';
 
 /**
- * What a reason comes from. `check`: the policy's checks 1 to 4, which touch no window. `budget`: check 5. `failure`: an
- * attempt failed, and the window counts it. `bound`: a bound of the broker or the backend; no attempt failed.
+ * The source of a reason. `check`: the policy's checks 1 to 4, which leave the window unchanged. `budget`: check 5. `failure`:
+ * an attempt failed, and the window counts it. `bound`: a limit of the broker or the backend; no attempt failed.
  */
 export type ReasonCategory = 'check' | 'budget' | 'failure' | 'bound';
 
@@ -86,13 +86,13 @@ export const RECONNECT_REASON_WORDS: Readonly<Record<ReconnectReason, ReasonWord
   },
 };
 
-/** All of them, in their order. */
+/** All reasons, in the order of `RECONNECT_REASON_WORDS`. */
 export const RECONNECT_REASONS = Object.keys(RECONNECT_REASON_WORDS) as [
   ReconnectReason,
   ...ReconnectReason[],
 ];
 
-/** The failures, in their order. */
+/** The failures, in the order of `RECONNECT_REASON_WORDS`. */
 export const HANDOFF_FAILURES: readonly HandoffFailure[] = RECONNECT_REASONS.filter(isFailure);
 
 function isFailure(reason: ReconnectReason): reason is HandoffFailure {

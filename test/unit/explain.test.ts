@@ -29,7 +29,7 @@ describe('explain', () => {
       decision: { type: 'attempt' },
       because: 'All checks passed: try to hand the connection over.',
       state: 'idle',
-      stateMeans: 'The backend holds nothing back, and nothing is in flight.',
+      stateMeans: 'Handoff is possible, and no attempt is in flight.',
     });
     expect([...controller.backends()]).toEqual([]);
     controller.recordFailedAttempt(KEY, 'permissionDenied', 0);
