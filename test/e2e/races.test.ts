@@ -416,8 +416,12 @@ describe('whatever happens to a handoff', () => {
     });
 
     it('of which the claim is too old begins again', async () => {
-      // By the deadline the stamp is as old as a claim may be.
-      const broker = await start('shortClaims', { ackDeadlineMs: SHORT_DEADLINE_MS });
+      // By the deadline the stamp is older than a claim may be.
+      const broker = await start('shortClaims', { ackDeadlineMs: LATER_DEADLINE_MS });
+      let routes = 0;
+      broker.on('route', () => {
+        routes += 1;
+      });
       process.kill(pidOf(broker), 'SIGSTOP');
       const failed = new Promise<void>((resolve) => {
         broker.on('transfer', ({ state }) => state === 'failed' && resolve());
@@ -426,6 +430,7 @@ describe('whatever happens to a handoff', () => {
       await failed;
       process.kill(pidOf(broker), 'SIGCONT');
       await client;
+      await eventually('another route', () => routes > 1);
     });
   });
 });
