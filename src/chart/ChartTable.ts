@@ -8,17 +8,17 @@ import {
   transition,
 } from 'xstate';
 
-/** States held at the most; a chart with a large count in its context has more of them than are worth keeping. */
+/** Maximum number of cached states; a chart with a large counter in its context has too many to keep. */
 const MAX_NODES = 4_096;
 
 /** One state of a chart. */
 export interface ChartNode<Machine extends AnyStateMachine, Edge> {
   readonly snapshot: SnapshotFrom<Machine>;
-  /** By symbol, as far as they have been needed. */
+  /** By symbol; computed on first use. */
   readonly edges: (Edge | undefined)[];
 }
 
-/** What the chart does besides taking a new state: what it emits, and whether it schedules a delayed transition. */
+/** A transition's effects besides the new state: emitted events, and whether it schedules a delayed transition. */
 export interface ChartEffects<Emitted> {
   readonly emitted: readonly Emitted[];
   readonly armsTimer: boolean;
@@ -28,7 +28,7 @@ function effectsOf<Emitted>(actions: readonly ExecutableActionObject[]): ChartEf
   const emitted: Emitted[] = [];
   let armsTimer = false;
   for (const { type, params } of actions as readonly { type: string; params: unknown }[]) {
-    // No chart of ours raises anything with a delay but its own delayed transitions.
+    // In these charts only delayed transitions raise an event with a delay.
     if (type === 'xstate.raise') armsTimer ||= (params as { delay?: number }).delay !== undefined;
     if (type === 'xstate.emit') emitted.push((params as { event: Emitted }).event);
   }
@@ -36,9 +36,9 @@ function effectsOf<Emitted>(actions: readonly ExecutableActionObject[]): ChartEf
 }
 
 /**
- * A chart, determinized as it runs: a transition that has not been needed before is computed by XState from the chart
- * and kept; one that has is a lookup. It holds no rule of its own. Symbols, numbered from 0, stand for events: from the
- * same state, two events of one symbol have the same effect.
+ * A lookup table of a chart, built lazily: XState computes a transition on first use, and the table caches it. It has no
+ * rules of its own. Symbols, numbered from 0, stand for events: in the same state, two events with the same symbol have the
+ * same effect.
  */
 export abstract class ChartTable<
   Machine extends AnyStateMachine,
@@ -46,7 +46,7 @@ export abstract class ChartTable<
   Edge,
   Node extends ChartNode<Machine, Edge>,
 > {
-  /** The state of an actor that nothing has happened to. */
+  /** The chart's initial state. */
   readonly initial: Node;
   readonly #machine: Machine;
   readonly #nodes = new Map<string, Node>();
@@ -57,7 +57,7 @@ export abstract class ChartTable<
     this.initial = this.#nodeOf(snapshot as SnapshotFrom<Machine>);
   }
 
-  /** How many states it holds. */
+  /** Number of cached states. */
   get size(): number {
     return this.#nodes.size;
   }
@@ -66,13 +66,13 @@ export abstract class ChartTable<
     return node.edges[symbol] ?? this.#addEdge(node, symbol);
   }
 
-  /** What an event does that no symbol stands for. */
+  /** Computes the effect of an event without a symbol. */
   compute(node: Node, event: EventFromLogic<Machine>): Edge {
     const [snapshot, actions] = transition(this.#machine, node.snapshot, event);
     return this.makeEdge(node, this.#nodeOf(snapshot as SnapshotFrom<Machine>), event, effectsOf(actions));
   }
 
-  /** A name that tells apart the chart's states, whatever of the context belongs to them. */
+  /** A unique key for each state, including the relevant context. */
   protected abstract nameOf(snapshot: SnapshotFrom<Machine>): string;
   protected abstract makeNode(snapshot: SnapshotFrom<Machine>): Node;
   protected abstract makeEdge(
@@ -81,7 +81,7 @@ export abstract class ChartTable<
     event: EventFromLogic<Machine>,
     effects: ChartEffects<Emitted>,
   ): Edge;
-  /** The event that a symbol stands for. */
+  /** An event that has this symbol. */
   protected abstract eventOf(symbol: number): EventFromLogic<Machine>;
 
   #addEdge(node: Node, symbol: number): Edge {
@@ -100,7 +100,7 @@ export abstract class ChartTable<
     return node;
   }
 
-  /** Actors stay where they are; what leads on from there is computed again when needed. */
+  /** Current nodes stay valid; their edges are computed again on demand. */
   #startOver(): void {
     for (const node of this.#nodes.values()) node.edges.fill(undefined);
     this.#nodes.clear();

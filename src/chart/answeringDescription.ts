@@ -12,7 +12,7 @@ const ANSWERS: ReadonlySet<string> = new Set<keyof typeof backendHandoff.impleme
   'answerFallback',
 ]);
 
-/** The chart's own description of the transition that answers an event in a state; undefined if none does. */
+/** The chart's description of the transition that answers an event in a state; undefined if there is none. */
 export function answeringDescription(
   snapshot: BackendHandoffSnapshot,
   event: BackendHandoffEvent,

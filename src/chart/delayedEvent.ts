@@ -1,7 +1,7 @@
 import type { AnyStateMachine, EventObject, StateNode } from 'xstate';
 
 /**
- * The event that XState sends when a named delay of a chart has passed, which the types of the chart's events don't have.
+ * The event that XState sends after a chart's named delay. It's missing in the types of the chart's events.
  *
  * @throws {Error} the chart has no delayed transition with this delay, or one in more than one state.
  */

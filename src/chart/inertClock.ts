@@ -1,2 +1,2 @@
-/** For actors whose delays never run by themselves: whoever owns the actor sends what they would. */
+/** Disables an actor's timers: its owner sends the delayed events. */
 export const INERT_CLOCK = Object.freeze({ setTimeout: () => 0, clearTimeout: () => undefined });

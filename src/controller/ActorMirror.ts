@@ -17,7 +17,7 @@ function rethrowLater(error: unknown): void {
   });
 }
 
-/** What tells an observer: an error of its is no decision's. */
+/** Calls an observer, so that an observer's error never fails a decision. */
 function toTeller(observer: InspectionObserver, onError: (error: unknown) => void): Tell {
   if (typeof observer !== 'function') {
     requireObject('observer', observer);
@@ -47,42 +47,42 @@ function replay(actor: BackendHandoffActor, tell: Tell): void {
 }
 
 /**
- * The live XState actors of backends, for who looks at them: those that somebody asked for, and those of all backends while
- * anybody inspects. They follow the records; nothing is read from them.
+ * The live XState actors of backends: those requested by `actorOf`, and those of all backends during an inspection. They
+ * follow the records; nothing is read from them.
  */
 export class ActorMirror {
   readonly #onError: (error: unknown) => void;
   readonly #observers = new Set<Tell>();
-  /** Records whose actor somebody asked for, so that it outlives the inspection. */
+  /** Records whose actor was requested by `actorOf`, so that it outlives the inspection. */
   readonly #askedFor = new WeakSet<BackendRecord>();
-  /** Records whose actor is processing an event, and tells its observers. */
+  /** Records whose actor is processing an event and notifying its observers. */
   readonly #telling = new Set<BackendRecord>();
   readonly #backends = new WeakMap<ActorRefLike, BackendId>();
 
-  /** @param onError what becomes of an observer's error; by default it's thrown where no decision is in its way. */
+  /** @param onError receives an observer's error; by default it's thrown outside of any decision. */
   constructor(onError: (error: unknown) => void = rethrowLater) {
     this.#onError = onError;
   }
 
-  /** A record is new: while anybody inspects it has an actor. */
+  /** Adds a new record. During an inspection it gets an actor. */
   add(backend: BackendId, record: BackendRecord): void {
     if (this.#observers.size > 0) this.#start(backend, record);
   }
 
-  /** The record's actor, which lives from now on whether anybody inspects or not. */
+  /** The record's actor, which from now on outlives inspections. */
   actorOf(backend: BackendId, record: BackendRecord): BackendHandoffActor {
     this.#askedFor.add(record);
     return record.actor ?? this.#start(backend, record);
   }
 
-  /** The backend that an actor is of; undefined if it's none of these. */
+  /** An actor's backend; undefined if it's not one of these actors. */
   backendOf(actor: ActorRefLike): BackendId | undefined {
     return this.#backends.get(actor);
   }
 
   /**
-   * @throws {Error} with code `ERR_REENTRANT_CALL`: the record's actor is telling its observers, so one of them calls. It
-   *   would be told again, and call again, without end.
+   * @throws {Error} with code `ERR_REENTRANT_CALL`: called by an observer of the record's actor. It would be
+   *   notified and call again, without end.
    */
   checkNotTelling(record: BackendRecord): void {
     if (!this.#telling.has(record)) return;
@@ -90,7 +90,7 @@ export class ActorMirror {
     throw Object.assign(new Error(message), { code: 'ERR_REENTRANT_CALL' });
   }
 
-  /** Tells the record's actor what has happened, if it has one. */
+  /** Sends the event to the record's actor, if it has one. */
   send(record: BackendRecord, event: BackendHandoffEvent): void {
     if (record.actor === undefined) return;
     this.#telling.add(record);
@@ -101,7 +101,7 @@ export class ActorMirror {
     }
   }
 
-  /** Tells an observer of the records' actors, then of all that happens. Returns what ends it. */
+  /** Tells an observer about the records' actors, then about every event. Returns a function that ends the inspection. */
   inspect(observer: InspectionObserver, records: () => Iterable<[BackendId, BackendRecord]>): () => void {
     const tell = toTeller(observer, this.#onError);
     for (const [backend, record] of records()) replay(record.actor ?? this.#start(backend, record), tell);
@@ -117,7 +117,7 @@ export class ActorMirror {
     };
   }
 
-  /** The record is nobody's any more. */
+  /** Stops the actor of a removed record. */
   forget(record: BackendRecord): void {
     record.actor?.stop();
   }
@@ -130,16 +130,16 @@ export class ActorMirror {
     for (const tell of this.#observers) tell(event);
   };
 
-  /** An actor in the record's state, which is sent what happens from now on. */
+  /** Starts an actor in the record's state; it gets every event from now on. */
   #start(backend: BackendId, record: BackendRecord): BackendHandoffActor {
     const actor = createActor(backendHandoff, {
       id: backendDisplayName(backend),
       input: record.node.snapshot.context,
       snapshot: record.node.snapshot,
-      // The controller's timers send what its own delays would.
+      // The controller's timers send the delayed events.
       clock: INERT_CLOCK,
     });
-    // All of it before anybody hears of the actor, since who hears may ask at once.
+    // Finish the bookkeeping before observers hear of the actor: they may call back at once.
     record.actor = actor;
     this.#backends.set(actor, typeof backend === 'string' ? backend : copyBackendKey(backend));
     this.#telling.add(record);

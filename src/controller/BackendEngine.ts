@@ -11,12 +11,12 @@ import { elapsedSymbol, eventOfSymbol, QUERIED, WINDOW_TIMER } from './handoffSy
 import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
 import { WindowTimers } from './WindowTimers';
 
-/** A moment that nothing has asked for yet. */
+/** A moment that is read from the clock when it's first needed. */
 export const UNREAD_MOMENT = Number.NaN;
 
-/** Takes records from state to state as the chart says, and reads its answers. Moments are milliseconds on the clock. */
+/** Steps records through the chart's states and reads the chart's answers. Times are milliseconds on the clock. */
 export class BackendEngine {
-  /** The state of a backend that nothing has happened to. */
+  /** The state of an unused backend. */
   readonly initial: HandoffNode;
   readonly #table: HandoffTable;
   readonly #windowMs: number;
@@ -31,7 +31,7 @@ export class BackendEngine {
     this.#actors = actors;
   }
 
-  /** The symbol of an event that reads the window, with whether the window is over at the moment. */
+  /** The symbol of an event that reads the window, depending on whether the window is over at that time. */
   readingSymbol(record: BackendRecord | undefined, symbol: number, at: number): number {
     return record?.hasWindowElapsed(at, this.#windowMs) ? elapsedSymbol(symbol) : symbol;
   }
@@ -42,12 +42,12 @@ export class BackendEngine {
     return edge.constantDecision ?? this.decisionOf(edge, record, at);
   }
 
-  /** What an event would do, without taking the step. */
+  /** The event's edge, without taking the step. */
   edge(record: BackendRecord | undefined, symbol: number): HandoffEdge {
     return this.#table.edge(record?.node ?? this.initial, symbol);
   }
 
-  /** Takes a step, and tells the record's actor of it. Throws what the clock throws: nothing has changed then. */
+  /** Takes a step and notifies the record's actor. If the clock throws, it throws too and changes nothing. */
   step(record: BackendRecord, symbol: number, at: number): HandoffEdge {
     const known = record.node.edges[symbol];
     // Nearly all events: met before, seen by nobody, and with no effect on the window. Few calls, so that all are inlined.
@@ -66,40 +66,40 @@ export class BackendEngine {
     return edge;
   }
 
-  /** The first half of a step: what it does to the window. The caller's clock may throw: nothing has changed then. */
+  /** The first half of a step: the window. If the clock throws, nothing has changed. */
   followWindow(record: BackendRecord, edge: HandoffEdge, at: number): void {
     if (edge.isPlain) return;
-    // Only an end that closes a window comes without a moment, and needs none.
+    // Only a success, which closes the window, has no time and needs none.
     const openedAt = edge.opensWindow ? at : record.openedAt;
-    // Armed at each failure that is counted: the caller's time may run apart from the timers'.
+    // Set the timer again at each counted failure: the caller's time may drift from the timers'.
     if (edge.armsTimer) this.#timers.arm(record, windowRemainingMs(openedAt, at, this.#windowMs));
     else this.#timers.disarm(record);
     record.openedAt = openedAt;
   }
 
-  /** The second half of a step. */
+  /** The second half of a step: the state and the actor. */
   take(record: BackendRecord, edge: HandoffEdge, symbol: number): void {
     record.enter(edge);
     if (record.actor !== undefined) this.#actors.send(record, eventOfSymbol(symbol));
   }
 
-  /** What a step that was taken answers. */
+  /** The answer of a step that was taken. */
   decisionOf(edge: HandoffEdge, record: BackendRecord | undefined, at: number): HandoffAttemptDecision {
     const { decision } = edge;
     if (decision === undefined) throw new Error('The chart gave no answer');
     if (!edge.untilWindowEnds || record === undefined || decision.type === 'attempt') return decision;
     const { type, reason, usesBackendReconnect, sendsClientError } = decision;
     const retryAfterMs = record.windowRemainingMs(at, this.#windowMs);
-    // Field by field, since copying a frozen object by spreading it costs three times as much.
+    // Spreading a frozen object costs three times as much.
     return { type, reason, retryAfterMs, usesBackendReconnect, sendsClientError };
   }
 
-  /** The state that a reader would find. */
+  /** The state at a time, without changing anything. */
   stateAt(record: BackendRecord | undefined, at: number): HandoffExplanation['state'] {
     return this.edge(record, this.readingSymbol(record, QUERIED, at)).next.snapshot.value.handoff;
   }
 
-  /** The window that a reader would find open. */
+  /** The window that is open at a time, without changing anything. */
   windowAt(record: BackendRecord | undefined, at: number): FailedAttemptWindow | undefined {
     if (!record?.node.hasWindow || record.hasWindowElapsed(at, this.#windowMs)) return undefined;
     return this.countedWindowAt(record, at);
@@ -126,7 +126,7 @@ export class BackendEngine {
     };
   }
 
-  /** Goes on with what an earlier controller's window had left. */
+  /** Resumes an earlier controller's window. */
   restoreWindow(
     record: BackendRecord,
     { failedAttempts, remainingMs }: FailedAttemptWindow,
@@ -140,7 +140,7 @@ export class BackendEngine {
     this.#actors.send(record, event);
   }
 
-  /** The record is nobody's any more. */
+  /** Clears the timer and actor of a removed record. */
   forget(record: BackendRecord): void {
     this.#timers.forget(record);
   }

@@ -9,8 +9,8 @@ import type { HandoffExplanation } from './HandoffExplanation';
 import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
 
 /**
- * One backend of a controller: its methods are the controller's, with the backend left out. It spares a hot path the
- * building of the key. It holds no state: it's good before the controller knows of the backend, and after `forget`.
+ * One backend of a controller, with the controller's methods minus the `backend` argument. It saves a hot path from building
+ * the key. It holds no state: it's valid before the controller knows the backend, and after `forget`.
  */
 export class BackendHandle {
   readonly backend: BackendId;
@@ -36,13 +36,13 @@ export class BackendHandle {
     try {
       return value instanceof BackendHandle;
     } catch {
-      // A proxy that throws when it's looked at.
+      // A proxy whose traps throw.
       return false;
     }
   }
 
   /**
-   * What the controller holds of it.
+   * Its name or key text in the controller.
    * @internal
    * @throws TypeError the handle is another controller's
    */

@@ -13,7 +13,7 @@ export interface BackendKey {
 /** A backend: by its parts, or by any non-empty string. A string never names the same backend as a `BackendKey`. */
 export type BackendId = string | BackendKey;
 
-/** The instance of a broker that has its host to itself. */
+/** The instance name of the only broker on a host. */
 export const DEFAULT_INSTANCE = 'shared';
 
 /** Throws a TypeError or RangeError that names the field and the value. */
@@ -43,12 +43,12 @@ export function copyBackendKey({ instance, serviceName, serviceVersion }: Backen
   return Object.freeze({ instance, serviceName, serviceVersion });
 }
 
-/** A string that is equal for equal keys only: the lengths in front keep the fields apart, whatever they hold. */
+/** A string that is equal only for equal keys: length prefixes keep the fields apart, whatever they contain. */
 export function backendKeyText({ instance, serviceName, serviceVersion }: BackendKey): string {
   return `${instance.length},${serviceName.length},${instance}${serviceName}${serviceVersion}`;
 }
 
-/** The key that `backendKeyText` was made of. */
+/** Parses the text of `backendKeyText`. */
 export function parseBackendKeyText(text: string): BackendKey {
   const first = text.indexOf(',');
   const second = text.indexOf(',', first + 1);
@@ -61,7 +61,7 @@ export function parseBackendKeyText(text: string): BackendKey {
   });
 }
 
-/** A name for people: `service@version`, with the instance in front unless it is the default one. */
+/** Display name: `service@version`, prefixed with the instance unless it's the default one. */
 export function backendDisplayName(backend: BackendId): string {
   if (typeof backend === 'string') return backend;
   const { instance, serviceName, serviceVersion } = backend;

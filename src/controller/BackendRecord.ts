@@ -9,20 +9,20 @@ import type { TimerOwner } from './WindowTimers';
 /** The actor of one backend's chart. */
 export type BackendHandoffActor = Actor<typeof backendHandoff>;
 
-/** One backend: its chart's state, and the data that stands beside it. */
+/** One backend: its chart's state, and the data kept outside the chart. */
 export class BackendRecord implements TimerOwner {
-  // What a decision needs comes first: with a million backends, each line of memory that it touches counts.
+  // The fields that a decision reads come first: with a million backends, each cache line costs time.
   node: HandoffNode;
   attemptsInFlight = 0;
-  /** A whole number, not after `#openedAt`: it stands in the record itself, where a fraction would be an object beside it. */
+  /** `#openedAt` rounded down: V8 stores a small integer in the record itself, a fraction in a separate heap object. */
   #openedFrom = 0;
-  /** Follows the record for who looks at it, if anybody does. */
+  /** The live actor that mirrors the record, if it's observed. */
   actor: BackendHandoffActor | undefined = undefined;
-  /** When the window opened, on the caller's time; NaN without one. */
+  /** When the window opened, on the caller's clock; NaN without a window. */
   #openedAt = Number.NaN;
   dueAt = -1;
   queuedAt = -1;
-  /** How many were made before it. */
+  /** The number of records created before it. */
   readonly serial: number;
 
   constructor(node: HandoffNode, serial: number) {
@@ -39,14 +39,14 @@ export class BackendRecord implements TimerOwner {
     this.#openedFrom = Math.floor(moment);
   }
 
-  /** The symbol of an attempt's end, with whether others stay in flight. */
+  /** The symbol of an attempt's end, depending on whether others are still in flight. */
   endingSymbol(symbol: number): number {
     return hasOthersInFlight(this.attemptsInFlight) ? othersInFlightSymbol(symbol) : symbol;
   }
 
-  /** Takes the state that an edge leads to. */
+  /** Follows an edge. */
   enter({ next, inFlightChange }: HandoffEdge): void {
-    // Most edges lead back to where they came from; a write would cost a line of memory.
+    // Most edges are loops: skip the write, which would dirty a cache line.
     if (this.node !== next) this.node = next;
     if (inFlightChange !== 0)
       this.attemptsInFlight = attemptsInFlightAfter(this.attemptsInFlight, inFlightChange);
@@ -56,13 +56,13 @@ export class BackendRecord implements TimerOwner {
   hasWindowElapsed(now: number, windowMs: number): boolean {
     return (
       this.node.hasWindow &&
-      // Not yet, even if it had opened as early as that: nearly always, this spares the look at the exact moment.
+      // Nearly always enough, and saves reading the exact time from another cache line.
       hasWindowElapsed(this.#openedFrom, now, windowMs) &&
       hasWindowElapsed(this.#openedAt, now, windowMs)
     );
   }
 
-  /** What is left of the window at `now`. */
+  /** Time left in the window at `now`, in milliseconds. */
   windowRemainingMs(now: number, windowMs: number): number {
     return windowRemainingMs(this.#openedAt, now, windowMs);
   }

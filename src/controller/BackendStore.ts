@@ -1,10 +1,10 @@
 import { type BackendId, type BackendKey, backendKeyText, parseBackendKeyText } from './BackendKey';
 import type { BackendRecord } from './BackendRecord';
 
-/** How many are looked at to find the one to evict. */
+/** How many of the oldest records are candidates for eviction. */
 const MAX_LOOKED_AT = 16;
 
-/** How much a backend's state matters: 0 is nothing. A bound on memory, not a rule of the policy. */
+/** The significance of a backend's state for eviction; 0 is the lowest. It bounds memory and is no rule of the policy. */
 function weightOf({ node, attemptsInFlight }: BackendRecord): number {
   const { value, context } = node.snapshot;
   if (value.handoff === 'adopted') return 3;
@@ -12,9 +12,9 @@ function weightOf({ node, attemptsInFlight }: BackendRecord): number {
   return context.failedAttempts > 0 ? 1 : 0;
 }
 
-/** The records of the backends that a controller holds state for, bounded in number. */
+/** The records of a controller's backends, limited in number. */
 export class BackendStore {
-  /** Backends by name; and, apart from them so that the two never meet, by the text of their key. */
+  /** Separate maps, so that a name never equals the text of a key. */
   readonly #named = new Map<string, BackendRecord>();
   readonly #keyed = new Map<string, BackendRecord>();
   readonly #maxBackends: number;
@@ -31,26 +31,26 @@ export class BackendStore {
     return this.#keyed.get(backendKeyText(key));
   }
 
-  /** Finds one backend's record without making the text of its key again. */
+  /** Returns a function that finds one backend's record without building its key text again. */
   finderOf(id: BackendId): () => BackendRecord | undefined {
     const [records, text] = this.#placeOf(id);
     return () => records.get(text);
   }
 
-  /** In the order of their making. */
+  /** In the order of creation. */
   entries(): [BackendId, BackendRecord][] {
     const named: [BackendId, BackendRecord][] = [...this.#named];
     const keyed = Array.from(this.#keyed, ([text, record]): [BackendId, BackendRecord] => [
       parseBackendKeyText(text),
       record,
     ]);
-    // Each is in order by itself.
+    // Each map is already sorted.
     if (named.length === 0) return keyed;
     if (keyed.length === 0) return named;
     return [...named, ...keyed].sort(([, a], [, b]) => a.serial - b.serial);
   }
 
-  /** Adds a record. Where that is one too many, another is evicted first, and returned: its owner has to let go of it. */
+  /** Adds a record. At the limit it evicts another one first and returns it, so that the caller can release it. */
   add(id: BackendId, record: BackendRecord): BackendRecord | undefined {
     const evicted = this.#named.size + this.#keyed.size >= this.#maxBackends ? this.#evict() : undefined;
     const [records, text] = this.#placeOf(id);
@@ -72,7 +72,7 @@ export class BackendStore {
     return typeof id === 'string' ? [this.#named, id] : [this.#keyed, backendKeyText(id)];
   }
 
-  /** Evicts the least significant of the oldest few. */
+  /** Evicts the least significant of the 16 oldest. */
   #evict(): BackendRecord | undefined {
     const [named] = this.#named.values();
     const [keyed] = this.#keyed.values();

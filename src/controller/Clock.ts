@@ -1,18 +1,18 @@
 import { invalidType, readGiven } from '../errors/invalidArgument';
 import { type OptionNames, requireMembers } from '../errors/readOptions';
 
-/** The time of a controller. */
+/** A controller's source of time and timers. */
 export interface Clock {
-  /** Milliseconds that never go back, from any start. */
+  /** Monotonic milliseconds from any origin. */
   now(): number;
   /**
-   * Milliseconds since 1970, for what outlives the process.
+   * Milliseconds since 1970, for snapshots that outlive the process.
    * @default Date.now
    */
   wallNow?(): number;
   /** Calls `fn` once, in about `ms` milliseconds; `ms` is at most 2^31 - 1. */
   setTimeout(fn: () => void, ms: number): unknown;
-  /** Takes what `setTimeout` returned. */
+  /** Cancels a timer; `id` is the value that `setTimeout` returned. */
   clearTimeout(id: unknown): void;
 }
 
@@ -32,12 +32,12 @@ export function checkClock(value: unknown): Clock {
   return clock;
 }
 
-/** Monotonic time and timers that keep no process alive. */
+/** Monotonic time, and timers that don't keep the process alive. */
 export const systemClock: Clock = Object.freeze({
   now: () => performance.now(),
   wallNow: () => Date.now(),
   setTimeout: (fn: () => void, ms: number) => {
-    // In a page, where the client of an inspector may want it, a timer is a number.
+    // In a browser a timer is a number and has no `unref`.
     const timer: NodeJS.Timeout | number = setTimeout(fn, ms);
     return typeof timer === 'number' ? timer : timer.unref();
   },

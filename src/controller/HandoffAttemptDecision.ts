@@ -1,6 +1,6 @@
 import type { HandoffFallbackReason } from '../../machines/backendHandoff';
 
-/** The answer "reconnect". The client is told to connect to the backend anew; it never sees an error. */
+/** The answer "reconnect": the client is told to open a new connection to the backend. It never sees an error. */
 export interface HandoffFallback {
   readonly type: 'fallbackToReconnect';
   readonly reason: HandoffFallbackReason;

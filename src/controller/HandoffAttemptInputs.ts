@@ -1,11 +1,11 @@
 import type { HandoffAttemptInputs as Inputs } from '../../machines/backendHandoff';
 
-/** What a request's checks look at. Make one with the functions of the same name, or write a literal. */
+/** The inputs of a request's checks. Create them with the functions below, or write a literal. */
 export type HandoffAttemptInputs = Inputs;
 
 /** Makes the inputs of a request. */
 export const HandoffAttemptInputs = Object.freeze({
-  /** Inputs that leave it to the chart whether the backend is adopted. */
+  /** Inputs without `backendAdoptedExisting`: the chart knows whether the backend is adopted. */
   of(
     clientSupportsHandoff: boolean,
     servicePolicyEnabled: boolean,
@@ -14,12 +14,12 @@ export const HandoffAttemptInputs = Object.freeze({
     return { clientSupportsHandoff, servicePolicyEnabled, fdPressureDisabled };
   },
 
-  /** Inputs with nothing in the way of handoff; whether the backend is adopted is left to the chart. */
+  /** Inputs that pass checks 1 to 3; the chart knows whether the backend is adopted. */
   enabled(): HandoffAttemptInputs {
     return HandoffAttemptInputs.of(true, true, false);
   },
 
-  /** Inputs for a backend that an earlier broker started; nothing else in the way but, perhaps, the client. */
+  /** Inputs for a backend that an earlier broker started; checks 2 and 3 pass. */
   adoptedBackend(clientSupportsHandoff: boolean): HandoffAttemptInputs {
     return { ...HandoffAttemptInputs.of(clientSupportsHandoff, true, false), backendAdoptedExisting: true };
   },

@@ -5,7 +5,7 @@ import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
 import type { HandoffExplanation } from './HandoffExplanation';
 import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
 
-/** What a controller is asked and told about one backend, which `Backend` names. `HandoffController` says what each does. */
+/** The controller's calls about one backend, identified by `Backend`. Documented at `HandoffController`. */
 export interface HandoffCalls<Backend> {
   shouldAttempt(backend: Backend, inputs: HandoffAttemptInputs, now?: number): HandoffAttemptDecision;
   recordFailedAttempt(backend: Backend, failure: HandoffFailure, now?: number): HandoffAttemptDecision;

@@ -40,28 +40,28 @@ const DEFAULT_MAX_BACKENDS = 1_000_000;
 
 export interface HandoffControllerOptions {
   /**
-   * The policy, or what to make it of.
+   * The policy, or its fields.
    * @default 8 failed attempts in 30,000 ms
    */
   readonly policy?: HandoffFallbackPolicy | HandoffFallbackPolicyOptions | undefined;
   /**
-   * The time that calls without `now` are made at, and the timers that show a window's end to who watches.
-   * @default monotonic time; its timers keep no process alive
+   * The time of calls without `now`, and the timers that show a window's end to observers.
+   * @default monotonic time, and timers that don't keep the process alive
    */
   readonly clock?: Clock | undefined;
   /**
-   * Most backends that it holds state for, from 1: a bound on memory against names that keep coming. For one more, one
-   * of the 16 oldest (names or keys, whichever have the oldest of all) goes: the one whose state matters least, in the
-   * order nothing counted, failures counted, attempts in flight, adopted. What is lost with it costs a few attempts that
-   * would have been spared, never a client error.
+   * Maximum number of backends in memory, from 1; bounds memory if new names never stop. Adding one more evicts the least
+   * significant of the 16 oldest (of the names or of the keys, whichever has the oldest). From least to most significant:
+   * nothing counted, failures counted, attempts in flight, adopted. Losing its state costs a few needless attempts, never a
+   * client error.
    * @default 1000000
    */
   readonly maxBackends?: number | undefined;
-  /** Is told of every backend's actor, events and snapshots, as XState tells them. */
+  /** Receives XState's inspection events of every backend's actor. */
   readonly inspect?: InspectionObserver | undefined;
   /**
-   * Is told what an observer of this controller throws, or rejects with. It must not throw.
-   * @default thrown where no decision is in its way, which ends a process that doesn't handle it
+   * Receives errors that an observer of this controller throws or rejects with. It must not throw.
+   * @default throws them outside of any decision, as an uncaught exception
    */
   readonly onObserverError?: ((error: unknown) => void) | undefined;
 }
@@ -79,18 +79,18 @@ const RESTORE_OPTION_NAMES: OptionNames<HandoffControllerOptions & { readonly no
 };
 
 /**
- * Decides for each request and each backend whether to try handoff, counts failed attempts, and holds back from a
- * backend that keeps failing. It knows no rule of the policy: it turns calls into events of the backend's chart
+ * Decides for each request whether to try handoff to a backend, counts failed attempts, and stops trying for a while with
+ * a backend that keeps failing. It has no rules of its own: it turns calls into events of the backend's chart
  * (`handoff-controller/machines`) and reads the chart's answer.
  *
- * Every method that takes `now` (milliseconds on the controller's clock) reads the clock if it's left out; use one
- * time base for a controller's whole life. Every method throws
- * - TypeError or RangeError, with the field and the value, for bad input: nothing has changed then
+ * Every method that takes `now` (milliseconds on the controller's clock) reads the clock if it's omitted. Use one time
+ * base for a controller's whole life. Every method throws
+ * - TypeError or RangeError, with the field and the value, for bad input; nothing has changed
  * - Error with code `ERR_DISPOSED` after `dispose`
- * - what the clock throws: the backend's state is as it was
+ * - the clock's own error; the backend's state is unchanged
  *
  * A method that sends an event also throws an Error with code `ERR_REENTRANT_CALL` if an observer of a backend's actor
- * calls it for that same backend. (`stateOf` and the actor's own snapshot are what an observer may look at.)
+ * calls it for that same backend. An observer may read `stateOf` and the actor's snapshot.
  */
 export class HandoffController implements HandoffCalls<BackendId | BackendHandle> {
   readonly policy: HandoffFallbackPolicy;
@@ -98,11 +98,11 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
   readonly #store: BackendStore;
   readonly #actors: ActorMirror;
   readonly #engine: BackendEngine;
-  /** Records made so far. */
+  /** Records created so far. */
   #made = 0;
   #disposed = false;
 
-  /** @throws TypeError or RangeError an option, or a field of the policy or the clock, is bad or isn't known */
+  /** @throws TypeError or RangeError an option, or a field of the policy or the clock, is invalid or unknown */
   constructor(options: HandoffControllerOptions = {}) {
     const {
       policy,
@@ -122,10 +122,10 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
   }
 
   /**
-   * Takes over what an earlier controller left: windows go on with what was left of them by wall clock, the new policy
-   * caps their count and remainder, and attempts in flight are dropped.
-   * @param snapshot what `getPersistedSnapshot` gave, perhaps through JSON
-   * @param options of the new controller; `now` is the moment on its clock
+   * Restores an earlier controller's snapshot. Windows resume with the time they had left, less the wall-clock time since;
+   * the new policy caps their count and remaining time. Attempts in flight are dropped.
+   * @param snapshot the result of `getPersistedSnapshot`, or its JSON parsed
+   * @param options of the new controller; `now` is the time on its clock
    * @throws Error with code `ERR_INVALID_SNAPSHOT` another version, or anything malformed
    * @throws TypeError or RangeError as the constructor
    */
@@ -149,7 +149,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
     return controller;
   }
 
-  /** Decides on a request. After `attempt` the caller reports the end by one of the three `record…` methods. */
+  /** Decides on a request. After `attempt` the caller reports the outcome with one of the three `record…` methods. */
   shouldAttempt(
     backend: BackendId | BackendHandle,
     inputs: HandoffAttemptInputs,
@@ -157,13 +157,13 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
   ): HandoffAttemptDecision {
     const record = this.#find(backend);
     const request = requestSymbol(inputs);
-    // Without a window time has no say, and reading it is most of what a decision would cost.
+    // Without a window the time doesn't matter, and reading it is most of a decision's cost.
     const at = now === undefined && record?.node.hasWindow !== true ? UNREAD_MOMENT : this.#at(now);
     if (record !== undefined) return this.#engine.decide(record, request, at);
     return this.#engine.decisionOf(this.#stepUnknown(backend, request, at), record, at);
   }
 
-  /** An attempt failed: the window counts it. The answer is the fallback of the same name. */
+  /** An attempt failed: the window counts it. Returns the fallback with this reason. */
   recordFailedAttempt(
     backend: BackendId | BackendHandle,
     failure: HandoffFailure,
@@ -184,12 +184,12 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
     this.#end(backend, SUCCEEDED, now);
   }
 
-  /** An attempt ended with neither, for example since the client left. Counts nothing, clears nothing. */
+  /** An attempt ended with neither success nor failure, for example because the client left. The window is unchanged. */
   recordAbandonedAttempt(backend: BackendId | BackendHandle, now?: number): void {
     this.#end(backend, ABANDONED, now);
   }
 
-  /** Failed attempts counted in the window. Finds the window over: opens it anew at this moment, with 0. */
+  /** Failed attempts counted in the window. If the window is over, reopens it at `now` with count 0. */
   failedAttemptCount(backend: BackendId | BackendHandle, now?: number): number {
     const record = this.#find(backend);
     const at = this.#at(now);
@@ -200,25 +200,25 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
     return edge.next.snapshot.context.failedAttempts;
   }
 
-  /** The backend was found alive after a restart of the broker: this broker can't hand to it. */
+  /** The backend was found alive after a restart of the broker: handoff to it is impossible. */
   markAdopted(backend: BackendId | BackendHandle, now?: number): void {
     this.#mark(backend, BACKEND_ADOPTED, now);
   }
 
-  /** This broker started the backend (anew): it can be handed to. Its window stays as it is. */
+  /** This broker started or restarted the backend: handoff to it is possible. Its window is unchanged. */
   markSpawned(backend: BackendId | BackendHandle, now?: number): void {
     this.#mark(backend, BACKEND_SPAWNED, now);
   }
 
-  /** The chart's state at `now`. Looking changes nothing, and creates nothing for an unknown backend. */
+  /** The chart's state at `now`. Changes nothing, and creates no state for an unknown backend. */
   stateOf(backend: BackendId | BackendHandle, now?: number): BackendHandoffState {
     const [record, at] = this.#look(backend, now);
     return this.#engine.stateAt(record, at);
   }
 
   /**
-   * The window of failed attempts that is open at `now`; undefined without one, and once it is over. Looking changes
-   * nothing, and creates nothing for an unknown backend.
+   * The window of failed attempts that is open at `now`; undefined if there is none or it's over. Changes nothing, and
+   * creates no state for an unknown backend.
    */
   windowOf(backend: BackendId | BackendHandle, now?: number): FailedAttemptWindow | undefined {
     const [record, at] = this.#look(backend, now);
@@ -226,8 +226,8 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
   }
 
   /**
-   * How `shouldAttempt` would answer at `now`, and why, in the chart's own words. Looking changes nothing, and creates
-   * nothing for an unknown backend.
+   * How `shouldAttempt` would answer at `now`, and why, in the chart's descriptions. Changes nothing, and creates no state
+   * for an unknown backend.
    */
   explain(
     backend: BackendId | BackendHandle,
@@ -240,20 +240,20 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
   }
 
   /**
-   * The backend's live actor, to look at: `getSnapshot()`, `subscribe()`. The backend is held state for from now on if it
-   * wasn't. Sending to the actor is the controller's part: what others send, the controller doesn't know of.
+   * The backend's live actor, for reading: `getSnapshot()`, `subscribe()`. Creates state for an unknown backend. Don't send
+   * events to it: the controller would not see them.
    */
   actorOf(backend: BackendId | BackendHandle): BackendHandoffActor {
     const record = this.#find(backend) ?? this.#create(backend);
     return this.#actors.actorOf(this.#check(backend), record);
   }
 
-  /** The backend that an inspection event's actor is of. Undefined: it's none of this controller's actors. */
+  /** The backend of an inspection event's actor; undefined if the actor isn't one of this controller's. */
   backendOf(actor: ActorRefLike): BackendId | undefined {
     return this.#actors.backendOf(actor);
   }
 
-  /** A handle on one backend, for a hot path. Creates no state. */
+  /** A handle for one backend; saves a hot path from building the key. Creates no state. */
   backend(backend: BackendId): BackendHandle {
     this.#check(backend);
     const id = typeof backend === 'string' ? backend : copyBackendKey(backend);
@@ -261,14 +261,13 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
   }
 
   /**
-   * Holds state for a backend from now on, though nothing may have happened to it yet, so that who inspects the controller
-   * sees it. Does nothing to one that it holds state for.
+   * Creates state for an unused backend, so that observers see it. No effect if it already has state.
    */
   hold(backend: BackendId | BackendHandle): void {
     if (this.#find(backend) === undefined) this.#create(backend);
   }
 
-  /** The backends that it holds state for, in the order in which it began to. */
+  /** The backends with state, in the order of creation. */
   backends(): IterableIterator<BackendId> {
     this.#checkLive();
     return this.#store
@@ -287,15 +286,15 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
   }
 
   /**
-   * Tells an observer of every backend's actor: first each one that lives, with its definition and snapshot, then all
-   * that happens. While anybody inspects, every backend has an actor, and each call pays for it.
+   * Sends an observer the definition and snapshot of every backend's actor, then every event. During an inspection every
+   * backend has an actor, and each call costs more.
    */
   inspect(observer: InspectionObserver): { unsubscribe(): void } {
     this.#checkLive();
     return { unsubscribe: this.#actors.inspect(observer, () => this.#store.entries()) };
   }
 
-  /** What `restore` takes. Backends with neither a window nor adoption are not in it. */
+  /** The snapshot for `restore`. Omits backends with neither a window nor adoption. */
   getPersistedSnapshot(now?: number): PersistedHandoffSnapshot {
     this.#checkLive();
     const at = this.#at(now);
@@ -313,7 +312,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
     return { version: PERSISTED_SNAPSHOT_VERSION, wallTimeMs: this.#wallNow(), backends };
   }
 
-  /** Stops every actor and timer. Every later call of another method throws. */
+  /** Stops every actor and timer. Any other method throws from then on. */
   dispose(): void {
     for (const [, { actor }] of this.#store.entries()) actor?.stop();
     this.#engine.clear();
@@ -343,7 +342,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
     return requireMilliseconds('clock.wallNow()', this.#clock.wallNow?.() ?? Date.now());
   }
 
-  /** A backend that is found needs no other check; of one that is not, `#check` says whether it is one. */
+  /** A backend that is found is valid; only others need `#check`. */
   #find(backend: BackendId | BackendHandle): BackendRecord | undefined {
     return typeof backend === 'string' ? this.#store.findNamed(backend) : this.#findKey(backend);
   }
@@ -355,7 +354,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
     return this.#store.findKeyed(backend);
   }
 
-  /** What a look at a backend needs: its record, if it has one, and the moment. */
+  /** For methods that only read: the backend's record, if it has one, and the time. */
   #look(backend: BackendId | BackendHandle, now: number | undefined): [BackendRecord | undefined, number] {
     const record = this.#find(backend);
     const at = this.#at(now);
@@ -363,7 +362,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
     return [record, at];
   }
 
-  /** The backend itself, checked. */
+  /** The checked backend. */
   #check(backend: BackendId | BackendHandle): BackendId {
     this.#checkLive();
     const id = BackendHandle.isHandle(backend) ? backend.backend : backend;
@@ -384,7 +383,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
     this.#actors.add(id, record);
   }
 
-  /** The record is in the store no more. Not before, since who hears of the actor's end may begin anew with the backend. */
+  /** Call only after removing the record from the store: an observer of the actor's end may use the backend again. */
   #letGoOf(record: BackendRecord): void {
     this.#engine.forget(record);
     this.#actors.forget(record);
@@ -404,13 +403,13 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
     else this.#engine.step(record, record.endingSymbol(symbol), at);
   }
 
-  /** A backend that is as good as unknown after the event is not worth holding state for. */
+  /** Creates no record if the event leaves an unknown backend in its initial state. */
   #stepUnknown(backend: BackendId | BackendHandle, symbol: number, at: number): HandoffEdge {
     const id = this.#check(backend);
     const edge = this.#engine.edge(undefined, symbol);
     if (edge.next === this.#engine.initial) return edge;
     const record = new BackendRecord(this.#engine.initial, this.#made++);
-    // Its actor begins in the chart's first state, so that who inspects sees the step.
+    // The actor starts in the initial state, so that observers see the step.
     this.#engine.followWindow(record, edge, at);
     this.#add(id, record);
     this.#engine.take(record, edge, symbol);

@@ -4,13 +4,13 @@ import type { FailedAttemptWindow } from './PersistedHandoffSnapshot';
 
 /** How a request would be answered, and why. */
 export interface HandoffExplanation {
-  /** What `shouldAttempt` would answer. */
+  /** The answer of `shouldAttempt`. */
   readonly decision: HandoffAttemptDecision;
-  /** In the chart's words: the check that answers, or that all have passed. */
+  /** The chart's description of the check that fails, or that all checks pass. */
   readonly because: string;
   /** The chart's state. */
   readonly state: BackendHandoffState;
-  /** What that state means, in the chart's words. */
+  /** The chart's description of that state. */
   readonly stateMeans: string;
   /** The window of failed attempts, if one is open. */
   readonly window?: FailedAttemptWindow;

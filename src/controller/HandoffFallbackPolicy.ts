@@ -1,10 +1,10 @@
 import { readGiven, requireCount, requireMilliseconds } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';
 
-/** Failed attempts that use up a window's budget, unless the policy says otherwise: 8. */
+/** Default of `maxFailedAttemptsPerWindow`: 8. */
 export const DEFAULT_HANDOFF_FAILED_ATTEMPTS_PER_WINDOW = 8;
 
-/** The length of a failed-attempt window in milliseconds, unless the policy says otherwise: 30,000. */
+/** Default of `failedAttemptWindowMs`: 30,000. */
 export const DEFAULT_HANDOFF_FAILED_ATTEMPT_WINDOW_MS = 30_000;
 
 export interface HandoffFallbackPolicyOptions {
@@ -14,7 +14,7 @@ export interface HandoffFallbackPolicyOptions {
    */
   readonly maxFailedAttemptsPerWindow?: number | undefined;
   /**
-   * Length of the window in milliseconds, fractions allowed; 0 is taken as 1. May exceed what one timer can hold.
+   * Length of the window in milliseconds, fractions allowed; 0 is taken as 1. May exceed the longest delay of one timer.
    * @default 30000
    */
   readonly failedAttemptWindowMs?: number | undefined;
@@ -25,7 +25,7 @@ const OPTION_NAMES: OptionNames<HandoffFallbackPolicyOptions> = {
   failedAttemptWindowMs: true,
 };
 
-/** How many failed attempts, in how long a window, suppress handoff to a backend. Immutable. */
+/** How many failed attempts within how long a window suppress handoff to a backend. Immutable. */
 export class HandoffFallbackPolicy {
   /** Failed attempts that use up a window's budget, from 1. */
   readonly maxFailedAttemptsPerWindow: number;
@@ -50,7 +50,7 @@ export class HandoffFallbackPolicy {
 }
 
 /**
- * The policy that a caller gave, or what it's made of.
+ * Returns a policy as it is, or creates one from its fields.
  * @throws TypeError or RangeError as the constructor of `HandoffFallbackPolicy`
  */
 export function toPolicy(value: unknown): HandoffFallbackPolicy {

@@ -14,24 +14,24 @@ import { EVENTS, eventOfSymbol } from './handoffSymbols';
 const ATTEMPT: HandoffAttemptDecision = Object.freeze({ type: 'attempt' });
 
 /**
- * What an event does in a state, as the chart said. A class, as the node is one: engines know objects by their shape, and
- * a decision that meets a second shape costs twice as much.
+ * The effect of an event in a state, computed by the chart. A class, so that all edges have one hidden class: a decision on
+ * mixed shapes costs twice as much.
  */
 export class HandoffEdge {
   readonly next: HandoffNode;
-  /** What the event adds to the attempts in flight: -1, 0 or 1. */
+  /** Change of the attempts in flight: -1, 0 or 1. */
   readonly inFlightChange: number;
   /** The chart's answer, if the event asks for one. */
   readonly decision: HandoffAttemptDecision | undefined;
-  /** The same, where it doesn't depend on the time that is left. */
+  /** The complete answer, if it doesn't depend on the time left. */
   readonly constantDecision: HandoffAttemptDecision | undefined;
-  /** The answer goes with what is left of the window. */
+  /** The answer carries the time left in the window. */
   readonly untilWindowEnds: boolean;
-  /** The window opens at the event's moment. */
+  /** The window opens at the event's time. */
   readonly opensWindow: boolean;
-  /** What is left of the window is left from the event's moment on: its end is scheduled anew. */
+  /** The window's timer is set again from the event's time. */
   readonly armsTimer: boolean;
-  /** Neither the window nor its timer is touched. */
+  /** The window and its timer are unchanged. */
   readonly isPlain: boolean;
 
   constructor(
@@ -57,7 +57,7 @@ export class HandoffEdge {
 export class HandoffNode implements ChartNode<typeof backendHandoff, HandoffEdge> {
   readonly snapshot: BackendHandoffSnapshot;
   readonly hasWindow: boolean;
-  /** A later controller has to know of a backend in this state. */
+  /** A backend in this state is part of the persisted snapshot. */
   readonly outlivesController: boolean;
   readonly edges: (HandoffEdge | undefined)[] = EVENTS.map(() => undefined);
 
@@ -78,7 +78,7 @@ function decisionOf(answer: HandoffAnswer): HandoffAttemptDecision {
   });
 }
 
-/** The chart of a backend as a table. */
+/** The chart `backendHandoff` as a lookup table. */
 export class HandoffTable extends ChartTable<
   typeof backendHandoff,
   BackendHandoffEmitted,
@@ -91,7 +91,7 @@ export class HandoffTable extends ChartTable<
     super(backendHandoff, { maxFailedAttemptsPerWindow, failedAttemptWindowMs });
   }
 
-  /** Why an event is answered as it is, in the chart's words. */
+  /** The chart's description of the transition that answers an event. */
   because(node: HandoffNode, symbol: number): string {
     const edge = this.edge(node, symbol);
     let description = this.#descriptions.get(edge);

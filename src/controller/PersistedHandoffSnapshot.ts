@@ -2,26 +2,26 @@ import { invalidType, requireCount, requireMilliseconds, requireObject } from '.
 import { messageOf } from '../errors/showValue';
 import { type BackendId, backendKeyText, checkBackendId } from './BackendKey';
 
-/** The version that this library writes and reads. */
+/** The snapshot version that this library writes and reads. */
 export const PERSISTED_SNAPSHOT_VERSION = 1;
 
-/** A window of failed attempts, at some moment. */
+/** A window of failed attempts at a point in time. */
 export interface FailedAttemptWindow {
   /** Failed attempts counted in it. */
   readonly failedAttempts: number;
-  /** Milliseconds that are left of it. */
+  /** Milliseconds left in it. */
   readonly remainingMs: number;
 }
 
-/** One backend that an earlier controller held state for. */
+/** One backend of an earlier controller. */
 export interface PersistedBackend {
   readonly backend: BackendId;
   readonly adopted: boolean;
-  /** As it was at the snapshot's `wallTimeMs`. Left out: the backend has none. */
+  /** The window at the snapshot's `wallTimeMs`; omitted if the backend has none. */
   readonly window?: FailedAttemptWindow;
 }
 
-/** What outlives a controller. JSON-safe. Attempts in flight are not part of it. */
+/** A controller's persistent state, JSON-safe. It omits attempts in flight. */
 export interface PersistedHandoffSnapshot {
   readonly version: typeof PERSISTED_SNAPSHOT_VERSION;
   /** When it was taken: milliseconds since 1970. */

@@ -1,35 +1,35 @@
 import { MAX_TIMER_MS } from '../errors/maxTimerMs';
 import type { Clock } from './Clock';
 
-/** How long one run may block the event loop before it lets others in. */
+/** How long one run may block the event loop, in milliseconds. */
 const MAX_RUN_MS = 2;
-/** How many ends it handles before it looks at the time. */
+/** How many ends to handle between two reads of the clock. */
 const RUN_STEPS = 16;
-/** Entries that may be out of date before they are cleared out. */
+/** How many stale entries to keep before a cleanup. */
 const MIN_STALE_ENTRIES = 1_024;
 
-/** Who has a timer. Its fields belong to `WindowTimers`; moments are whole milliseconds, from any start, -1 for none. */
+/** The owner of a timer. Only `WindowTimers` uses the fields: whole milliseconds from any origin, -1 for none. */
 export interface TimerOwner {
   /** When its timer is due. */
   dueAt: number;
-  /** The moment of the entry that looks after it. */
+  /** The time of its heap entry. */
   queuedAt: number;
 }
 
 /**
- * The ends of all windows, served by one real timer. A timer that is cleared or set anew costs no search: its entry
- * stays where it is, and is looked at when its moment comes.
+ * The timers of all windows, driven by one real timer. Clearing or resetting one needs no search: its heap entry stays and
+ * is checked when it's due.
  */
 export class WindowTimers<Owner extends TimerOwner> {
   readonly #clock: Clock;
   readonly #onDue: (owner: Owner) => void;
-  /** A binary heap in two arrays: the soonest entry first. */
+  /** A binary heap in two arrays, the earliest entry first. */
   readonly #owners: Owner[] = [];
   readonly #moments: number[] = [];
   readonly #start: number;
   #armed = 0;
   #timer: unknown;
-  /** The moment that the real timer runs for, Infinity without one. */
+  /** When the real timer is due; Infinity without one. */
   #timerFor = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock, onDue: (owner: Owner) => void) {
@@ -38,18 +38,18 @@ export class WindowTimers<Owner extends TimerOwner> {
     this.#start = clock.now();
   }
 
-  /** Entries that it holds, those out of date included: at most 1,024 more than twice those that are armed, and one. */
+  /** Heap entries, stale ones included: at most twice the armed ones plus 1,025. */
   get size(): number {
     return this.#owners.length;
   }
 
   /**
-   * Has `onDue` called for the owner in about `ms` milliseconds, and not for a time set before.
-   * @throws what the clock throws: nothing has changed then
+   * Calls `onDue` for the owner in about `ms` milliseconds; replaces an earlier timer of the owner.
+   * @throws the clock's own error; nothing has changed
    */
   arm(owner: Owner, ms: number): void {
     const dueAt = Math.max(0, Math.ceil(this.#clock.now() - this.#start + ms));
-    // First, since a clock may throw: then nothing has changed.
+    // Set the real timer first: if the clock throws, nothing has changed.
     if (dueAt < this.#timerFor) this.#setTimer(dueAt);
     if (owner.dueAt === -1) this.#armed++;
     owner.dueAt = dueAt;
@@ -63,7 +63,7 @@ export class WindowTimers<Owner extends TimerOwner> {
     if (this.#owners.length > 2 * this.#armed + MIN_STALE_ENTRIES) this.#clearOut();
   }
 
-  /** The owner is gone for good: if it was the last, so is the real timer. */
+  /** Removes an owner. Stops the real timer after the last one. */
   forget(owner: Owner): void {
     this.disarm(owner);
     if (this.#armed === 0) this.clear();
@@ -82,15 +82,15 @@ export class WindowTimers<Owner extends TimerOwner> {
     this.#armed = 0;
   }
 
-  /** @param pauseMs how long to wait at the least */
+  /** @param pauseMs minimum delay */
   #setTimer(moment: number, pauseMs = 0): void {
     const ms = Math.max(pauseMs, moment - (this.#clock.now() - this.#start));
     let isSet = false;
     const fire = (): void => {
-      // A clock that calls back at once does so in the middle of a call, and would do so for every part of a long time.
+      // Ignore a clock that calls back synchronously: it would interrupt a call, and recurse for each part of a long delay.
       if (!isSet) queueMicrotask(() => this.#timerFor === moment && this.#run(moment));
       else if (ms > MAX_TIMER_MS) {
-        // The part that ran is over: its id may be another timer's by now.
+        // The timer has fired: its id may belong to another one by now.
         this.#timerFor = Number.POSITIVE_INFINITY;
         this.#setTimer(moment);
       } else this.#run(moment);
@@ -102,7 +102,7 @@ export class WindowTimers<Owner extends TimerOwner> {
     this.#timerFor = moment;
   }
 
-  /** Handles what is due by `moment`, for which the timer ran, or by now if that is later. */
+  /** Handles the entries due by `moment` (the real timer's due time) or by now, whichever is later. */
   #run(moment: number): void {
     this.#timerFor = Number.POSITIVE_INFINITY;
     const by = Math.max(moment, this.#clock.now() - this.#start);
@@ -112,8 +112,8 @@ export class WindowTimers<Owner extends TimerOwner> {
       if (first === undefined) return;
       const ranMs = steps % RUN_STEPS === 0 ? performance.now() - began : 0;
       if (first > by || ranMs > MAX_RUN_MS) {
-        // Whoever was called may have armed one that is sooner. A pause as long as the run leaves others half of the time,
-        // and cannot come due before Node has turned to them.
+        // A callback may have set an earlier timer. A pause as long as the run leaves half of the time to others, and can't
+        // end before Node has served them.
         if (first < this.#timerFor) this.#setTimer(first, ranMs && Math.ceil(ranMs) + 1);
         return;
       }

@@ -10,9 +10,9 @@ import { invalidType, outOfRange } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';
 
 /*
- * The chart's alphabet. From the same state, two events of one symbol have the same effect and the same answer. A symbol is
- * a number: it costs nothing to make, and finds an edge by index. Its lowest bits are facts that any event may come with:
- * the window is over, and other attempts stay in flight.
+ * The chart's alphabet. In the same state, two events with the same symbol have the same effect and the same answer. A symbol
+ * is a number, so it needs no allocation and is the index of an edge. Its lowest bits are flags that any event may carry: the
+ * window is over, and other attempts are still in flight.
  */
 const ELAPSED = 1;
 const OTHERS_IN_FLIGHT = 2;
@@ -31,12 +31,12 @@ export const BACKEND_ADOPTED = QUERIED + 2;
 export const BACKEND_SPAWNED = BACKEND_ADOPTED + 1;
 export const WINDOW_TIMER = BACKEND_SPAWNED + 1;
 
-/** The symbol of the same event at a moment at which the window is over. */
+/** The symbol of the same event once the window is over. */
 export function elapsedSymbol(symbol: number): number {
   return symbol | ELAPSED;
 }
 
-/** The symbol of the same end of an attempt while others stay in flight. */
+/** The symbol of the same attempt's end while others are still in flight. */
 export function othersInFlightSymbol(symbol: number): number {
   return symbol | OTHERS_IN_FLIGHT;
 }
@@ -48,7 +48,7 @@ const INPUT_NAMES: OptionNames<HandoffAttemptInputs> = {
   backendAdoptedExisting: true,
 };
 
-/** Says what is wrong. Only here are the names looked at, since that would double what a decision costs. */
+/** Throws the error for invalid inputs. Unknown names are checked only here: it would double a decision's cost. */
 function refuseInputs(inputs: HandoffAttemptInputs): never {
   const values = readOptions('inputs', inputs, INPUT_NAMES);
   for (const field of ['clientSupportsHandoff', 'servicePolicyEnabled', 'fdPressureDisabled'] as const) {
@@ -150,10 +150,10 @@ function listEvents(): readonly BackendHandoffEvent[] {
   return events.map((event) => Object.freeze(event));
 }
 
-/** For each symbol, the event that stands for it. */
+/** For each symbol, an event that has it. */
 export const EVENTS = listEvents();
 
-/** The event that stands for a symbol. */
+/** An event that has this symbol. */
 export function eventOfSymbol(symbol: number): BackendHandoffEvent {
   const event = EVENTS[symbol];
   if (event === undefined) throw new Error(`No event of symbol ${symbol}`);

@@ -1,17 +1,17 @@
 import { invalidType } from './invalidArgument';
 
-/** Tells why a promise is rejected, if a callback returned one: nobody else waits for it, and Node would end the process. */
+/** Handles the rejection of a promise that a callback returned; unhandled, it would end the process. */
 export function onRejection(returned: unknown, tell: (cause: unknown) => void): void {
   if ((typeof returned !== 'object' && typeof returned !== 'function') || returned === null) return;
-  // Never throws, whatever a thing that looks like a promise does when it's touched.
+  // Must not throw, even if a thenable's getters do.
   new Promise((resolve) => resolve(returned)).catch(tell);
 }
 
 /**
- * Returns what a callback answered.
+ * Checks a callback's result and returns it.
  *
- * @param expected what it should have, for the error.
- * @throws {TypeError} it's something else, a promise for instance; the message names the callback and what it returned.
+ * @param expected the expected kind of result, for the error.
+ * @throws {TypeError} the result has another type, for instance a promise; the message names the callback and the result.
  */
 export function requireAnswer<T>(
   callback: string,
@@ -20,7 +20,7 @@ export function requireAnswer<T>(
   expected: string,
 ): T {
   if (isValid(answer)) return answer;
-  // A promise is a wrong answer, whatever becomes of it.
+  // A promise is a wrong result; its rejection must still be handled.
   onRejection(answer, () => {});
   throw invalidType(`the answer of ${callback}`, `${expected}, and no promise of it`, answer);
 }

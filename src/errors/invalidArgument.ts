@@ -18,7 +18,7 @@ export function outOfRange(field: string, expected: string, value: unknown): Ran
   return Object.assign(new RangeError(message(field, expected, value)), { code: 'ERR_OUT_OF_RANGE' });
 }
 
-/** What is said of an option that there isn't: the one that was most likely meant, or all that there are. */
+/** The hint for an unknown option: the most similar name, or all names. */
 export function describeUnknownOption(object: string, name: string, known: readonly string[]): string {
   const meant = meantName(name, known);
   const advice = meant === undefined ? `there are ${known.join(', ')}` : `did you mean \`${meant}\`?`;
@@ -26,9 +26,9 @@ export function describeUnknownOption(object: string, name: string, known: reado
 }
 
 /**
- * The error for an option that there isn't: a TypeError with code `ERR_UNKNOWN_OPTION`.
+ * The error for an unknown option: a TypeError with code `ERR_UNKNOWN_OPTION`.
  *
- * @param object what the option's name stands behind, such as `services[0].`.
+ * @param object prefix of the option's name, such as `services[0].`.
  */
 export function unknownOption(object: string, name: string, known: readonly string[]): TypeError {
   return Object.assign(new TypeError(describeUnknownOption(object, name, known)), {
@@ -36,14 +36,14 @@ export function unknownOption(object: string, name: string, known: readonly stri
   });
 }
 
-/** The error for a value that throws when it's looked at, as a getter or a proxy can: code `ERR_INVALID_ARG_TYPE`. */
+/** The error for a value that throws when it's read, such as a getter or a proxy: code `ERR_INVALID_ARG_TYPE`. */
 export function unreadable(field: string, cause: unknown): TypeError {
   return Object.assign(new TypeError(`${field} can't be read: ${messageOf(cause)}`, { cause }), {
     code: 'ERR_INVALID_ARG_TYPE',
   });
 }
 
-/** Takes a look at what a caller gave. Throws a TypeError that names the field if the look throws. */
+/** Reads a caller's value. Throws a TypeError that names the field if reading throws. */
 export function readGiven<T>(field: string, look: () => T): T {
   try {
     return look();
@@ -79,7 +79,7 @@ export function requireBoolean(field: string, value: unknown): boolean {
   return value;
 }
 
-/** Throws a TypeError that names the field and the value, unless it's a function or left out. */
+/** Throws a TypeError that names the field and the value, unless it's a function or undefined. */
 export function requireFunction(field: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'function') throw invalidType(field, 'a function', value);
 }
@@ -103,7 +103,7 @@ export function requireArray(field: string, value: unknown): readonly unknown[] 
   if (!isArray(value)) throw invalidType(field, 'an array', value);
   if (readGiven(field, () => value.length) > MAX_ITEMS)
     throw outOfRange(field, `an array of at most ${MAX_ITEMS}`, value);
-  // A copy, without holes.
+  // Copy, which turns holes into undefined.
   return readGiven(field, () => Array.from(value));
 }
 
@@ -119,7 +119,7 @@ function isArray(value: unknown): value is readonly unknown[] {
   try {
     return Array.isArray(value);
   } catch {
-    // A proxy that was revoked.
+    // A revoked proxy.
     return false;
   }
 }

@@ -1,2 +1,2 @@
-/** The longest time in milliseconds that one timer can hold. A longer one would end at once. */
+/** Node's longest timer delay in milliseconds. A longer one would fire at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;

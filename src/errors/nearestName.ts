@@ -1,9 +1,9 @@
-/** Names that differ in more than this share of their letters are no slip of the pen. */
+/** Maximum share of differing letters for a typo. */
 const MAX_DIFFERENCE = 1 / 3;
 const MAX_NAME_CHARACTERS = 64;
 const MIN_PART_CHARACTERS = 4;
 
-/** How many letters have to be inserted, left out, exchanged or swapped with their neighbour to make one text of another. */
+/** Edit distance: insertions, deletions, substitutions and swaps of neighbouring letters. */
 function editDistance(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, index) => index);
@@ -25,7 +25,7 @@ function editDistance(from: string, to: string): number {
   return last[to.length] ?? 0;
 }
 
-/** The known name that a misspelled one is nearest to; undefined if none is near. */
+/** The known name with the smallest edit distance; undefined if none is close. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   if (name.length > MAX_NAME_CHARACTERS) return undefined;
   let nearest: string | undefined;
@@ -39,7 +39,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return nearest;
 }
 
-/** The known name that a wrong one was most likely meant to be: misspelled, or only a part of it. */
+/** The most likely intended name: a typo of it, or a part of it. */
 export function meantName(name: string, known: readonly string[]): string | undefined {
   const part = name.toLowerCase();
   return nearestName(name, known) ?? known.find((candidate) => isPartOf(part, candidate.toLowerCase()));

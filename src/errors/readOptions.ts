@@ -2,14 +2,13 @@ import { invalidType, readGiven, requireObject, unknownOption } from './invalidA
 import { nearestName } from './nearestName';
 import { showName } from './showValue';
 
-/** The names of an options object's fields. Being typed by it, none can be forgotten. */
+/** The field names of an options type; the type makes the list complete. */
 export type OptionNames<T> = Readonly<Record<keyof T, true>>;
 
-// What options can be: an object of any class, or the exports of a module. Not what is an object only by type: a Promise that
-// somebody forgot to wait for, a Map, a Date.
+// Options may be an instance of any class, or a module's exports, but not a Promise (a forgotten `await`), a Map or a Date.
 const OPTIONS_TAGS = ['[object Object]', '[object Module]'];
 
-/** Where a field of an options object stands; `options` itself is not named. */
+/** The path of a field, without `options` itself. */
 function prefixOf(field: string): string {
   return field === 'options' ? '' : `${field}.`;
 }
@@ -22,11 +21,11 @@ function requireOptionsObject(field: string, value: unknown): Record<string, unk
 }
 
 /**
- * Reads the options that a caller gave, each once, so that what is checked is what is used. The values themselves are
- * unchecked. `undefined` is as good as left out.
+ * Reads each of a caller's options once, so that the checked value is the one used. Does not check the values. `undefined`
+ * counts as omitted.
  *
- * @throws TypeError with code `ERR_INVALID_ARG_TYPE`: it isn't an object, or can't be read
- * @throws TypeError with code `ERR_UNKNOWN_OPTION`: there's no such option
+ * @throws TypeError with code `ERR_INVALID_ARG_TYPE`: not an object, or reading it throws
+ * @throws TypeError with code `ERR_UNKNOWN_OPTION`: an unknown option
  */
 export function readOptions<T extends object>(field: string, value: unknown, names: OptionNames<T>): T {
   const options = requireOptionsObject(field, value);
@@ -47,8 +46,8 @@ export function readOptions<T extends object>(field: string, value: unknown, nam
 }
 
 /**
- * Checks the names of an object with behaviour, a clock for instance. It may have members of its own; only what looks like
- * a known one misspelled is refused.
+ * Checks the member names of an object with methods, such as a clock. Other members are allowed; only a likely typo of a
+ * known name is refused.
  *
  * @throws TypeError as {@link readOptions}
  */

@@ -1,7 +1,7 @@
 const MAX_SHOWN_CHARACTERS = 80;
 const MAX_SHOWN_FIELDS = 5;
 
-/** What a terminal takes for a command, shows nowhere or in another order, and JSON leaves as it is. */
+/** Characters that JSON doesn't escape but a terminal executes, hides or reorders. */
 const UNREADABLE = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 function escaped(character: string): string {
@@ -46,27 +46,27 @@ function show(value: unknown): string {
   }
 }
 
-/** A value as it stands in an error's message: readable, on one line, and of bounded length whatever it is. */
+/** Formats any value for an error message: readable, on one line, of bounded length. */
 export function showValue(value: unknown): string {
   try {
     return show(value);
   } catch {
-    // A proxy, for instance, that throws at every look.
+    // For instance a proxy whose traps throw.
     return 'an object that can\u2019t be looked at';
   }
 }
 
-/** The name of a field as it stands in an error's message. */
+/** Formats a field name for an error message. */
 export function showName(name: string): string {
   return name.length <= MAX_SHOWN_CHARACTERS && /^[\w$.-]+$/.test(name) ? name : showText(name);
 }
 
-/** What an error says, whatever was thrown. */
+/** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   try {
     if (error instanceof Error && typeof error.message === 'string') return error.message;
   } catch {
-    // It throws when it's looked at.
+    // Reading it throws.
   }
   return showValue(error);
 }
