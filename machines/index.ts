@@ -57,6 +57,7 @@ export {
 } from './handoffTransfer';
 export {
   BACKEND_HANDOFF_STATES,
+  type BrokerReason,
   HANDOFF_FAILURES,
   RECONNECT_REASON_WORDS,
   RECONNECT_REASONS,

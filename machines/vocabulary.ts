@@ -16,14 +16,18 @@ export const BACKEND_HANDOFF_STATES: Readonly<Record<BackendHandoffState, StateW
   adopted: { tone: 'foreign' },
 };
 
-/** Why a client has to reconnect: a reason of the controller, or `transferLimit`, a limit of the broker or the backend. */
-export type ReconnectReason = HandoffFallbackReason | 'transferLimit';
+/** Reasons of the broker itself, in addition to those of the controller. */
+export type BrokerReason = 'handleUnavailable' | 'checkFailed' | 'transferLimit';
+
+/** Why a client has to reconnect: a reason of the controller or of the broker. */
+export type ReconnectReason = HandoffFallbackReason | BrokerReason;
 
 /**
  * The source of a reason. `check`: the policy's checks 1 to 4, which leave the window unchanged. `budget`: check 5. `failure`:
- * an attempt failed, and the window counts it. `bound`: a limit of the broker or the backend; no attempt failed.
+ * an attempt failed, and the window counts it. `obstacle`: the broker couldn't attempt it, or couldn't ask the policy.
+ * `bound`: a limit of the broker or the backend; no attempt failed.
  */
-export type ReasonCategory = 'check' | 'budget' | 'failure' | 'bound';
+export type ReasonCategory = 'check' | 'budget' | 'failure' | 'obstacle' | 'bound';
 
 /** A reason to reconnect. */
 export interface ReasonWords {
@@ -47,13 +51,19 @@ const failure = (means: string, advice: string): ReasonWords => ({
   means,
   advice,
 });
+const obstacle = (means: string, advice: string): ReasonWords => ({
+  category: 'obstacle',
+  tone: 'failed',
+  means,
+  advice,
+});
 
-/** The reasons to reconnect: the checks in the policy's order, then the failures, then the bounds. */
+/** The reasons to reconnect: the checks in the policy's order, then the failures, then the obstacles and bounds of the broker. */
 export const RECONNECT_REASON_WORDS: Readonly<Record<ReconnectReason, ReasonWords>> = {
   clientUnsupported: check('the client said that it can\u2019t', 'nothing: it\u2019s an old client'),
   servicePolicyDisabled: check(
-    'the service\u2019s `handoff` is off, or this platform can\u2019t pass handles',
-    '`setServiceHandoff`, [platforms](platforms.md)',
+    'the service\u2019s `handoff` is off, or the embedder\u2019s `adjustInputs` forbids it',
+    '`setServiceHandoff`, `adjustInputs`',
   ),
   fdPressureDisabled: check('the broker is near its limit of file descriptors', 'raise `ulimit -n`'),
   adoptedBackend: check(
@@ -77,6 +87,14 @@ export const RECONNECT_REASON_WORDS: Readonly<Record<ReconnectReason, ReasonWord
   backendAckTimeout: failure(
     'the backend didn\u2019t answer in time, exited, or closed its channel',
     'is its event loop blocked?',
+  ),
+  handleUnavailable: obstacle(
+    'the connection\u2019s handle can\u2019t be passed: the transport is unsupported, or reading couldn\u2019t be stopped',
+    'see [platforms](platforms.md)',
+  ),
+  checkFailed: obstacle(
+    'a check of the embedder failed, or the controller couldn\u2019t be asked',
+    'read the warning (`checkFailed`, `internalError`)',
   ),
   transferLimit: {
     category: 'bound',

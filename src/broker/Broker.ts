@@ -10,11 +10,9 @@ import { requireBoolean, requireText } from '../errors/invalidArgument';
 import { messageOf, showValue } from '../errors/showValue';
 import {
   type BackendKey,
-  type HandoffAttemptDecision,
   HandoffAttemptInputs,
   HandoffController,
   type HandoffControllerOptions,
-  type HandoffExplanation,
   type InspectionObserver,
   type PersistedHandoffSnapshot,
 } from '../index';
@@ -43,6 +41,13 @@ import { guardClock } from './options/guardClock';
 import { requireReloadable } from './options/requireReloadable';
 import { FdPressure } from './pressure/FdPressure';
 import type { BrokerState } from './state/BrokerState';
+import {
+  type BrokerDecision,
+  type BrokerExplanation,
+  brokerFallback,
+  explainWith,
+  ownFallback,
+} from './telemetry/BrokerDecision';
 import type { BrokerEvents, BrokerWarning, BrokerWarningCode, TransferEvent } from './telemetry/BrokerEvents';
 import type { BackendStatus, BrokerClientErrorCode, BrokerStats } from './telemetry/BrokerStatus';
 import { guardObserver } from './telemetry/guardObserver';
@@ -61,16 +66,6 @@ const ACCEPT_GRACE_MS = 1000;
 // An older stamp could be too old for the backend when the handle arrives, which would count against it: half of the
 // claims' default life.
 const MAX_CLIENT_STAMP_AGE_MS = 30_000;
-
-// What a request is decided on when a check of the embedder fails: its client reconnects.
-const UNCHECKED = HandoffAttemptInputs.of(true, false, false);
-// The answer when the controller itself can't be asked.
-const WITHOUT_CONTROLLER = {
-  type: 'fallbackToReconnect',
-  reason: 'servicePolicyDisabled',
-  usesBackendReconnect: true,
-  sendsClientError: false,
-} as const satisfies HandoffAttemptDecision;
 
 /** What a later broker needs to go on: its `adopt` and `snapshot` options. */
 export interface StoppedBroker {
@@ -315,19 +310,29 @@ export class Broker extends EventEmitter<BrokerEvents> {
    *
    * @throws {BrokerError} `unknownBackend` or `stopped`.
    */
-  explain(key: BackendKey): HandoffExplanation {
+  explain(key: BackendKey): BrokerExplanation {
     const backend = this.#offered(key) ?? this.#retiring(key);
     if (backend === undefined) throw unknownBackend(key);
-    return backend.handle.explain(this.#usualInputs(backend));
+    const inputs = this.#check(backend, () => this.#usualInputs(true, backend));
+    const own = ownFallback(inputs, this.#transport.supported);
+    return explainWith(own, backend.handle.explain(inputs ?? HandoffAttemptInputs.enabled()));
   }
 
-  #usualInputs(backend: ManagedBackend): HandoffAttemptInputs {
+  #usualInputs(clientSupportsHandoff: boolean, backend: ManagedBackend): HandoffAttemptInputs {
+    return HandoffAttemptInputs.of(
+      clientSupportsHandoff,
+      backend.handoffEnabled,
+      this.#fdPressure.isPressured,
+    );
+  }
+
+  /** Undefined if a check of the embedder fails, which is no client's error: the client reconnects. */
+  #check<T>(backend: ManagedBackend, check: () => T): T | undefined {
     try {
-      const isEnabled = backend.handoffEnabled && this.#transport.supported;
-      return HandoffAttemptInputs.of(true, isEnabled, this.#fdPressure.isPressured);
+      return check();
     } catch (cause) {
       this.#warnOfFailure('checkFailed', 'a check of the embedder', cause, backend.key);
-      return UNCHECKED;
+      return undefined;
     }
   }
 
@@ -704,17 +709,13 @@ export class Broker extends EventEmitter<BrokerEvents> {
     return knows.backend === identity.backend && stampAgeMs >= -STAMP_ROUNDING_MS && stampAgeMs <= maxAgeMs;
   }
 
-  /** An embedder's check that fails is no client's error: the client reconnects. */
-  #decide(request: Request, backend: ManagedBackend): HandoffAttemptDecision {
-    let inputs: HandoffAttemptInputs;
-    try {
-      inputs = this.#inputsOf(request, backend);
-    } catch (cause) {
-      this.#warnOfFailure('checkFailed', 'a check of the embedder', cause, backend.key);
-      inputs = UNCHECKED;
-    }
+  #decide(request: Request, backend: ManagedBackend): BrokerDecision {
+    const inputs = this.#check(backend, () => this.#inputsOf(request, backend));
+    if (inputs === undefined) return brokerFallback('checkFailed');
     return (
-      this.#tellController(backend.key, () => backend.handle.shouldAttempt(inputs)) ?? WITHOUT_CONTROLLER
+      ownFallback(inputs, request.canHandOff && this.#transport.supported) ??
+      this.#tellController(backend.key, () => backend.handle.shouldAttempt(inputs)) ??
+      brokerFallback('checkFailed')
     );
   }
 
@@ -728,13 +729,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
     }
   }
 
-  #inputsOf({ hello, earlyData, canHandOff }: Request, backend: ManagedBackend): HandoffAttemptInputs {
+  #inputsOf({ hello, earlyData }: Request, backend: ManagedBackend): HandoffAttemptInputs {
     const { adjustInputs } = this.#options;
-    const inputs = HandoffAttemptInputs.of(
-      hello.handoff,
-      backend.handoffEnabled && this.#transport.supported && canHandOff,
-      this.#fdPressure.isPressured,
-    );
+    const inputs = this.#usualInputs(hello.handoff, backend);
     if (adjustInputs === undefined) return inputs;
     const request: AttemptRequest = {
       backend: backend.key,

@@ -1,5 +1,5 @@
 export type { BackendProcessState } from '../../machines/backendLifecycle';
-export type { ReconnectReason } from '../../machines/vocabulary';
+export type { BrokerReason, ReconnectReason } from '../../machines/vocabulary';
 export type { ChannelAnswer } from '../protocol/channelRecord';
 export type { HandoffMessage, SyncMessage } from '../protocol/ipcMessage';
 export type { Broker, ReloadedServices, StoppedBroker } from './Broker';
@@ -12,6 +12,7 @@ export { createBroker } from './createBroker';
 export type { AdoptableBackend, AttemptRequest, BrokerOptions, BrokerService } from './options/BrokerOptions';
 export type { StopOptions } from './options/checkStopOptions';
 export { type BrokerMetricsOptions, recordBrokerMetrics } from './recordBrokerMetrics';
+export type { BrokerDecision, BrokerExplanation, BrokerFallback } from './telemetry/BrokerDecision';
 export type {
   BackendExitEvent,
   BackendReadyEvent,

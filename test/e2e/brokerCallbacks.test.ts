@@ -83,9 +83,12 @@ describe('a mistake in a callback of a broker', () => {
   ])('%s: clients reconnect, a status is told, and so is the mistake', async (_, options, message) => {
     const broker = await start(options);
     for (let n = 0; n < 2; n++) {
-      expect(await echo(broker)).toEqual({ route: 'reconnected', reason: 'servicePolicyDisabled' });
+      expect(await echo(broker)).toEqual({ route: 'reconnected', reason: 'checkFailed' });
     }
-    expect((await askStatus(broker.socketPath)).backends).toHaveLength(1);
+    const { backends } = await askStatus(broker.socketPath);
+    // `adjustInputs` is asked about requests that there are, and not for a status.
+    const isAsked = options.adjustInputs === undefined;
+    expect(backends.map(({ next }) => next.answer)).toEqual([isAsked ? 'checkFailed' : 'attempt']);
     expect(warnings[0]).toMatchObject({ code: 'checkFailed', message: expect.stringMatching(message) });
     expect(broker.backends()[0]?.state).toBe('idle');
   });
@@ -342,8 +345,8 @@ describe('a mistake in a callback of a broker', () => {
     };
     const broker = await start({ transport });
     isWorking = false;
-    expect(await echo(broker)).toEqual({ route: 'reconnected', reason: 'servicePolicyDisabled' });
-    expect((await askStatus(broker.socketPath)).backends[0]?.next.answer).toBe('servicePolicyDisabled');
+    expect(await echo(broker)).toEqual({ route: 'reconnected', reason: 'handleUnavailable' });
+    expect((await askStatus(broker.socketPath)).backends[0]?.next.answer).toBe('handleUnavailable');
     expect(warnings[0]).toMatchObject({ code: 'transportFailed' });
   });
 
@@ -352,7 +355,7 @@ describe('a mistake in a callback of a broker', () => {
       services: [fixtureService(), fixtureService('permission', { name: 'no' })],
     });
     broker.controller.dispose();
-    expect(await echo(broker)).toEqual({ route: 'reconnected', reason: 'servicePolicyDisabled' });
+    expect(await echo(broker)).toEqual({ route: 'reconnected', reason: 'checkFailed' });
     await expect(askStatus(broker.socketPath)).rejects.toThrow('ended its answer too early');
     expect(warnings.map(({ code }) => code)).toContain('internalError');
     await broker.stop();

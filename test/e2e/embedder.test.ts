@@ -33,7 +33,7 @@ describe('an embedder that makes a mistake', () => {
     const broker = await brokers.start(options);
     const warned = once(broker, 'warning') as Promise<[BrokerWarning]>;
     const { socket, route, reason } = await dial(broker, { earlyData: 'hi' });
-    expect({ route, reason }).toEqual({ route: 'reconnected', reason: 'servicePolicyDisabled' });
+    expect({ route, reason }).toEqual({ route: 'reconnected', reason: 'checkFailed' });
     expect(String(await readBytes(socket, 2))).toBe('hi');
     socket.destroy();
     expect((await warned)[0]).toMatchObject({ code: 'checkFailed' });

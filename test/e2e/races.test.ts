@@ -80,9 +80,18 @@ describe('whatever happens to a handoff', () => {
     expect(failures).toEqual(['backendAckTimeout', 'backendAckTimeout']);
   });
 
-  it('a transport that is not supported counts as a policy that is off', async () => {
+  it('a transport that is not supported has a reason of its own, unless the policy forbids handoff', async () => {
     const broker = await start('echo', { transport: { ...createNodeIpcTransport(), supported: false } });
-    expect(await echo(broker, 'a')).toMatchObject({ route: 'reconnected', reason: 'servicePolicyDisabled' });
+    expect(await echo(broker, 'a')).toMatchObject({ route: 'reconnected', reason: 'handleUnavailable' });
+    expect(
+      broker.explain({ serviceName: 'echo', serviceVersion: '1.0.0', instance: broker.instance }),
+    ).toMatchObject({
+      decision: { reason: 'handleUnavailable' },
+      because: expect.stringMatching(/^The connection.s handle can.t be passed: .*\.$/),
+    });
+    broker.setServiceHandoff('echo', undefined, false);
+    expect(await echo(broker, 'b')).toMatchObject({ route: 'reconnected', reason: 'servicePolicyDisabled' });
+    expect(broker.stats().reconnected).toEqual({ handleUnavailable: 1, servicePolicyDisabled: 1 });
   });
 
   it.each(['hold', 'drop'])(

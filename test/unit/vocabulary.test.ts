@@ -23,6 +23,7 @@ describe('the words for what a reader sees', () => {
     ],
     ['budget', 'held', ['failedAttemptRateLimited']],
     ['failure', 'failed', [...HANDOFF_FAILURES]],
+    ['obstacle', 'failed', ['handleUnavailable', 'checkFailed']],
     ['bound', 'foreign', ['transferLimit']],
   ] as const)('say of each reason whether it is a %s, and in which tone', (category, tone, reasons) => {
     const found = RECONNECT_REASONS.filter((reason) => RECONNECT_REASON_WORDS[reason].category === category);
@@ -32,7 +33,7 @@ describe('the words for what a reader sees', () => {
 
   it('say of each what it means and what to do', () => {
     expect(HANDOFF_FAILURES).toEqual(['permissionDenied', 'integrityMismatch', 'backendAckTimeout']);
-    expect(RECONNECT_REASONS).toHaveLength(9);
+    expect(RECONNECT_REASONS).toHaveLength(11);
     for (const { means, advice } of Object.values(RECONNECT_REASON_WORDS)) {
       for (const text of [means, advice]) expect(text).toMatch(/\S \S/);
     }

@@ -1,9 +1,10 @@
 import { cutToCharacters } from '../../errors/characters';
-import type { HandoffController, HandoffExplanation } from '../../index';
+import type { HandoffController } from '../../index';
 import { openFdCount, softFdLimit } from '../../net/fdUsage';
 import type { BackendSummary, BrokerSummary } from '../../protocol/brokerStatus';
 import { encodeFrame } from '../../protocol/encodeFrame';
 import { MAX_PAYLOAD_BYTES } from '../../protocol/wireLimits';
+import type { BrokerExplanation } from '../telemetry/BrokerDecision';
 import type { BackendStatus, BrokerStats } from '../telemetry/BrokerStatus';
 
 // What a reply has beside the backends in it.
@@ -20,7 +21,7 @@ export interface StatusSource {
   readonly limitation?: string | undefined;
   backends(): BackendStatus[];
   stats(): BrokerStats;
-  explain(backend: BackendStatus['backend']): HandoffExplanation;
+  explain(backend: BackendStatus['backend']): BrokerExplanation;
 }
 
 /** A broker's status as frames: one of the broker itself, then as many as its backends need, the last one marked. */
