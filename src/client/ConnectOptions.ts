@@ -8,8 +8,8 @@ export interface ConnectOptions {
   /** Name of the service, 1 to 256 characters. */
   readonly service: string;
   /**
-   * A semantic version or a range, 1 to 128 characters. The broker takes the version that is named in full, or else the
-   * highest that matches; `*` matches prereleases only where there is nothing else.
+   * A semantic version or a range, 1 to 128 characters. The broker picks the exact version if given, otherwise the
+   * highest match; `*` matches prereleases only if there is nothing else.
    * @default '*'
    */
   readonly version?: string | undefined;
@@ -19,56 +19,56 @@ export interface ConnectOptions {
    */
   readonly handoff?: boolean | undefined;
   /**
-   * The first bytes of the application's data. They reach the backend one round trip earlier than what is written later.
-   * A string is sent as UTF-8; of a buffer, or a view of one, the bytes are sent as they lie in memory. They are copied.
-   * The bytes over 16,384 are sent when the backend is reached, in front of everything that the caller writes.
+   * The first bytes of the application's data. They reach the backend one round trip earlier than later writes. A string is
+   * sent as UTF-8, a buffer or view as its raw bytes. The bytes are copied. Bytes beyond 16,384 are sent once the backend is
+   * reached, before the caller's writes.
    * @default none
    */
   readonly earlyData?: string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer | undefined;
   /**
-   * Whether the socket stays writable after the other side's end, as in `net.connect`.
+   * Whether the socket stays writable after the other side has ended, as in `net.connect`.
    * @default false
    */
   readonly allowHalfOpen?: boolean | undefined;
   /**
-   * Milliseconds for everything together, from 1.
+   * Total timeout in milliseconds, from 1.
    * @default 10000
    */
   readonly connectTimeoutMs?: number | undefined;
   /**
-   * Milliseconds to try again while no broker can be reached at `socketPath` (nobody listens there, or it may not be
-   * opened), within `connectTimeoutMs`: it may be about to restart. 0 gives up at once.
+   * How long to retry, in milliseconds, while no broker can be reached at `socketPath` (nobody listens, or it may not be
+   * opened), within `connectTimeoutMs`: the broker may be restarting. 0 gives up at once.
    * @default 1000
    */
   readonly brokerWaitMs?: number | undefined;
   /**
-   * The trace that this connection belongs to, as W3C's `traceparent` header has it. Broker and backend log it.
+   * The connection's trace context, in the format of W3C's `traceparent` header. Broker and backend log it.
    * @default none
    */
   readonly traceparent?: string | undefined;
-  /** Gives up when it is aborted before there is a connection; afterwards it has no effect. */
+  /** Aborts the attempt; no effect once connected. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Whether a request in the early data is always answered by at least one byte. If so, an end without one is told as
-   * `connectionLost` instead of as an empty reply.
+   * Whether a request in the early data is always answered by at least one byte. If so, an end without any
+   * byte is the error `connectionLost` instead of an empty reply.
    * @default true
    */
   readonly expectsReply?: boolean | undefined;
 }
 
-/** What `connect` gives: a socket that leads to the backend, and how it came about. */
+/** The result of `connect`: a socket connected to the backend, and the route. */
 export interface HandoffConnection {
   /**
-   * The application's from its first byte on. If it is lost when the request may have run, its error is a
-   * `HandoffClientError` with code `connectionLost`.
+   * Carries only the application's bytes. If it's lost when the request may have run, its error is a `HandoffClientError` with
+   * code `connectionLost`.
    */
   readonly socket: Socket;
-  /** `handedOff`: the first connection itself. `reconnected`: a second one, to the backend's endpoint. */
+  /** `handedOff`: the first connection. `reconnected`: a second one, to the backend's endpoint. */
   readonly route: 'handedOff' | 'reconnected';
   /** Why it was not handed off. Only with `reconnected`. */
   readonly reason?: ReconnectReason;
-  /** Milliseconds until the broker may try handoff to this backend again. Only with `failedAttemptRateLimited`. */
+  /** Milliseconds until the broker may try handoff to this backend again; only with `failedAttemptRateLimited`. */
   readonly retryAfterMs?: number;
-  /** The id under which broker and backend know this connection, 32 hexadecimal digits. */
+  /** The connection's id in broker and backend, 32 hexadecimal digits. */
   readonly connectionId: string;
 }

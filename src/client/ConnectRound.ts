@@ -38,9 +38,9 @@ export type RoundResult =
       readonly type: 'again';
       readonly cause: Error;
       readonly retryAfterMs?: number;
-      /** Whether no broker can be reached at its path. */
+      /** No broker can be reached at its path. */
       readonly isBrokerMissing: boolean;
-      /** Whether there is nothing to wait for: all that was wrong is what this client knew. */
+      /** Try again without a pause: only the remembered backend was out of date. */
       readonly isAtOnce: boolean;
     };
 
@@ -51,7 +51,7 @@ export interface RoundOptions {
   readonly version: string;
   readonly handoff: boolean;
   readonly earlyData: Buffer;
-  /** What is written right behind `ready`. */
+  /** Written right after `ready`. */
   readonly furtherData: Buffer;
   readonly allowHalfOpen: boolean;
   readonly expectsReply: boolean;
@@ -59,9 +59,9 @@ export interface RoundOptions {
 }
 
 /**
- * Linux takes a Unix-domain socket's first write of up to some 100 KiB whole or not at all. Frame and early data are one
- * write of at most 21 KiB: if it failed, for instance on a listener that closes at once what it has no room for, the
- * other side has no byte of it.
+ * Linux accepts the first write to a Unix-domain socket, up to about 100 KiB, completely or not at all. Frame and early data
+ * are one write of at most 21 KiB. If it fails, for instance because a full listener closes the connection, the other side has
+ * received nothing.
  */
 function isFirstWriteWhole(): boolean {
   return process.platform === 'linux';
@@ -73,38 +73,38 @@ type WhyReconnected = Pick<HandoffConnection, 'reason' | 'retryAfterMs'>;
 
 type Target = Pick<FrameOf<'handoff'>, 'backend' | 'endpoint' | 'stamp'>;
 
-// It holds what the chart says and nothing of any round, so all can share it.
+// It has no state of any round, so all rounds share it.
 const table = new RoundTable();
 
 /**
- * One round: a `hello` on a first connection and, if need be, an `attach` on a second one. What may happen is the
- * chart's to say; here is how it's done. When the round is over, no socket and no timer of it is left but what it gave.
+ * One round: a `hello` on a first connection and, if needed, an `attach` on a second one. The chart decides; this class acts.
+ * After the round, no socket or timer is left except the socket that it returned.
  */
 export class ConnectRound {
   readonly #options: RoundOptions;
   readonly #knownBackends: KnownBackends;
   readonly #connectionId = randomId();
   readonly #finish: (result: RoundResult) => void;
-  // The backend that the hello named: this round's id leads there and nowhere else.
+  // The backend named in the hello: this round's id is valid only there.
   readonly #known: KnownBackend | undefined;
   #node = table.initial;
   #first: HandoffSocket | undefined;
   #second: HandoffSocket | undefined;
   #target: Target | undefined;
-  // When the hello was sent, on the clock of the machine.
+  // When the hello was sent, on the machine's monotonic clock.
   #stamp = 0;
-  // What to remember if the announced handle arrives.
+  // The backend to remember once the announced handle arrives.
   #announced: KnownBackend | undefined;
   #deadlineMs = 0;
   #deadline: NodeJS.Timeout | undefined;
-  // What the broker's reconnect said, if it came.
+  // The broker's `reconnect`, if received.
   #told: WhyReconnected = {};
-  // What the broker's error asked for, if it did.
+  // The `retryAfterMs` of the broker's error, if given.
   #retryAfter: Pick<HandoffConnection, 'retryAfterMs'> = {};
-  // Made when it's needed: its stack costs more than all else here.
+  // Created on demand: its stack trace is expensive.
   #lastError: Error | undefined;
 
-  /** @param mayKnow whether the broker may be asked for the backend that the last connection was handed to. */
+  /** @param mayKnow whether the hello may name the backend that the last connection was handed to. */
   constructor(
     options: RoundOptions,
     knownBackends: KnownBackends,
@@ -129,12 +129,12 @@ export class ConnectRound {
     this.#take(STARTED_KNOWING);
   }
 
-  /** Ends the round with nothing. */
+  /** Ends the round without a connection. */
   cancel(): void {
     this.#take(CANCELLED);
   }
 
-  /** @param frame what has come, if it says where the round leads to or may be out of turn. */
+  /** @param frame the received frame, if it names the backend or may be out of order. */
   #take(symbol: number, frame?: FrameOf<'handoff' | 'ready' | 'reconnect'>): void {
     if (this.#node.isOver) return;
     const { next, effects, armsDeadline } = table.edge(this.#node, symbol);
@@ -296,7 +296,7 @@ export class ConnectRound {
   #isOfAnyRoute(error: Error | undefined): boolean {
     if (error === undefined) return false;
     if (isWriteError(error) && this.#options.earlyData.length > 0 && !isFirstWriteWhole()) {
-      // Part of it may have arrived, and `ready` may have been there, unread: the request may have run.
+      // Part of it may have arrived, or `ready` may be unread: the request may have run.
       const message = 'the connection was lost while the request was being sent';
       this.#lastError = new Error(message, { cause: error });
       this.#take(TORN);
@@ -356,8 +356,7 @@ export class ConnectRound {
 
   #give(socket: HandoffSocket, outcome: Extract<RoundOutcome, { type: 'connected' }>): void {
     if (this.#options.furtherData.length > 0) {
-      // In front of whatever the caller writes, but not before the caller has the socket: an error that a write meets at once
-      // would be told before anybody can listen for it.
+      // Before the caller's writes, but not before the caller has the socket: nobody could listen for a write's error yet.
       socket.cork();
       socket.write(this.#options.furtherData);
       setImmediate(() => socket.uncork());
@@ -395,13 +394,13 @@ function isWriteError(error: Error): boolean {
   return (error as NodeJS.ErrnoException).syscall === 'write';
 }
 
-/** Whether the hello has not arrived: there was no connection, or it took none of the only write. */
+/** Whether the hello was never delivered: not connected, or the only write failed as a whole. */
 function isUnsent(error: Error | undefined): boolean {
   const syscall = (error as NodeJS.ErrnoException | undefined)?.syscall;
   return syscall === 'connect' || syscall === 'write';
 }
 
-/** Whether no broker can be reached: not where one is there and its queue is full, or this process is short of something. */
+/** Whether nobody listens. False if a broker's queue is full, or this process lacks a resource. */
 function isNobodyThere(error: Error | undefined): boolean {
   const { syscall, code } = (error ?? {}) as NodeJS.ErrnoException;
   return syscall === 'connect' && !(code !== undefined && SHORTAGES.includes(code));

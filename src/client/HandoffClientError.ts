@@ -1,12 +1,12 @@
 /**
  * - `brokerUnavailable`: nobody listens at `socketPath`, or it can't be reached, for `brokerWaitMs`; `cause` is the system's
  *   error.
- * - `unknownService`, `noMatchingVersion`: the broker doesn't have it.
- * - `refused`: the broker won't have this client, for another reason that a repeat won't change.
+ * - `unknownService`, `noMatchingVersion`: the broker doesn't have the service or a matching version.
+ * - `refused`: the broker refuses this client, and a retry won't help.
  * - `protocolError`: the other side doesn't speak this protocol.
- * - `timeout`: no connection to a backend within `connectTimeoutMs`; `cause` is what went wrong last.
+ * - `timeout`: no connection to a backend within `connectTimeoutMs`; `cause` is the last error.
  * - `aborted`: the caller's signal; `cause` is its reason.
- * - `connectionLost`: the connection was lost when the request may have run already. It isn't repeated.
+ * - `connectionLost`: the connection was lost and the request may have run. It isn't repeated.
  */
 export type HandoffClientErrorCode =
   | 'brokerUnavailable'
@@ -18,7 +18,7 @@ export type HandoffClientErrorCode =
   | 'aborted'
   | 'connectionLost';
 
-/** The error of `connect`, and of a connection that it gave and that was lost. */
+/** The error of `connect`, and of its socket if the connection is lost. */
 export class HandoffClientError extends Error {
   override readonly name = 'HandoffClientError';
   readonly code: HandoffClientErrorCode;

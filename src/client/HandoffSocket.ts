@@ -3,24 +3,24 @@ import { FrameReader } from '../protocol/FrameReader';
 import type { Frame } from '../protocol/frame';
 import { HandoffClientError } from './HandoffClientError';
 
-/** Who is told of a connection's frames, until it's the application's. */
+/** Receives a connection's frames until the application takes it over. */
 export interface FrameListener {
-  /** A frame has come. Returning true makes the connection the application's, with every byte behind this frame. */
+  /** A frame arrived. Return true to give the connection, with every byte after this frame, to the application. */
   onFrame(frame: Frame): boolean;
-  /** The connection has ended, failed or brought what isn't a frame; it's told once, and no frame follows. */
+  /** The connection ended, failed or received an invalid frame. Called once, and no frame follows. */
   onLost(error?: Error): void;
 }
 
 /** Options of {@link HandoffSocket}. */
 export interface HandoffSocketOptions {
   readonly allowHalfOpen: boolean;
-  /** Whether an end without a single byte means that the request was lost. */
+  /** Whether an end without any byte means that the request was lost. */
   readonly isEndWithoutReplyLoss: boolean;
 }
 
 /**
- * A connection that begins with frames and then becomes the application's. Frames never enter the stream, so that it
- * is as good as new when the application gets it.
+ * A connection that begins with frames and then carries the application's bytes. Frames never enter the stream, so the
+ * application gets an unused stream.
  */
 export class HandoffSocket extends Socket {
   readonly #reader = new FrameReader();
@@ -37,7 +37,7 @@ export class HandoffSocket extends Socket {
     this.on('close', this.#onClose);
   }
 
-  /** Destroys the connection; its listener isn't told of anything again. */
+  /** Destroys the connection without calling its listener. */
   abandon(): void {
     this.#listener = undefined;
     this.destroy();

@@ -1,14 +1,14 @@
 /** A backend process that a broker handed a connection to. */
 export interface KnownBackend {
-  /** Which process. */
+  /** Id of the process. */
   readonly backend: string;
   /** Path of its own socket. */
   readonly endpoint: string;
-  /** Milliseconds that the broker gives it to take a connection. */
+  /** The broker's deadline for it to take a connection, in milliseconds. */
   readonly deadlineMs: number;
 }
 
-/** What a client asked a broker for. */
+/** A client's request to a broker. */
 export interface Destination {
   readonly socketPath: string;
   readonly service: string;
@@ -16,19 +16,19 @@ export interface Destination {
 }
 
 /**
- * The backends that this process's connections were handed to, so that a broker need not name them again. What it says
- * may be out of date: the broker has to agree. The one that was used the longest ago goes first.
+ * The backends that took this process's connections, so that a broker needn't announce them again. An entry may be stale, so
+ * the broker checks it. Evicts the least recently used.
  */
 export class KnownBackends {
   readonly #maxEntries: number;
-  // In the order of their last use.
+  // Least recently used first.
   readonly #entries = new Map<string, KnownBackend>();
 
   constructor(maxEntries = 256) {
     this.#maxEntries = maxEntries;
   }
 
-  /** The backend that the last connection to a destination was handed to. */
+  /** The backend that took the last connection to a destination. */
   find(destination: Destination): KnownBackend | undefined {
     const key = keyOf(destination);
     const known = this.#entries.get(key);
@@ -45,7 +45,7 @@ export class KnownBackends {
     }
   }
 
-  /** Forgets a backend, unless another one has taken its place. */
+  /** Forgets a backend, unless another one has replaced it. */
   forget(destination: Destination, backend: string): void {
     const key = keyOf(destination);
     if (this.#entries.get(key)?.backend === backend) this.#entries.delete(key);
@@ -58,6 +58,6 @@ export class KnownBackends {
 }
 
 function keyOf({ socketPath, service, version }: Destination): string {
-  // No path has a NUL. Should two destinations meet all the same, the broker doesn't agree, and no more is lost than a round.
+  // No path contains NUL. If two destinations still collide, the broker refuses the wrong one, which costs one round.
   return `${socketPath}\0${service}\0${version}`;
 }

@@ -7,12 +7,12 @@ import {
 import { type ChartEffects, type ChartNode, ChartTable } from '../chart/ChartTable';
 import { ROUND_EVENTS } from './roundSymbols';
 
-/** What an event does to a round, as the chart said. */
+/** An event's effect on a round, computed by the chart. */
 export interface RoundEdge {
   readonly next: RoundNode;
-  /** What is to be done, in this order. */
+  /** The actions, in order. */
   readonly effects: readonly ConnectRoundEmitted[];
-  /** The deadline runs from now on. */
+  /** The deadline starts now. */
   readonly armsDeadline: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface RoundNode extends ChartNode<typeof connectRound, RoundEdge> {
   readonly isOver: boolean;
 }
 
-/** The chart of a round as a table. */
+/** The chart `connectRound` as a lookup table. */
 export class RoundTable extends ChartTable<typeof connectRound, ConnectRoundEmitted, RoundEdge, RoundNode> {
   constructor() {
     super(connectRound, undefined);

@@ -30,7 +30,7 @@ const OPTION_NAMES: OptionNames<ConnectOptions> = {
   expectsReply: true,
 };
 
-/** The options of `connect` with their defaults filled in. */
+/** The options of `connect` with defaults. */
 export interface CheckedConnectOptions extends RoundOptions {
   readonly connectTimeoutMs: number;
   readonly brokerWaitMs: number;
@@ -71,7 +71,7 @@ export function checkConnectOptions(options: ConnectOptions): CheckedConnectOpti
   if (traceparent !== undefined && !isTraceparent(traceparent)) {
     throw outOfRange('traceparent', 'in the form of W3C\u2019s header traceparent', traceparent);
   }
-  // It may have to be sent again when the caller has long changed the original.
+  // Copy: it may be sent again after the caller has changed the original.
   const bytes = copyBytes('earlyData', earlyData);
   return {
     socketPath,
@@ -89,7 +89,7 @@ export function checkConnectOptions(options: ConnectOptions): CheckedConnectOpti
   };
 }
 
-/** `instanceof` would tell apart the same class of two realms. */
+/** `instanceof` fails for an AbortSignal of another realm. */
 function checkSignal(value: unknown): void {
   const signal: Partial<AbortSignal> = requireObject('signal', value);
   const { aborted, addEventListener, removeEventListener } = readGiven('signal', () => ({

@@ -7,23 +7,23 @@ import { KnownBackends } from './KnownBackends';
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
-/** For each connect of this process that pauses. */
+/** Extra pause in milliseconds for each paused connect of this process. */
 const PAUSE_AMONG_OTHERS_MS = 1;
 
 const knownBackends = new KnownBackends();
-/** How many connects of this process pause. */
+/** The number of paused connects of this process. */
 let pausing = 0;
 
 /**
- * Connects to a service through its broker. Whatever becomes of the handoff, the caller gets a working connection, or
- * one error if no backend can be reached in time.
+ * Connects to a service through its broker. Whether or not handoff succeeds, the caller gets a working connection, or one
+ * error if no backend can be reached in time.
  *
- * This process remembers which backends its last connections were handed to, 256 at the most, so that the next ones are
- * handed over without the broker's announcement.
+ * The process remembers up to 256 backends that took its connections, so that later connections are handed over without the
+ * broker's announcement.
  *
- * @throws {TypeError | RangeError} an option is bad or isn't known; the message names the field and the value (the promise
+ * @throws {TypeError | RangeError} an option is invalid or unknown; the message names the field and the value (the promise
  *   rejects).
- * @throws {HandoffClientError} any of its codes (the promise rejects). No socket and no timer is left then.
+ * @throws {HandoffClientError} any of its codes (the promise rejects). Leaves no socket or timer.
  */
 export async function connect(options: ConnectOptions): Promise<HandoffConnection> {
   const checked = checkConnectOptions(options);
@@ -64,7 +64,7 @@ class Connecting {
 
   #begin(): void {
     this.#rounds += 1;
-    // What is known is good for a first try: where that doesn't lead at once, the broker is asked anew.
+    // Only the first round may use a remembered backend; if it fails, ask the broker.
     const mayKnow = this.#rounds === 1;
     this.#round = new ConnectRound(this.#options, knownBackends, mayKnow, (result) => this.#onResult(result));
     this.#round.start();
@@ -118,9 +118,9 @@ class Connecting {
 
   #nextPauseMs(retryAfterMs = 0): number {
     const alone = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#rounds - 1, 10));
-    // Thousands that come again at once would keep this process from all else, the answers that they wait for included.
+    // Thousands of simultaneous retries would block this process, including the answers that they wait for.
     const full = Math.max(alone, pausing * PAUSE_AMONG_OTHERS_MS);
-    // Jitter, so that clients that lost the same backend don't all come back at once.
+    // Jitter keeps clients that lost the same backend from retrying together.
     return Math.max(Math.min(retryAfterMs, MAX_TIMER_MS), full * (0.5 + Math.random() / 2));
   }
 

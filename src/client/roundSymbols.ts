@@ -14,10 +14,10 @@ function add(event: ConnectRoundEvent): number {
   return events.push(Object.freeze(event)) - 1;
 }
 
-// Where a deadline leads to doesn't depend on its length.
+// Any value: a deadline's target doesn't depend on its length.
 const deadlineMs = 1;
 
-// The chart's alphabet: all of its events, numbered, so that a table finds an edge by index.
+// The chart's alphabet: all events, numbered. A symbol is the index of an edge.
 export const STARTED = add({ type: 'round.started', clientKnows: false });
 export const STARTED_KNOWING = add({ type: 'round.started', clientKnows: true, deadlineMs });
 export const CANCELLED = add({ type: 'round.cancelled' });

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 
-// Up to here many pieces to write cost more than their copy.
+// Up to this size, copying is cheaper than writing many buffers.
 const MAX_COPIED_BYTES = 16 * 1024;
 
 /**
- * Writes the first of what is put in during one turn of the event loop at once, and the rest together at its end: a
- * system call and the waking of the other side are most of what a small message costs.
+ * Batches the writes of one turn of the event loop: the first is written at once, the others together at the turn's end. A
+ * small message costs mostly the system call and the wake-up of the other side.
  */
 export class BatchedWriter {
   readonly #socket: Socket;
@@ -13,7 +13,7 @@ export class BatchedWriter {
   #batch: Uint8Array[] = [];
   #isFirst = true;
 
-  /** @param onFailed is called before the socket is closed because it can't be written to. */
+  /** @param onFailed called when a write fails, before the socket is closed. */
   constructor(socket: Socket, onFailed: () => void = () => {}) {
     this.#socket = socket;
     this.#onWritten = (error) => {
@@ -34,7 +34,7 @@ export class BatchedWriter {
     });
   }
 
-  /** Writes what waits for the turn's end now. */
+  /** Writes the pending batch now. */
   flush(): void {
     const batch = this.#batch;
     this.#batch = [];

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 
 /**
- * Turns of the event loop after which what a peer sent right behind its connect has been read. A grace in milliseconds
- * would leave it to those who come again without pause who gets a place that becomes free: peers that pause starve.
+ * Turns of the event loop after which a frame sent right after connecting has been read. A grace period in milliseconds would
+ * let peers that reconnect in a loop take every free place and starve peers that pause.
  */
 const GRACE_TURNS = 2;
 
@@ -11,22 +11,22 @@ interface Waiting {
   readonly stopWaiting: () => void;
 }
 
-/** A connection that was taken out to make room. */
+/** A connection that was evicted. */
 export interface EvictedPeer {
   readonly socket: Socket;
-  /** It had not said what it wants, and has been told nothing. */
+  /** It has sent no frame and got no answer. */
   readonly wasWaiting: boolean;
 }
 
-/** The connections of peers that are in this process's hands, by what is awaited of them. */
+/** The open connections of peers, grouped by what they wait for. */
 export class PeerConnections {
-  // Each in the order of their coming, so that the oldest is the first.
+  // Each set is in the order of arrival, the oldest first.
   readonly #waiting = new Map<Socket, Waiting>();
   readonly #ending = new Set<Socket>();
   readonly #routed = new Set<Socket>();
   readonly #turn: () => number;
 
-  /** @param turn the number of the event loop's present turn. */
+  /** @param turn returns the number of the current turn of the event loop. */
   constructor(turn: () => number = () => performance.nodeTiming.uvMetricsInfo.loopCount) {
     this.#turn = turn;
   }
@@ -35,17 +35,17 @@ export class PeerConnections {
     return this.#waiting.size + this.#ending.size + this.#routed.size;
   }
 
-  /** A new one, of which the first frame is awaited. */
+  /** Adds a new connection that has to send its first frame. */
   add(socket: Socket, stopWaiting: () => void): void {
     this.#waiting.set(socket, { since: this.#turn(), stopWaiting });
   }
 
-  /** It has said what it wants, or never will. */
+  /** Its first frame has arrived, or never will. */
   settle(socket: Socket): void {
     if (this.#waiting.delete(socket)) this.#routed.add(socket);
   }
 
-  /** It has had its last word from us, and is only waited for to close. */
+  /** It got its last answer and only has to close. */
   end(socket: Socket): void {
     if (this.#waiting.delete(socket) || this.#routed.delete(socket)) this.#ending.add(socket);
   }
@@ -56,9 +56,9 @@ export class PeerConnections {
     this.#routed.delete(socket);
   }
 
-  /** Takes out the connection that is the least worth keeping: the caller closes it. Undefined if all are worth it. */
+  /** Removes the connection that is best to evict, for the caller to close; undefined if all must stay. */
   evict(): EvictedPeer | undefined {
-    // What it was told is in the kernel, where a close leaves it to be read.
+    // Its answer is in the kernel and stays readable after a close.
     const [ending] = this.#ending;
     if (ending !== undefined) {
       this.#ending.delete(ending);
@@ -72,7 +72,7 @@ export class PeerConnections {
     return { socket, wasWaiting: true };
   }
 
-  /** Stops waiting for every first frame; returns the connections that none came on. */
+  /** Stops waiting for first frames; returns the connections without one. */
   stopWaiting(): Socket[] {
     const sockets = [...this.#waiting.keys()];
     for (const { stopWaiting } of this.#waiting.values()) stopWaiting();

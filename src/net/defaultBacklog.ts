@@ -1,4 +1,4 @@
-/** Connections that a socket holds until they are accepted. As many as Linux lets wait unless told otherwise. */
+/** Default length of a socket's accept queue: Linux's default `net.core.somaxconn`. */
 export const DEFAULT_BACKLOG = 4096;
-/** The most that is taken; the system may hold fewer (`net.core.somaxconn`). */
+/** Maximum backlog option; the system may cap it lower (`net.core.somaxconn`). */
 export const MAX_BACKLOG = 65_535;

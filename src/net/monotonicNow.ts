@@ -1,6 +1,6 @@
 /**
- * Milliseconds on the machine's monotonic clock, to the nanosecond. Unlike `performance.now()` it has the same zero in
- * every process, so that one process can judge the age of another's stamp.
+ * Milliseconds on the machine's monotonic clock, to the nanosecond. Unlike `performance.now()` all processes share its origin,
+ * so one process can compute the age of another's timestamp.
  */
 export function monotonicNow(): number {
   const [seconds, nanoseconds] = process.hrtime();

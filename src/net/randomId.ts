@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 
 const BYTES = 16;
 const POOL_BYTES = 256 * BYTES;
-// One call of the system's for many: a call costs more than all else about an id.
+// One system call for many ids: the call is most of an id's cost.
 let pool = randomBytes(0);
 let taken = 0;
 
-/** 16 bytes of the system's randomness, which nobody else gets. */
+/** 16 random bytes, never returned twice. */
 export function randomKey(): Buffer {
   if (taken >= pool.length) {
     pool = randomBytes(POOL_BYTES);

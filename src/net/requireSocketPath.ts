@@ -2,7 +2,7 @@ import { outOfRange, requireText } from '../errors/invalidArgument';
 import { maxSocketPathBytes } from './maxSocketPathBytes';
 
 /**
- * Returns the path of a Unix-domain socket. The system would cut a longer one off, and lead to another socket.
+ * Checks the path of a Unix-domain socket and returns it. The system would truncate a longer one to another socket's path.
  *
  * @throws {TypeError | RangeError} with the field and the value.
  */

@@ -3,7 +3,7 @@ import { endianness } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { messageOf } from '../errors/showValue';
 
-/** What is used of the package koffi, which is an optional dependency. */
+/** The part of koffi's API used here; the package is an optional dependency. */
 interface Koffi {
   load(path: null): { func(prototype: string): (...args: readonly unknown[]) => unknown };
   alloc(type: 'uint8_t', length: number): unknown;
@@ -12,16 +12,16 @@ interface Koffi {
   errno(): number;
 }
 
-/** Passes descriptors over a Unix-domain socket (`SCM_RIGHTS`), one byte each, which Node has no call for. */
+/** Passes descriptors over a Unix-domain socket (`SCM_RIGHTS`), each with one byte. Node has no API for it. */
 export interface ScmRights {
   /**
    * Never blocks.
    *
-   * @throws {NodeJS.ErrnoException} what the system answered: then nothing has left.
+   * @throws {NodeJS.ErrnoException} the system's error; nothing was sent.
    */
   send(socket: number, descriptor: number): void;
   /**
-   * The next descriptor. `lost`: one was sent, but this process had no room for it. `none`: nothing is there. Never blocks.
+   * The next descriptor. `lost`: one was sent, but this process had no free descriptor. `none`: nothing arrived. Never blocks.
    */
   receive(socket: number): number | 'lost' | 'none';
 }
@@ -51,13 +51,13 @@ const MSG_CMSG_CLOEXEC = 0x4000_0000;
 let loaded: ScmRights | undefined | 'not yet' = 'not yet';
 let problem = '';
 
-/** Undefined where it can't be had: off Linux, and without the package koffi. */
+/** Undefined on other systems than Linux, and without the package koffi. */
 export function scmRights(): ScmRights | undefined {
   if (loaded === 'not yet') loaded = isLayoutKnown() ? load() : unavailable('this platform has no other way');
   return loaded;
 }
 
-/** Why there is no `scmRights` here, and what that costs. */
+/** Why `scmRights` is undefined, and what that costs. */
 export function scmRightsLimitation(): string {
   return `connections are handed over by Node's IPC channel, one at a time, which is slower than reconnecting: ${problem}`;
 }

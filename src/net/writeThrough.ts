@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 
 /**
- * Writes bytes and calls back when the kernel has them all, or with the error. It calls back before it returns if the
- * kernel took them at once, which is the rule for a connection that little was written to.
+ * Writes bytes and calls back when the kernel has all of them, or with the error. It calls back synchronously if the kernel
+ * takes them at once, which is usual while little is buffered.
  */
 export function writeThrough(socket: Socket, bytes: Buffer, callback: (error?: Error) => void): void {
   let called = false;

@@ -1,6 +1,6 @@
 /**
- * Calls `tell` at once, and then at most once in `ms` milliseconds, a last time for what came in between. What it throws is
- * ignored, and its timer keeps no process alive.
+ * Throttles `tell`: calls it at once, then at most every `ms` milliseconds, and once more for calls in between. Ignores its
+ * errors; its timer doesn't keep the process alive.
  */
 export function atMostEvery(ms: number, tell: () => unknown): () => void {
   let timer: NodeJS.Timeout | undefined;
@@ -14,7 +14,7 @@ export function atMostEvery(ms: number, tell: () => unknown): () => void {
     try {
       await tell();
     } catch {
-      // It is told of what others do, and they must not be failed by it.
+      // It only reports; its error must not fail the work that it reports on.
     }
   };
   return () => {

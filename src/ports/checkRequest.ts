@@ -3,9 +3,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 const LOOPBACK_HOST = /^(?:127\.0\.0\.1|localhost)(?::\d{1,5})?$/i;
 
 /**
- * Why a request must be refused; undefined if it need not. A page of another site can reach a server on this machine in
- * two ways: by a name of its own that resolves to 127.0.0.1 (its `Host` tells), or by a WebSocket, which browsers open
- * across sites (its `Origin` tells). Programs other than browsers send no `Origin`.
+ * Why a request must be refused; undefined if it's allowed. Another site's page can reach a local server in two ways: through
+ * its own domain name that resolves to 127.0.0.1 (visible in `Host`), or through a WebSocket, which browsers open across sites
+ * (visible in `Origin`). Programs other than browsers send no `Origin`.
  */
 export function whyRefused(
   { host, origin }: IncomingHttpHeaders,

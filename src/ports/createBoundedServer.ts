@@ -3,49 +3,49 @@ import type { Socket } from 'node:net';
 import { softFdLimit } from '../net/fdUsage';
 import { PeerConnections } from '../net/PeerConnections';
 
-/** How long a request may take to come: its head, and the whole. */
+/** Timeouts for a request's head and for the whole request. */
 const HEAD_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const CHECK_EVERY_MS = 1_000;
 
-/** How long a connection stays open for a further request. */
+/** Keep-alive timeout of an idle connection. */
 const KEEP_ALIVE_MS = 5_000;
 
-/** How long nothing may move on a connection while it has an answer to read. */
+/** Timeout of a connection that doesn't read its response. */
 const IDLE_TIMEOUT_MS = 10_000;
 
-/** Requests of one connection that have no answer yet. */
+/** Maximum unanswered requests per connection. */
 const MAX_PIPELINED = 32;
 
 /** Options of {@link createBoundedServer}. */
 export interface ServerBounds {
-  /** Connections at a time, from 1. */
+  /** Maximum connections at a time, from 1. */
   readonly maxConnections: number;
-  /** A connection was closed to make room, or since it asked for too much at once. */
+  /** A connection was evicted, or closed because of too many requests at once. */
   readonly onTurnedAway: () => void;
   /** Answers a request. */
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** An HTTP server that nobody can make to hold more than it should. */
+/** An HTTP server with limits on connections, requests and time. */
 export interface BoundedServer {
   readonly server: Server;
   /** Open connections. */
   readonly connections: number;
-  /** The connection is used for another protocol now, and makes no room any more. */
+  /** The connection was upgraded to another protocol: it's never evicted. */
   hold(socket: Socket): void;
   /** Closes every connection, and the server. */
   close(): Promise<void>;
 }
 
-/** A part of the descriptors that this process may have open, between bounds: what a port takes, clients can't have. */
+/** A bounded share of the descriptor limit, so that a port leaves descriptors for clients. */
 export function shareOfDescriptors(part: number, min: number, max: number, limit = softFdLimit()): number {
   return Math.min(max, Math.max(min, Math.floor((limit ?? Number.POSITIVE_INFINITY) * part)));
 }
 
 /**
- * Makes an HTTP server whose connections are bounded in number and in time. Above the bound a connection with no request
- * under way makes room, the oldest first. It does not listen yet.
+ * Makes an HTTP server whose connections are bounded in number and in time. At the limit it evicts the oldest idle
+ * connection. It does not listen yet.
  */
 export function createBoundedServer({
   maxConnections,
@@ -59,7 +59,7 @@ export function createBoundedServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
   });
   server.timeout = IDLE_TIMEOUT_MS;
-  // What the system can't accept is no reason to end the process. Who called `listen` has a listener of its own.
+  // A failed accept must not end the process. The caller of `listen` has its own error listener.
   server.on('error', () => {});
   const connections = new PeerConnections();
   const unanswered = new WeakMap<Socket, number>();
@@ -77,12 +77,12 @@ export function createBoundedServer({
   });
   server.on('request', (request, response) => {
     const { socket } = request;
-    // What had come with the request that was one too many.
+    // Drop the requests that were pipelined after the one over the limit.
     if (socket.destroyed) return;
     connections.settle(socket);
     const count = (unanswered.get(socket) ?? 0) + 1;
     unanswered.set(socket, count);
-    // The reader may leave at any time.
+    // The peer may disconnect at any time.
     response.on('error', () => {});
     response.once('close', () => {
       const left = (unanswered.get(socket) ?? 1) - 1;

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Whatever listens on a TCP port listens for this host alone. */
+/** TCP ports are reachable from this host only. */
 export const LOOPBACK = '127.0.0.1';
 
 /**

@@ -6,22 +6,21 @@ import { MAX_PAYLOAD_BYTES, PROTOCOL_VERSION } from './wireLimits';
 const EMPTY = Buffer.alloc(0);
 
 /**
- * Takes frames, one at a time, off the front of a stream that turns into the application's own bytes after one of
- * them: what is behind the frame that was taken last is kept untouched and given out by {@link takeRest}.
+ * Parses frames one at a time from the start of a stream that carries the application's bytes after one of them. Bytes after
+ * the last frame stay unparsed; {@link takeRest} returns them.
  */
 export class FrameReader {
   #bytes: Buffer = EMPTY;
 
-  /** Adds bytes as they came. They are not copied: the caller must not change them. */
+  /** Adds received bytes. They are not copied: the caller must not change them. */
   push(chunk: Buffer): void {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
   }
 
   /**
-   * The next frame, or undefined while it isn't complete. A frame that can't be valid is refused as soon as its
-   * header shows it.
+   * The next frame, or undefined while it's incomplete. An invalid header throws before the payload arrives.
    *
-   * @throws {WireError} `unsupportedVersion` or `badFrame`; the reader is of no use afterwards.
+   * @throws {WireError} `unsupportedVersion` or `badFrame`; don't use the reader afterwards.
    */
   next(): Frame | undefined {
     const bytes = this.#bytes;
@@ -53,7 +52,7 @@ export class FrameReader {
     return parsed.frame;
   }
 
-  /** The bytes behind the last frame, which are the reader's no more. */
+  /** Removes and returns the bytes after the last frame. */
   takeRest(): Buffer {
     const rest = this.#bytes;
     this.#bytes = EMPTY;

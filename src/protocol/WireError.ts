@@ -1,7 +1,7 @@
-/** What is wrong with a frame: `unsupportedVersion` or, for everything else, `badFrame`. */
+/** Why a frame is invalid: `unsupportedVersion`, or `badFrame` for everything else. */
 export type WireErrorCode = 'unsupportedVersion' | 'badFrame';
 
-/** Thrown for bytes that are not a frame of this protocol, and for a frame that can't be written as one. */
+/** Thrown for bytes that are not a valid frame, and for a frame that can't be encoded. */
 export class WireError extends Error {
   override readonly name = 'WireError';
   readonly code: WireErrorCode;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** Environment variable through which a broker tells a backend process who it is. */
+/** Environment variable with a backend process's identity, set by the broker. */
 export const BACKEND_IDENTITY_VARIABLE = 'HANDOFF_CONTROLLER_BACKEND';
 /**
- * Environment variable that says of which state directory the broker is that started a backend process. Left out if it has
- * none. A process that has read its identity doesn't pass it on.
+ * Environment variable with the state directory of the broker that started a backend process; unset if it has none. A process
+ * that has read its identity doesn't pass it on.
  */
 export const STATE_DIRECTORY_VARIABLE = 'HANDOFF_CONTROLLER_STATE_DIRECTORY';
 
@@ -17,7 +17,7 @@ const schema = z.object({
   endpoint: z.string().min(1),
 });
 
-/** Which backend process this is: the broker gives each process it starts a new one. */
+/** Identifies a backend process: the broker creates one for each process it starts. */
 export interface BackendIdentity {
   /** 32 lower-case hexadecimal digits, new for each process. */
   readonly backend: string;
@@ -27,7 +27,7 @@ export interface BackendIdentity {
   readonly endpoint: string;
 }
 
-/** Whether a text says which process a backend is: 32 lower-case hexadecimal digits. */
+/** Whether a text is a process's id: 32 lower-case hexadecimal digits. */
 export function isBackendId(text: string): boolean {
   return BACKEND_ID.test(text);
 }
@@ -37,7 +37,7 @@ export function formatBackendIdentity(identity: BackendIdentity): string {
   return JSON.stringify(identity);
 }
 
-/** The identity in the environment variable's value, or undefined if it isn't one. */
+/** Parses the environment variable's value; undefined if it's invalid. */
 export function parseBackendIdentity(value: string | undefined): BackendIdentity | undefined {
   if (value === undefined) return undefined;
   try {

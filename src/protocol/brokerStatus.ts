@@ -4,8 +4,8 @@ const count = z.number().nonnegative();
 const counts = z.record(z.string(), count);
 
 /**
- * What a broker tells of itself. Names of states and reasons are open to what a later version may have; the fields are
- * those of `BrokerStats` and of the policy.
+ * A broker's status. States and reasons are any string, since a later version may add some; the fields are those of
+ * `BrokerStats` and of the policy.
  */
 export const brokerSummarySchema = z.object({
   instance: z.string(),
@@ -13,9 +13,9 @@ export const brokerSummarySchema = z.object({
   /** Milliseconds since the process's start. */
   uptimeMs: count,
   policy: z.object({ maxFailedAttemptsPerWindow: count, failedAttemptWindowMs: count }),
-  /** What the way to the backends can't do here, and what that costs. */
+  /** Why handoff is slow or impossible on this machine, and what that costs. */
   limitation: z.string().optional(),
-  /** Open file descriptors and their limit, where that can be told. */
+  /** Open file descriptors and their limit, if known. */
   fd: z.object({ open: count, limit: count }).optional(),
   stats: z.object({
     connections: count,
@@ -32,7 +32,7 @@ export const brokerSummarySchema = z.object({
   }),
 });
 
-/** What a broker tells of a backend; the fields are those of `BackendStatus`. */
+/** A backend's status; the fields are those of `BackendStatus`. */
 export const backendSummarySchema = z.object({
   service: z.string(),
   version: z.string(),
@@ -47,21 +47,21 @@ export const backendSummarySchema = z.object({
   handedOff: count,
   reconnected: counts,
   state: z.string(),
-  /** What the state means, in the chart's words. */
+  /** The chart's description of the state. */
   stateMeans: z.string(),
   window: z.object({ failedAttempts: count, remainingMs: count }).optional(),
-  /** How the next request of a client that can be handed over would be answered. */
+  /** The answer to the next request of a client that supports handoff. */
   next: z.object({
     /** `attempt`, or the reason to reconnect. */
     answer: z.string(),
-    /** In the chart's words. */
+    /** The chart's description of the answer. */
     because: z.string(),
     retryAfterMs: count.optional(),
   }),
 });
 
-/** What a broker tells of itself. */
+/** A broker's status. */
 export type BrokerSummary = z.infer<typeof brokerSummarySchema>;
 
-/** What a broker tells of a backend. */
+/** A backend's status. */
 export type BackendSummary = z.infer<typeof backendSummarySchema>;

@@ -3,7 +3,7 @@ import type { BackendMessage, HandoffMessage, SyncMessage } from './ipcMessage';
 import { isTraceparent } from './traceparent';
 import { PROTOCOL_VERSION } from './wireLimits';
 
-// The messages about handles as bytes, for a channel of its own: docs/protocol.md has the layout.
+// The binary messages of the channel for handles; docs/protocol.md has the layout.
 
 /** What the broker sends over the channel. */
 export type ChannelRequest = HandoffMessage | SyncMessage;
@@ -15,9 +15,9 @@ const TOKEN_BYTES = 16;
 const ID_BYTES = 16;
 const REQUEST_HEADER_BYTES = 5;
 const HANDOFF_FIXED_BYTES = TOKEN_BYTES + ID_BYTES + 8 + 1;
-// A read of Node's takes no more at a time than 64 KiB, so early data is no longer.
+// Node reads at most 64 KiB at a time, so early data is never longer.
 const MAX_REQUEST_BYTES = 128 * 1024;
-// Up to here one more piece to write costs more than its copy.
+// Up to this size, copying is cheaper than one more buffer to write.
 const MAX_COPIED_BYTES = 2048;
 const HANDOFF = 1;
 const SYNC = 2;
@@ -26,7 +26,7 @@ const ANSWER_BYTES = 1 + TOKEN_BYTES + 1;
 const ANSWER_TYPES = ['opened', 'ack', 'refuse', 'synced'] as const;
 const OPENED = Buffer.alloc(ANSWER_BYTES);
 
-/** The bytes of a request, one behind the other. */
+/** Encodes a request. */
 export function encodeRequest(message: ChannelRequest): readonly Uint8Array[] {
   if (message.type === 'sync') return [encodeSync(message.token)];
   const { earlyData } = message;
@@ -66,13 +66,13 @@ export function encodeAnswer(answer?: ChannelAnswer): Buffer {
   return bytes;
 }
 
-/** Takes records off the front of a stream. */
+/** Parses records from a stream. */
 abstract class RecordReader<Message> {
-  // A record that came in pieces, whole now.
+  // Collects a record that arrives in pieces.
   #joined: Buffer | undefined;
   #bytes: Buffer = Buffer.alloc(0);
 
-  /** Adds bytes as they came, which the caller must not change, when there is no next message any more. */
+  /** Adds received bytes, which the caller must not change. Call it only after `next` returned undefined. */
   push(chunk: Buffer): void {
     const size = this.sizeOf(this.#bytes);
     if (this.#bytes.length === 0) {
@@ -80,7 +80,7 @@ abstract class RecordReader<Message> {
     } else if (size === undefined || size > this.#bytes.length + chunk.length) {
       this.#bytes = Buffer.concat([this.#bytes, chunk]);
     } else {
-      // Not the whole chunk, of which most may belong to records that came in one piece.
+      // Only this record's part: most of the chunk may belong to complete records.
       const rest = size - this.#bytes.length;
       this.#joined = Buffer.concat([this.#bytes, chunk.subarray(0, rest)]);
       this.#bytes = chunk.subarray(rest);
@@ -88,9 +88,9 @@ abstract class RecordReader<Message> {
   }
 
   /**
-   * The next message, or undefined while it isn't complete.
+   * The next message, or undefined while it's incomplete.
    *
-   * @throws {RangeError} if nothing that follows can be read.
+   * @throws {RangeError} if the rest of the stream can't be parsed.
    */
   next(): Message | undefined {
     if (this.#joined !== undefined) {
@@ -105,12 +105,12 @@ abstract class RecordReader<Message> {
     return this.decode(record);
   }
 
-  /** Bytes of the record that begins here, or undefined while that can't be said. */
+  /** Length in bytes of the record that begins here; undefined while unknown. */
   protected abstract sizeOf(bytes: Buffer): number | undefined;
   protected abstract decode(record: Buffer): Message;
 }
 
-/** Reads what a backend received. */
+/** Decodes a record that a backend received. */
 export class RequestReader extends RecordReader<ChannelRequest> {
   protected override sizeOf(bytes: Buffer): number | undefined {
     if (bytes.length < 4) return undefined;
@@ -142,7 +142,7 @@ export class RequestReader extends RecordReader<ChannelRequest> {
   }
 }
 
-/** Reads what the broker received. A record that can't be is told as `malformed`. */
+/** Decodes a record that the broker received; `malformed` if it's invalid. */
 export class AnswerReader extends RecordReader<ChannelAnswer | 'opened' | 'malformed'> {
   protected override sizeOf(): number {
     return ANSWER_BYTES;

@@ -8,7 +8,7 @@ import { MAX_DEADLINE_MS } from './wireLimits';
 
 const id = z.string().regex(/^[0-9a-f]{32}$/);
 const milliseconds = z.number().nonnegative();
-/** Not cut, nor led elsewhere by a directory of the reader's own, when it's connected to. */
+/** Absolute and not too long, so that connecting uses exactly this path, whatever the reader's working directory. */
 const endpoint = z
   .string()
   .refine(
@@ -23,7 +23,7 @@ const frameSchemas = {
     service: z.string().min(1).max(256),
     version: z.string().min(1).max(128),
     handoff: z.boolean(),
-    /** The process that a former `handoff` frame named, and the client's own stamp. */
+    /** The process named by an earlier `handoff` frame, and the client's own stamp. */
     knows: z.object({ backend: id, stamp: milliseconds }).optional(),
     traceparent: traceparentField,
   }),
@@ -104,13 +104,13 @@ export function frameTypeOf(number: number): FrameType | undefined {
   return typesByNumber.get(number);
 }
 
-/** The frame of this type with this payload, or what is wrong with the payload. */
+/** Checks the payload; returns the frame, or the fault. */
 export function parseFrame(type: FrameType, payload: unknown): { frame: Frame } | { problem: string } {
   const result = frameSchemas[type].safeParse(payload);
   if (!result.success) {
     const issue = result.error.issues[0];
     return { problem: `${issue?.path.join('.') || 'payload'}: ${issue?.message ?? 'not valid'}` };
   }
-  // The schema belongs to the type, which TypeScript can't follow through the index.
+  // TypeScript can't see that the schema belongs to the type.
   return { frame: { type, ...result.data } as Frame };
 }

@@ -6,7 +6,7 @@ import { PROTOCOL_VERSION } from './wireLimits';
 const version = z.literal(PROTOCOL_VERSION);
 const token = z.string().regex(/^[0-9a-f]{32}$/);
 
-// `instanceof` would tell apart the same class of two realms.
+// `instanceof` fails for a class of another realm.
 const bytes = z.custom<Uint8Array>((value) => ArrayBuffer.isView(value));
 
 const handoffSchema = z.object({
@@ -47,7 +47,7 @@ const backendMessageSchema = z.discriminatedUnion('type', [
 /** The message that goes with a handle from the broker to a backend. */
 export type HandoffMessage = z.infer<typeof handoffSchema>;
 
-/** A question that is answered when every handle in front of it is. */
+/** A question that is answered after every earlier handle. */
 export type SyncMessage = z.infer<typeof syncSchema>;
 
 /** Why a backend doesn't take a handle. */
@@ -60,8 +60,7 @@ export type BrokerMessage = z.infer<typeof brokerMessageSchema>;
 export type BackendMessage = z.infer<typeof backendMessageSchema>;
 
 /**
- * What came over the channel: a message of ours, one that says it is ours but isn't valid, or `foreign`, one of the
- * application's own.
+ * A parsed channel message: valid, `malformed` (marked as the library's but invalid), or `foreign` (the application's own).
  */
 export type ReceivedMessage<T> = { readonly message: T } | { readonly invalid: unknown } | 'foreign';
 
@@ -71,17 +70,17 @@ function receive<T>(schema: z.ZodType<T>, value: unknown): ReceivedMessage<T> {
   return result.success ? { message: result.data } : { invalid: value };
 }
 
-/** Reads what a backend received. */
+/** Parses a message that a backend received. */
 export function receiveBrokerMessage(value: unknown): ReceivedMessage<BrokerMessage> {
   return receive(brokerMessageSchema, value);
 }
 
-/** Reads what the broker received. */
+/** Parses a message that the broker received. */
 export function receiveBackendMessage(value: unknown): ReceivedMessage<BackendMessage> {
   return receive(backendMessageSchema, value);
 }
 
-/** The token of an invalid message, so that it can be refused, or undefined if it has none. */
+/** The token of an invalid message, needed to refuse it; undefined if it has none. */
 export function tokenOf(invalid: unknown): string | undefined {
   return z.object({ token }).safeParse(invalid).data?.token;
 }

@@ -1,13 +1,13 @@
 /** Version of the frames and of the messages between broker and backend. */
 export const PROTOCOL_VERSION = 1;
 
-/** Most bytes that a frame's payload may have. */
+/** Maximum bytes of a frame's payload. */
 export const MAX_PAYLOAD_BYTES = 4096;
 
-/** Most bytes of early data that a client sends behind its `hello` or `attach`. */
+/** Maximum bytes of early data after a `hello` or `attach`. */
 export const MAX_EARLY_DATA_BYTES = 16_384;
 
-/** Longest time in milliseconds that a `handoff` frame may ask a client to wait. */
+/** Longest wait in milliseconds that a `handoff` frame may ask for. */
 export const MAX_DEADLINE_MS = 60_000;
 
 /**
@@ -18,5 +18,5 @@ export const MAX_DEADLINE_MS = 60_000;
  */
 export const KNOWING_SLACK_MS = 50;
 
-/** Most characters that an `error` frame's message keeps; the rest is cut. */
+/** Maximum characters of an `error` frame's message; the rest is cut. */
 export const MAX_ERROR_MESSAGE_CHARACTERS = 512;
