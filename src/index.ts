@@ -22,3 +22,4 @@ export type {
   PersistedBackend,
   PersistedHandoffSnapshot,
 } from './controller/PersistedHandoffSnapshot';
+export { HandoffError } from './errors/HandoffError';

@@ -9,6 +9,7 @@ import {
   handoffTransfer,
   RECONNECT_REASON_WORDS,
 } from '../../machines';
+import { ERROR_CODES } from '../../src/protocol/errorCodes';
 import { chartToMermaid, chartToTables } from './chartToMarkdown';
 import { type Rooms, roomsToMermaid } from './roomsToMermaid';
 
@@ -28,6 +29,15 @@ const REASONS = [
   ),
 ].join('\n');
 
+const CODES = [
+  '| code | from | retryable | meaning |',
+  '|---|---|---|---|',
+  ...Object.entries(ERROR_CODES).map(
+    ([code, { from, retryable, means }]) =>
+      `| \`${code}\` | ${from} | ${retryable ? 'yes' : 'no'} | ${means} |`,
+  ),
+].join('\n');
+
 const { rooms } = require('../../.dependency-cruiser.cjs') as { readonly rooms: Rooms };
 const ROOMS = roomsToMermaid(rooms);
 
@@ -41,6 +51,7 @@ const GENERATED: readonly [file: string, marker: string, text: string][] = [
   ['docs/how-it-works.md', 'rooms', ROOMS.top],
   ['docs/how-it-works.md', 'broker rooms', ROOMS.broker],
   ['docs/operations.md', 'reasons', REASONS],
+  ['docs/protocol.md', 'error codes', CODES],
 ];
 
 const isCheck = process.argv.includes('--check');

@@ -5,6 +5,7 @@ import { lingeringClose } from '../net/lingeringClose';
 import { PeerConnections } from '../net/PeerConnections';
 import type { BackendIdentity } from '../protocol/backendIdentity';
 import { encodeFrame } from '../protocol/encodeFrame';
+import { type BackendClientErrorCode, encodeError } from '../protocol/errorCodes';
 import type { FrameOf } from '../protocol/frame';
 import { WireError } from '../protocol/WireError';
 import type { Application } from './Application';
@@ -170,7 +171,7 @@ export class Endpoint {
     if (this.#probers.size > MAX_PROBERS) oldest?.destroy();
   }
 
-  #reject(socket: Socket, code: string, message: string, retryAfterMs?: number): void {
+  #reject(socket: Socket, code: BackendClientErrorCode, message: string, retryAfterMs?: number): void {
     this.#sendLast(socket, encodeError(code, message, retryAfterMs));
   }
 
@@ -184,14 +185,4 @@ export class Endpoint {
 function turnAway(socket: Socket): void {
   socket.write(encodeError('busy', 'too many connections wait to be attached', BUSY_RETRY_MS));
   socket.destroy();
-}
-
-function encodeError(code: string, message: string, retryAfterMs?: number): Buffer {
-  return encodeFrame({
-    type: 'error',
-    code,
-    message,
-    retryable: ['busy', 'helloTimeout', 'wrongBackend', 'expired'].includes(code),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
 }

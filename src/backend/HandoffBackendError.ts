@@ -1,3 +1,5 @@
+import { HandoffError } from '../errors/HandoffError';
+
 /**
  * - `noIdentity`: the process wasn't started by a broker, and no identity was given.
  * - `slowTransport`: told to `onError`, once: the broker can hand connections over the fast way, and this process can't take them so.
@@ -6,12 +8,6 @@
 export type HandoffBackendErrorCode = 'noIdentity' | 'listenFailed' | 'slowTransport';
 
 /** Thrown by `serveBackend`, or told to its `onError`. */
-export class HandoffBackendError extends Error {
+export class HandoffBackendError extends HandoffError<HandoffBackendErrorCode> {
   override readonly name = 'HandoffBackendError';
-  readonly code: HandoffBackendErrorCode;
-
-  constructor(code: HandoffBackendErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }

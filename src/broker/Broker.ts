@@ -5,7 +5,6 @@ import type { TransferOutcome } from '../../machines';
 import type { ReconnectReason } from '../../machines/vocabulary';
 import { backendDisplayName, backendKeyText, checkBackendId } from '../controller/BackendKey';
 import { onRejection, requireAnswer } from '../errors/callbackAnswer';
-import { cutToCharacters } from '../errors/characters';
 import { requireBoolean, requireText } from '../errors/invalidArgument';
 import { messageOf, showValue } from '../errors/showValue';
 import {
@@ -20,9 +19,10 @@ import { lingeringClose } from '../net/lingeringClose';
 import { monotonicNow } from '../net/monotonicNow';
 import { PeerConnections } from '../net/PeerConnections';
 import { encodeFrame } from '../protocol/encodeFrame';
+import { type BrokerClientErrorCode, encodeError } from '../protocol/errorCodes';
 import type { FrameOf } from '../protocol/frame';
 import { STAMP_ROUNDING_MS, stampOfNow } from '../protocol/stamp';
-import { KNOWING_SLACK_MS, MAX_ERROR_MESSAGE_CHARACTERS } from '../protocol/wireLimits';
+import { KNOWING_SLACK_MS } from '../protocol/wireLimits';
 import { statusFrames } from './admin/statusFrames';
 import { BrokerError } from './BrokerError';
 import { adoptSurvivors } from './backends/adoptSurvivors';
@@ -49,7 +49,7 @@ import {
   ownFallback,
 } from './telemetry/BrokerDecision';
 import type { BrokerEvents, BrokerWarning, BrokerWarningCode, TransferEvent } from './telemetry/BrokerEvents';
-import type { BackendStatus, BrokerClientErrorCode, BrokerStats } from './telemetry/BrokerStatus';
+import type { BackendStatus, BrokerStats } from './telemetry/BrokerStatus';
 import { guardObserver } from './telemetry/guardObserver';
 import { ServiceCounts } from './telemetry/ServiceCounts';
 import { Transfer } from './transfers/Transfer';
@@ -491,7 +491,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       else resolve();
     });
     for (const socket of this.#connections.stopWaiting()) {
-      this.#sendError(socket, 'stopping', 'the broker is stopping', true);
+      this.#sendError(socket, 'stopping', 'the broker is stopping');
     }
     await this.#waitForTransfers();
     const snapshot = this.#snapshot();
@@ -633,7 +633,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   /** Says `busy` and closes at once: a connection over the bound must not keep a descriptor while it is waited for. */
   #turnAway(socket: Socket): void {
     increment(this.#counts.errors, 'busy');
-    socket.write(encodeError('busy', 'too many connections', true, BUSY_RETRY_MS));
+    socket.write(encodeError('busy', 'too many connections', BUSY_RETRY_MS));
     socket.destroy();
   }
 
@@ -651,10 +651,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
         lingeringClose(socket, statusFrames(this));
         return;
       case 'invalid':
-        this.#sendError(socket, result.error.code, result.error.message, false);
+        this.#sendError(socket, result.error.code, result.error.message);
         return;
       case 'timeout':
-        this.#sendError(socket, 'helloTimeout', 'no complete hello came in time', true);
+        this.#sendError(socket, 'helloTimeout', 'no complete hello came in time');
         return;
       case 'left':
         this.#counts.clientsLeft += 1;
@@ -667,30 +667,30 @@ export class Broker extends EventEmitter<BrokerEvents> {
     const { socket, hello } = request;
     const versions = this.#services.get(hello.service);
     if (versions === undefined) {
-      this.#sendError(socket, 'unknownService', `there is no service ${hello.service}`, false);
+      this.#sendError(socket, 'unknownService', `there is no service ${hello.service}`);
       return;
     }
     const version = pickVersion(versions.keys(), hello.version);
     if (version === 'badVersion') {
-      this.#sendError(socket, 'badVersion', `${hello.version} is no semantic version or range`, false);
+      this.#sendError(socket, 'badVersion', `${hello.version} is no semantic version or range`);
       return;
     }
     const backend = version === undefined ? undefined : versions.get(version);
     if (backend === undefined) {
       const message = describeNoMatch(hello.service, versions.keys(), hello.version);
-      this.#sendError(socket, 'noMatchingVersion', message, false);
+      this.#sendError(socket, 'noMatchingVersion', message);
       return;
     }
     const { target } = backend;
     if (target === undefined) {
       const message = `${hello.service}@${version} is ${backend.state}`;
-      this.#sendError(socket, 'backendUnavailable', message, true, UNAVAILABLE_RETRY_MS);
+      this.#sendError(socket, 'backendUnavailable', message, UNAVAILABLE_RETRY_MS);
       return;
     }
     if (!this.#isAsKnown(request, target)) {
       // Before the controller is asked: nothing of this is the backend's doing.
       const message = `${hello.service}@${version} is another process, or the stamp is not of now`;
-      this.#sendError(socket, 'staleBackend', message, true);
+      this.#sendError(socket, 'staleBackend', message);
       return;
     }
     const decision = this.#decide(request, backend);
@@ -873,16 +873,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
     }
   }
 
-  #sendError(
-    socket: Socket,
-    code: BrokerClientErrorCode,
-    message: string,
-    retryable: boolean,
-    retryAfterMs?: number,
-  ): void {
+  #sendError(socket: Socket, code: BrokerClientErrorCode, message: string, retryAfterMs?: number): void {
     increment(this.#counts.errors, code);
     this.#connections.end(socket);
-    lingeringClose(socket, encodeError(code, message, retryable, retryAfterMs));
+    lingeringClose(socket, encodeError(code, message, retryAfterMs));
   }
 
   #warn(warning: BrokerEvents['warning'][0]): void {
@@ -944,19 +938,4 @@ function isInputs(value: unknown): value is HandoffAttemptInputs {
 
 function increment<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-function encodeError(
-  code: BrokerClientErrorCode,
-  message: string,
-  retryable: boolean,
-  retryAfterMs?: number,
-): Buffer {
-  return encodeFrame({
-    type: 'error',
-    code,
-    message: cutToCharacters(message, MAX_ERROR_MESSAGE_CHARACTERS),
-    retryable,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
 }

@@ -1,3 +1,5 @@
+import { HandoffError } from '../errors/HandoffError';
+
 /**
  * - `alreadyRunning`: another broker answers at `socketPath`, or has the `stateDirectory`.
  * - `notASocket`: something that isn't a socket is at `socketPath`; it is left alone.
@@ -25,12 +27,6 @@ export type BrokerErrorCode =
   | 'stopped';
 
 /** An error of the broker. */
-export class BrokerError extends Error {
+export class BrokerError extends HandoffError<BrokerErrorCode> {
   override readonly name = 'BrokerError';
-  readonly code: BrokerErrorCode;
-
-  constructor(code: BrokerErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }

@@ -9,7 +9,7 @@ import type { BrokerWarning } from './telemetry/BrokerEvents';
  *
  * @throws {TypeError | RangeError} an option is bad or isn't known; the message names the field and the value (the promise
  *   rejects).
- * @throws {Error} `ERR_INVALID_SNAPSHOT` as code: the `snapshot` is malformed or of another version (the promise rejects).
+ * @throws {HandoffError} `ERR_INVALID_SNAPSHOT`: the `snapshot` is malformed or of another version (the promise rejects).
  * @throws {BrokerError} `unsafePermissions`, `alreadyRunning`, `notASocket`, `listenFailed`, `pathTooLong`
  *   or `startFailed` (the promise rejects); everything that was started has been stopped then.
  */

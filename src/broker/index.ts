@@ -1,6 +1,7 @@
 export type { BackendProcessState } from '../../machines/backendLifecycle';
 export type { BrokerReason, ReconnectReason } from '../../machines/vocabulary';
 export type { ChannelAnswer } from '../protocol/channelRecord';
+export type { BrokerClientErrorCode } from '../protocol/errorCodes';
 export type { HandoffMessage, SyncMessage } from '../protocol/ipcMessage';
 export type { Broker, ReloadedServices, StoppedBroker } from './Broker';
 export { BrokerError, type BrokerErrorCode } from './BrokerError';
@@ -22,5 +23,5 @@ export type {
   RouteEvent,
   TransferEvent,
 } from './telemetry/BrokerEvents';
-export type { BackendStatus, BrokerClientErrorCode, BrokerStats } from './telemetry/BrokerStatus';
+export type { BackendStatus, BrokerStats } from './telemetry/BrokerStatus';
 export type { TransferState } from './transfers/TransferTable';

@@ -1,3 +1,5 @@
+import { HandoffError } from '../errors/HandoffError';
+
 /**
  * - `brokerUnavailable`: nobody listens at `socketPath`, or it can't be reached, for `brokerWaitMs`; `cause` is the system's
  *   error.
@@ -19,12 +21,6 @@ export type HandoffClientErrorCode =
   | 'connectionLost';
 
 /** The error of `connect`, and of its socket if the connection is lost. */
-export class HandoffClientError extends Error {
+export class HandoffClientError extends HandoffError<HandoffClientErrorCode> {
   override readonly name = 'HandoffClientError';
-  readonly code: HandoffClientErrorCode;
-
-  constructor(code: HandoffClientErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }

@@ -2,6 +2,7 @@ import { type ActorRefLike, createActor, type InspectionEvent, type Observer } f
 import { type BackendHandoffEvent, backendHandoff } from '../../machines/backendHandoff';
 import { INERT_CLOCK } from '../chart/inertClock';
 import { onRejection } from '../errors/callbackAnswer';
+import { HandoffError } from '../errors/HandoffError';
 import { readGiven, requireFunction, requireObject } from '../errors/invalidArgument';
 import { type BackendId, backendDisplayName, copyBackendKey } from './BackendKey';
 import type { BackendHandoffActor, BackendRecord } from './BackendRecord';
@@ -87,7 +88,7 @@ export class ActorMirror {
   checkNotTelling(record: BackendRecord): void {
     if (!this.#telling.has(record)) return;
     const message = `${record.actor?.id}: called by an observer of the backend's own actor`;
-    throw Object.assign(new Error(message), { code: 'ERR_REENTRANT_CALL' });
+    throw new HandoffError('ERR_REENTRANT_CALL', message);
   }
 
   /** Sends the event to the record's actor, if it has one. */

@@ -1,5 +1,6 @@
 import type { ActorRefLike } from 'xstate';
 import type { BackendHandoffState, HandoffFailure } from '../../machines/backendHandoff';
+import { HandoffError } from '../errors/HandoffError';
 import { requireCount, requireFunction, requireMilliseconds } from '../errors/invalidArgument';
 import { type OptionNames, readOptions } from '../errors/readOptions';
 import { ActorMirror, type InspectionObserver } from './ActorMirror';
@@ -86,7 +87,7 @@ const RESTORE_OPTION_NAMES: OptionNames<HandoffControllerOptions & { readonly no
  * Every method that takes `now` (milliseconds on the controller's clock) reads the clock if it's omitted. Use one time
  * base for a controller's whole life. Every method throws
  * - TypeError or RangeError, with the field and the value, for bad input; nothing has changed
- * - Error with code `ERR_DISPOSED` after `dispose`
+ * - HandoffError with code `ERR_DISPOSED` after `dispose`
  * - the clock's own error; the backend's state is unchanged
  *
  * A method that sends an event also throws an Error with code `ERR_REENTRANT_CALL` if an observer of a backend's actor
@@ -126,7 +127,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
    * the new policy caps their count and remaining time. Attempts in flight are dropped.
    * @param snapshot the result of `getPersistedSnapshot`, or its JSON parsed
    * @param options of the new controller; `now` is the time on its clock
-   * @throws Error with code `ERR_INVALID_SNAPSHOT` another version, or anything malformed
+   * @throws HandoffError with code `ERR_INVALID_SNAPSHOT` another version, or anything malformed
    * @throws TypeError or RangeError as the constructor
    */
   static restore(
@@ -327,7 +328,7 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
 
   #checkLive(): void {
     if (!this.#disposed) return;
-    throw Object.assign(new Error('The handoff controller is disposed'), { code: 'ERR_DISPOSED' });
+    throw new HandoffError('ERR_DISPOSED', 'The handoff controller is disposed');
   }
 
   #at(now: number | undefined): number {

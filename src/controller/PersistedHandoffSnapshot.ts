@@ -1,3 +1,4 @@
+import { HandoffError } from '../errors/HandoffError';
 import { invalidType, requireCount, requireMilliseconds, requireObject } from '../errors/invalidArgument';
 import { messageOf } from '../errors/showValue';
 import { type BackendId, backendKeyText, checkBackendId } from './BackendKey';
@@ -48,7 +49,7 @@ function checkBackend(value: unknown, index: number): PersistedBackend {
 
 /**
  * A checked copy.
- * @throws Error with code `ERR_INVALID_SNAPSHOT`: another version, or anything malformed; the message names the field
+ * @throws HandoffError with code `ERR_INVALID_SNAPSHOT`: another version, or anything malformed; the message names the field
  */
 export function checkPersistedSnapshot(snapshot: unknown): PersistedHandoffSnapshot {
   try {
@@ -73,8 +74,8 @@ export function checkPersistedSnapshot(snapshot: unknown): PersistedHandoffSnaps
     }
     return checked;
   } catch (cause) {
-    throw Object.assign(new Error(`Refused a persisted snapshot: ${messageOf(cause)}`, { cause }), {
-      code: 'ERR_INVALID_SNAPSHOT',
+    throw new HandoffError('ERR_INVALID_SNAPSHOT', `Refused a persisted snapshot: ${messageOf(cause)}`, {
+      cause,
     });
   }
 }

@@ -1,13 +1,9 @@
+import { HandoffError } from '../errors/HandoffError';
+
 /** Why a frame is invalid: `unsupportedVersion`, or `badFrame` for everything else. */
 export type WireErrorCode = 'unsupportedVersion' | 'badFrame';
 
-/** Thrown for bytes that are not a valid frame, and for a frame that can't be encoded. */
-export class WireError extends Error {
+/** Thrown for bytes that are not a frame of this protocol, and for a frame that can't be written as one. */
+export class WireError extends HandoffError<WireErrorCode> {
   override readonly name = 'WireError';
-  readonly code: WireErrorCode;
-
-  constructor(code: WireErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }

@@ -1,19 +1,7 @@
 import type { BackendHandoffState, BackendProcessState } from '../../../machines';
 import type { ReconnectReason } from '../../../machines/vocabulary';
 import type { BackendKey, FailedAttemptWindow } from '../../index';
-
-/** Why a client got an `error` frame instead of a backend. */
-export type BrokerClientErrorCode =
-  | 'unsupportedVersion'
-  | 'badFrame'
-  | 'helloTimeout'
-  | 'badVersion'
-  | 'unknownService'
-  | 'noMatchingVersion'
-  | 'backendUnavailable'
-  | 'staleBackend'
-  | 'busy'
-  | 'stopping';
+import type { BrokerClientErrorCode } from '../../protocol/errorCodes';
 
 /** A backend as it is now. */
 export interface BackendStatus {
