@@ -49,8 +49,8 @@ import {
   ownFallback,
 } from './telemetry/BrokerDecision';
 import type { BrokerEvents, BrokerWarning, BrokerWarningCode, TransferEvent } from './telemetry/BrokerEvents';
+import { BrokerInspection } from './telemetry/BrokerInspection';
 import type { BackendStatus, BrokerStats } from './telemetry/BrokerStatus';
-import { guardObserver } from './telemetry/guardObserver';
 import { ServiceCounts } from './telemetry/ServiceCounts';
 import { Transfer } from './transfers/Transfer';
 import type { TransferQueue } from './transfers/TransferQueue';
@@ -119,7 +119,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly #fdPressure: FdPressure;
   // The embedder's own, kept from throwing.
   readonly #transport: HandoffTransport;
-  readonly #inspect: InspectionObserver | undefined;
+  readonly #inspection: BrokerInspection;
   readonly #counts = {
     connections: 0,
     handedOff: 0,
@@ -153,12 +153,13 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#transport = guardTransport(options.transport, (method, cause) =>
       this.#warnOfFailure('transportFailed', method, cause),
     );
-    this.#inspect =
-      inspect && guardObserver(inspect, (cause) => this.#warnOfFailure('listenerFailed', 'inspect', cause));
+    this.#inspection = new BrokerInspection(inspect, (cause) =>
+      this.#warnOfFailure('listenerFailed', 'inspect', cause),
+    );
     const controllerOptions: HandoffControllerOptions = {
       policy: options.policy,
       clock: clock && guardClock(clock, (method, cause) => this.#warnOfFailure('clockFailed', method, cause)),
-      inspect: this.#inspect,
+      inspect: this.#inspection.always,
       onObserverError: (cause) => this.#warnOfFailure('listenerFailed', "the controller's observer", cause),
     };
     const snapshot = options.snapshot ?? state?.snapshot;
@@ -169,7 +170,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#fdPressure = new FdPressure({
       connections: () => this.#connections.size,
       check: options.fdPressure,
-      inspect: this.#inspect,
+      inspect: this.#inspection.ofActor,
     });
     this.#endpointDirectory =
       options.endpointDirectory ?? state?.endpointDirectory ?? createEndpointDirectory();
@@ -316,6 +317,22 @@ export class Broker extends EventEmitter<BrokerEvents> {
     const inputs = this.#check(backend, () => this.#usualInputs(true, backend));
     const own = ownFallback(inputs, this.#transport.supported);
     return explainWith(own, backend.handle.explain(inputs ?? HandoffAttemptInputs.enabled()));
+  }
+
+  /**
+   * Tells the observer of the charts beside the controller's: `backendLifecycle` of each process, `fdPressure`, and
+   * `handoffTransfer` of transfers that begin while anybody watches, at most 32 at a time. First it's told of every actor
+   * that lives (`@xstate.actor`, `@xstate.snapshot`), then of all that happens; `@xstate.actor` comes again when a process
+   * that has started gets its process id into its actor's `id`. What the observer throws, or rejects with, is told as a
+   * warning `listenerFailed`. The backends' own charts: `controller.inspect`. `createInspectionRelay` shows both.
+   *
+   * @returns ends that.
+   * @throws {TypeError} if it's no observer.
+   * @throws {BrokerError} `stopped`.
+   */
+  inspect(observer: InspectionObserver): { unsubscribe(): void } {
+    this.#checkNotStopped();
+    return this.#inspection.inspect(observer);
   }
 
   #usualInputs(clientSupportsHandoff: boolean, backend: ManagedBackend): HandoffAttemptInputs {
@@ -576,7 +593,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       onStarting: (identity) => this.#state?.add(identity),
       onStarted: (backend) => this.#state?.complete(backend),
       onGone: (backend) => this.#state?.remove(backend),
-      inspect: this.#inspect,
+      inspect: this.#inspection.ofActor,
     });
   }
 
@@ -770,7 +787,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         backend: identity.backend,
         endpoint: identity.endpoint,
         deadlineMs: backend.service.ackDeadlineMs,
-        inspect: this.#inspect,
+        inspect: this.#inspection.ofNextTransfer,
         onState: (state, failure) => this.#tellTransfer(hello, backend, state, issuedAt, failure),
         onOutcome: (outcome) => {
           this.#serve(socket, () => this.#record(request, backend, target, outcome));

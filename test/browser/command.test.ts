@@ -43,7 +43,8 @@ describe('the viewer of a command', () => {
     command.child.kill('SIGINT');
     return command.ended();
   };
-  const row = (name: string) => page.locator('.actors .row', { hasText: name });
+  const row = (name: string) =>
+    page.locator('.actors .row').filter({ has: page.getByTitle(name, { exact: true }) });
   const active = (id: string): Promise<void> =>
     page.locator(`[data-state="backendHandoff.${id}"][data-active="true"]`).waitFor();
 
@@ -71,6 +72,21 @@ describe('the viewer of a command', () => {
       await page.getByLabel('Search events').fill(search);
       await page.locator('.steps').getByText(moves).first().waitFor();
     }
+    // The broker's other charts, by their names.
+    for (const [name, box] of [
+      [/^echo@1\.4\.2 process \d+$/, 'backendLifecycle.process.alive'],
+      [/^fd pressure$/, 'fdPressure.normal'],
+      [/^transfer [0-9a-f]{32}$/, 'handoffTransfer.attempt'],
+    ] as const) {
+      await page.getByLabel('Search actors').fill(box.startsWith('handoffTransfer') ? 'transfer' : '');
+      await page
+        .locator('.actors .row')
+        .filter({ has: page.getByTitle(name) })
+        .first()
+        .click();
+      await page.locator(`[data-state="${box}"][data-active="true"]`).waitFor();
+    }
+    await page.getByLabel('Search actors').fill('');
     for (const reason of ['attempt', 'clientUnsupported', 'servicePolicyDisabled', 'permissionDenied']) {
       await page.getByRole('row', { name: new RegExp(`^${reason}\\b`) }).waitFor();
     }

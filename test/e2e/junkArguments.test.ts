@@ -345,6 +345,12 @@ describe('junk gets a documented error, that of the field', () => {
       await property(JUNK, (given) => broker.setServiceHandoff(given, undefined, true));
       await property(JUNK, (given) => broker.setServiceHandoff('none', given, true));
       await property(JUNK, (given) => broker.setServiceHandoff('echo', undefined, given));
+      await property(
+        // An observer that can be called is called.
+        JUNK.filter((make) => typeof make() !== 'function'),
+        (observer) => broker.inspect(observer),
+        (inspection: { unsubscribe(): void }) => inspection.unsubscribe(),
+      );
       const noStop = JUNK.filter((make) => ![undefined, 'stop', 'leave'].includes(make() as string));
       await property(noStop, (backends) => broker.stop({ backends }));
       await property(noStop, (given) => broker.stop(untyped({ backend: given })));

@@ -142,7 +142,7 @@ describe('the pressure on descriptors as time goes on', () => {
   it('is seen by who inspects, and ends with its timer', () => {
     const events: InspectionEvent[] = [];
     const { pressure } = create({ inspect: (event) => events.push(event) });
-    expect(events[0]).toMatchObject({ type: '@xstate.actor', actorRef: { id: 'fdPressure' } });
+    expect(events[0]).toMatchObject({ type: '@xstate.actor', actorRef: { id: 'fd pressure' } });
     pressure.declare();
     expect(jest.getTimerCount()).toBe(1);
     pressure.stop();

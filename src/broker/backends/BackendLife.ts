@@ -87,7 +87,7 @@ export class BackendLife {
     });
     const { name, restartDelayMs, startTimeoutMs, stopTimeoutMs, inspect } = options;
     this.#actor = createActor(backendLifecycle, {
-      id: `process of ${name}`,
+      id: `${name} process`,
       input: {
         restartDelayMs,
         startTimeoutMs,
@@ -176,12 +176,18 @@ export class BackendLife {
   /** It runs already: an earlier broker started it. */
   adopt(process: AdoptedProcess): void {
     this.#running = { type: 'adopted', process };
+    this.#showPid();
     this.#identity = process.backend;
     this.ask({ type: 'process.found' });
     process.listen({
       onClosed: () => this.ask({ type: 'channel.closed' }),
       onExited: () => this.ask({ type: 'process.exited', isChannelOpen: false }),
     });
+  }
+
+  /** Several processes of a backend may be there at a time: a person tells them apart by it. */
+  #showPid(): void {
+    if (this.pid !== undefined) this.#actor.id = `${this.#options.name} process ${this.pid}`;
   }
 
   #do(told: BackendLifecycleEmitted): void {
@@ -241,6 +247,7 @@ export class BackendLife {
         onChannelClosed: () => this.ask({ type: 'channel.closed' }),
       });
       this.#running = { type: 'own', process };
+      this.#showPid();
       if (process.adoptable !== undefined) this.#listener.onStarted(process.adoptable);
     } catch (error) {
       this.#onSpawnFailed(error);

@@ -57,7 +57,7 @@ export class FdPressure {
     this.#now = options.now ?? (() => performance.now());
     this.#limit = (options.limit ?? softFdLimit)();
     this.#actor = createActor(fdPressure, {
-      id: 'fdPressure',
+      id: 'fd pressure',
       input: FD_PRESSURE_INPUT,
       // Its handles are this clock's own.
       clock: UNREF_CLOCK as {

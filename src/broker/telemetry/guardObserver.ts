@@ -1,21 +1,26 @@
 import type { InspectionEvent, Observer } from 'xstate';
 import { onRejection } from '../../errors/callbackAnswer';
-import { requireFunction, requireObject } from '../../errors/invalidArgument';
+import { readGiven, requireFunction, requireObject } from '../../errors/invalidArgument';
 import type { InspectionObserver } from '../../index';
 
 /**
  * An observer that never throws, whatever an embedder's does.
  *
+ * @param name the argument's or option's.
  * @param tell how it failed.
  * @throws {TypeError} if it's no observer.
  */
 export function guardObserver(
+  name: string,
   observer: InspectionObserver,
   tell: (cause: unknown) => void,
 ): (event: InspectionEvent) => void {
   if (typeof observer !== 'function') {
-    requireObject('inspect', observer);
-    requireFunction('inspect.next', observer.next);
+    requireObject(name, observer);
+    requireFunction(
+      `${name}.next`,
+      readGiven(`${name}.next`, () => observer.next),
+    );
   }
   return (event) => {
     try {

@@ -61,6 +61,7 @@ export class InspectionSwitch {
     if (this.#running !== undefined || this.#isClosed) return;
     const { logger } = this.#options;
     const relay = await this.#createRelay();
+    relay.attach(this.#broker);
     this.#port = Number(new URL(relay.url).port);
     this.#running = { relay, reports: new RouteReports(this.#broker, relay) };
     logger.info({ url: relay.statelyInspectorUrl ?? relay.url }, 'inspection attached');

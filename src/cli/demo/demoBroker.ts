@@ -49,6 +49,7 @@ async function start({ socketPath, endpointDirectory, policy, viewerPort }: Demo
             throw error;
           },
         );
+  relay?.attach(broker);
   let reportedAt = performance.now();
   const reportRoutes = ({ handedOff, reconnected }: DemoLatencies): void => {
     const now = performance.now();

@@ -53,7 +53,7 @@ export function ActorPanel({ state }: { readonly state: ViewerState }) {
       .sort(comparer(sort));
   }, [views, search, filter, sort]);
   const { selected } = state;
-  const noun = views.length === 0 || hasBackends ? 'Backends' : 'Actors';
+  const noun = views.every(({ failures }) => failures) ? 'Backends' : 'Actors';
   return (
     <section class="panel actors" aria-labelledby="actors-title">
       <header class="panel-head">
@@ -173,7 +173,8 @@ function comparer(sort: SortKey): (a: ActorView, b: ActorView) => number {
     (state === 'rateLimited' ? countdown?.dueAt : undefined) ?? Number.MAX_VALUE;
   switch (sort) {
     case 'name':
-      return byName;
+      // Short-lived ones by the hundred would come between those that are there.
+      return (a, b) => Number(a.gone) - Number(b.gone) || byName(a, b);
     case 'state':
       return (a, b) => order(a.state) - order(b.state) || byName(a, b);
     case 'failures':

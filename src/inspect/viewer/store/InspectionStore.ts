@@ -112,6 +112,8 @@ export class InspectionStore {
     actor.definition =
       message.definitionKey === undefined ? message.definition : this.#definitions.get(message.definitionKey);
     this.actors.set(message.sessionId, actor);
+    // It has another name, or nothing happened to it while this page was away.
+    if (known && isSame(known.latest?.snapshot, message.snapshot)) return;
     this.#add(actor, {
       at: Number(message.createdAt),
       event: { type: known ? 'resynced' : 'xstate.init' },
@@ -155,4 +157,8 @@ export class InspectionStore {
     const oldest = this.#gone.length > MAX_GONE ? this.#gone.shift() : undefined;
     if (oldest?.gone && this.actors.get(oldest.sessionId) === oldest) this.actors.delete(oldest.sessionId);
   }
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
