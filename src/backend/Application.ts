@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
-import { onRejection, requireAnswer } from '../errors/callbackAnswer';
-import { messageOf } from '../errors/showValue';
+import { requireAnswer } from '../errors/callbackAnswer';
+import { onRejection } from '../errors/onRejection';
+import { messageOf, stackOf } from '../errors/showValue';
 import { releaseReading } from '../net/holdReading';
 import type { BackendConnectionInfo, ServeBackendOptions } from './BackendOptions';
 
@@ -72,7 +73,7 @@ export class Application {
 
 /** Nobody listens: Node writes it to standard error. */
 function printError(error: unknown): void {
-  const detail = error instanceof Error ? error.stack : undefined;
+  const detail = stackOf(error);
   process.emitWarning(messageOf(error), { type: 'HandoffBackendWarning', ...(detail && { detail }) });
 }
 

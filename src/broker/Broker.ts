@@ -4,9 +4,10 @@ import { dirname } from 'node:path';
 import type { TransferOutcome } from '../../machines';
 import type { ReconnectReason } from '../../machines/vocabulary';
 import { backendDisplayName, backendKeyText, checkBackendId } from '../controller/BackendKey';
-import { onRejection, requireAnswer } from '../errors/callbackAnswer';
+import { requireAnswer } from '../errors/callbackAnswer';
 import { requireBoolean, requireText } from '../errors/invalidArgument';
-import { messageOf, showValue } from '../errors/showValue';
+import { onRejection } from '../errors/onRejection';
+import { messageOf, showValue, stackOf } from '../errors/showValue';
 import {
   type BackendKey,
   HandoffAttemptInputs,
@@ -934,7 +935,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
 }
 
 function printWarning({ code, message, cause }: Pick<BrokerWarning, 'code' | 'message' | 'cause'>): void {
-  const detail = cause instanceof Error ? cause.stack : undefined;
+  const detail = stackOf(cause);
   process.emitWarning(message, { type: 'HandoffBrokerWarning', code, ...(detail && { detail }) });
 }
 

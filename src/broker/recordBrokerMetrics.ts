@@ -31,6 +31,13 @@ export interface BrokerMetricsOptions {
 const OPTION_NAMES: OptionNames<BrokerMetricsOptions> = { meterProvider: true };
 
 const METER = 'handoff-controller';
+const METHODS = [
+  'createObservableCounter',
+  'createObservableGauge',
+  'createHistogram',
+  'addBatchObservableCallback',
+  'removeBatchObservableCallback',
+] as const satisfies (keyof Meter)[];
 
 // From a fraction of what a handoff takes to the longest deadline.
 const SECONDS = [
@@ -55,6 +62,13 @@ function recordedOf(provider: MeterProvider, meter: Meter, instance: string): Re
   const ofInstance = ofProvider.get(instance) ?? { counts: new LastingCounts(), isGoingOn: false };
   ofProvider.set(instance, ofInstance);
   return ofInstance;
+}
+
+function checkMeter(value: unknown): void {
+  const field = 'meterProvider.getMeter()';
+  const meter = value as Partial<Meter> | null | undefined;
+  const isMeter = readGiven(field, () => METHODS.every((name) => typeof meter?.[name] === 'function'));
+  if (!isMeter) throw invalidType(field, 'a Meter', value);
 }
 
 /** Tells a counter's value. */
@@ -87,10 +101,10 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
   const provider: { readonly getMeter?: unknown } = requireObject('meterProvider', meterProvider);
   const getMeter = readGiven('meterProvider.getMeter', () => provider.getMeter);
   if (typeof getMeter !== 'function') throw invalidType('meterProvider.getMeter', 'a function', getMeter);
-  const meter = meterProvider.getMeter(METER);
+  const meter = readGiven('meterProvider.getMeter()', () => meterProvider.getMeter(METER));
   // Of this one nothing comes, so that nothing is mixed up either.
   if (meter === createNoopMeter()) return () => {};
-  requireObject('meterProvider.getMeter()', meter);
+  checkMeter(meter);
   const { instance } = broker;
   const ofInstance = recordedOf(meterProvider, meter, instance);
   if (ofInstance.isGoingOn) {

@@ -4,7 +4,7 @@ import './broker/brokerSignals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
-import { messageOf } from '../errors/showValue';
+import { fieldOf, messageOf } from '../errors/showValue';
 import { requireSocketPath } from '../net/requireSocketPath';
 import { readBrokerConfig } from './broker/brokerConfig';
 import { LOG_LEVELS } from './broker/createLogger';
@@ -149,7 +149,7 @@ function messagesOf(error: unknown): readonly string[] {
   while (current !== undefined && messages.length < MAX_CAUSES) {
     const message = messageOf(current);
     if (!messages.some((said) => said.includes(message))) messages.push(message);
-    current = current instanceof Error ? current.cause : undefined;
+    current = fieldOf(current, 'cause');
   }
   return messages;
 }

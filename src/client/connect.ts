@@ -1,4 +1,6 @@
+import { unreadable } from '../errors/invalidArgument';
 import { MAX_TIMER_MS } from '../errors/maxTimerMs';
+import { onRejection } from '../errors/onRejection';
 import type { ConnectOptions, HandoffConnection } from './ConnectOptions';
 import { ConnectRound, type RoundResult } from './ConnectRound';
 import { type CheckedConnectOptions, checkConnectOptions } from './checkConnectOptions';
@@ -33,7 +35,8 @@ export async function connect(options: ConnectOptions): Promise<HandoffConnectio
 class Connecting {
   readonly #options: CheckedConnectOptions;
   readonly #resolve: (connection: HandoffConnection) => void;
-  readonly #reject: (error: HandoffClientError) => void;
+  readonly #reject: (error: HandoffClientError | TypeError) => void;
+  #isSettled = false;
   #round: ConnectRound | undefined;
   #rounds = 0;
   #timeout: NodeJS.Timeout | undefined;
@@ -44,7 +47,7 @@ class Connecting {
   constructor(
     options: CheckedConnectOptions,
     resolve: (connection: HandoffConnection) => void,
-    reject: (error: HandoffClientError) => void,
+    reject: (error: HandoffClientError | TypeError) => void,
   ) {
     this.#options = options;
     this.#resolve = resolve;
@@ -52,14 +55,32 @@ class Connecting {
   }
 
   start(): void {
-    const { signal, connectTimeoutMs } = this.#options;
-    if (signal?.aborted) {
-      this.#onAbort();
-      return;
-    }
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
-    this.#timeout = setTimeout(() => this.#onTimeout(), connectTimeoutMs);
+    this.#heedSignal();
+    if (this.#isSettled) return;
+    this.#timeout = setTimeout(() => this.#onTimeout(), this.#options.connectTimeoutMs);
     this.#begin();
+  }
+
+  /** A signal need not be one of Node's: whatever it throws must settle this connect. */
+  #heedSignal(): void {
+    const { signal } = this.#options;
+    if (signal === undefined) return;
+    const onUnusable = (cause: unknown): void => this.#fail(unreadable('signal', cause));
+    try {
+      if (signal.aborted) this.#onAbort();
+      else onRejection(signal.addEventListener('abort', this.#onAbort, { once: true }), onUnusable);
+    } catch (cause) {
+      onUnusable(cause);
+    }
+  }
+
+  #leaveSignal(): void {
+    const { signal } = this.#options;
+    try {
+      onRejection(signal?.removeEventListener('abort', this.#onAbort), () => {});
+    } catch {
+      // It's left alone: what it tells from now on is ignored.
+    }
   }
 
   #begin(): void {
@@ -73,7 +94,7 @@ class Connecting {
   #onResult(result: RoundResult): void {
     switch (result.type) {
       case 'connected':
-        this.#cleanUp();
+        this.#settle();
         this.#resolve(result.connection);
         return;
       case 'failed':
@@ -125,7 +146,12 @@ class Connecting {
   }
 
   readonly #onAbort = (): void => {
-    const cause: unknown = this.#options.signal?.reason;
+    let cause: unknown;
+    try {
+      cause = this.#options.signal?.reason;
+    } catch (error) {
+      cause = error;
+    }
     this.#fail(new HandoffClientError('aborted', 'connecting was aborted', { cause }));
   };
 
@@ -141,17 +167,20 @@ class Connecting {
     );
   }
 
-  #fail(error: HandoffClientError): void {
-    this.#cleanUp();
+  #fail(error: HandoffClientError | TypeError): void {
+    // A signal may abort after it was left.
+    if (this.#isSettled) return;
+    this.#settle();
     this.#reject(error);
   }
 
-  #cleanUp(): void {
+  #settle(): void {
+    this.#isSettled = true;
     clearTimeout(this.#timeout);
     if (this.#pause !== undefined) pausing -= 1;
     clearTimeout(this.#pause);
     this.#pause = undefined;
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#leaveSignal();
     this.#round?.cancel();
   }
 }

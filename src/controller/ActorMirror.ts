@@ -1,11 +1,12 @@
 import { type ActorRefLike, createActor, type InspectionEvent, type Observer } from 'xstate';
 import { type BackendHandoffEvent, backendHandoff } from '../../machines/backendHandoff';
 import { INERT_CLOCK } from '../chart/inertClock';
-import { onRejection } from '../errors/callbackAnswer';
 import { HandoffError } from '../errors/HandoffError';
-import { readGiven, requireFunction, requireObject } from '../errors/invalidArgument';
+import { onRejection } from '../errors/onRejection';
+import { messageOf } from '../errors/showValue';
 import { type BackendId, backendDisplayName, copyBackendKey } from './BackendKey';
 import type { BackendHandoffActor, BackendRecord } from './BackendRecord';
+import { checkObserver } from './checkObserver';
 
 /** XState's inspection observer: a function, or an object with `next`. */
 export type InspectionObserver = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
@@ -18,15 +19,14 @@ function rethrowLater(error: unknown): void {
   });
 }
 
+/** The one to tell has failed itself. */
+function tellOfFailure(cause: unknown): void {
+  console.error(`onObserverError failed: ${messageOf(cause)}`);
+}
+
 /** Calls an observer, so that an observer's error never fails a decision. */
 function toTeller(observer: InspectionObserver, onError: (error: unknown) => void): Tell {
-  if (typeof observer !== 'function') {
-    requireObject('observer', observer);
-    requireFunction(
-      'observer.next',
-      readGiven('observer.next', () => observer.next),
-    );
-  }
+  checkObserver('observer', observer);
   const next =
     typeof observer === 'function'
       ? observer
@@ -62,7 +62,13 @@ export class ActorMirror {
 
   /** @param onError receives an observer's error; by default it's thrown outside of any decision. */
   constructor(onError: (error: unknown) => void = rethrowLater) {
-    this.#onError = onError;
+    this.#onError = (error) => {
+      try {
+        onRejection(onError(error), tellOfFailure);
+      } catch (cause) {
+        tellOfFailure(cause);
+      }
+    };
   }
 
   /** Adds a new record. During an inspection it gets an actor. */

@@ -61,7 +61,8 @@ export interface HandoffControllerOptions {
   /** Receives XState's inspection events of every backend's actor. */
   readonly inspect?: InspectionObserver | undefined;
   /**
-   * Receives errors that an observer of this controller throws or rejects with. It must not throw.
+   * Receives errors that an observer of this controller throws or rejects with. What it throws or rejects with itself is
+   * printed with `console.error`.
    * @default throws them outside of any decision, as an uncaught exception
    */
   readonly onObserverError?: ((error: unknown) => void) | undefined;

@@ -1,3 +1,4 @@
+import { requireMilliseconds } from '../errors/invalidArgument';
 import { MAX_TIMER_MS } from '../errors/maxTimerMs';
 import type { Clock } from './Clock';
 
@@ -35,7 +36,7 @@ export class WindowTimers<Owner extends TimerOwner> {
   constructor(clock: Clock, onDue: (owner: Owner) => void) {
     this.#clock = clock;
     this.#onDue = onDue;
-    this.#start = clock.now();
+    this.#start = this.#now();
   }
 
   /** Heap entries, stale ones included: at most twice the armed ones plus 1,025. */
@@ -48,7 +49,7 @@ export class WindowTimers<Owner extends TimerOwner> {
    * @throws the clock's own error; nothing has changed
    */
   arm(owner: Owner, ms: number): void {
-    const dueAt = Math.max(0, Math.ceil(this.#clock.now() - this.#start + ms));
+    const dueAt = Math.max(0, Math.ceil(this.#now() - this.#start + ms));
     // Set the real timer first: if the clock throws, nothing has changed.
     if (dueAt < this.#timerFor) this.#setTimer(dueAt);
     if (owner.dueAt === -1) this.#armed++;
@@ -82,9 +83,13 @@ export class WindowTimers<Owner extends TimerOwner> {
     this.#armed = 0;
   }
 
+  #now(): number {
+    return requireMilliseconds('clock.now()', this.#clock.now());
+  }
+
   /** @param pauseMs minimum delay */
   #setTimer(moment: number, pauseMs = 0): void {
-    const ms = Math.max(pauseMs, moment - (this.#clock.now() - this.#start));
+    const ms = Math.max(pauseMs, moment - (this.#now() - this.#start));
     let isSet = false;
     const fire = (): void => {
       // Ignore a clock that calls back synchronously: it would interrupt a call, and recurse for each part of a long delay.
@@ -105,7 +110,7 @@ export class WindowTimers<Owner extends TimerOwner> {
   /** Handles the entries due by `moment` (the real timer's due time) or by now, whichever is later. */
   #run(moment: number): void {
     this.#timerFor = Number.POSITIVE_INFINITY;
-    const by = Math.max(moment, this.#clock.now() - this.#start);
+    const by = Math.max(moment, this.#now() - this.#start);
     const began = performance.now();
     for (let steps = 1; ; steps++) {
       const first = this.#moments[0];

@@ -1,12 +1,5 @@
 import { invalidType } from './invalidArgument';
 
-/** Handles the rejection of a promise that a callback returned; unhandled, it would end the process. */
-export function onRejection(returned: unknown, tell: (cause: unknown) => void): void {
-  if ((typeof returned !== 'object' && typeof returned !== 'function') || returned === null) return;
-  // Must not throw, even if a thenable's getters do.
-  new Promise((resolve) => resolve(returned)).catch(tell);
-}
-
 /**
  * Checks a callback's result and returns it.
  *
@@ -20,7 +13,5 @@ export function requireAnswer<T>(
   expected: string,
 ): T {
   if (isValid(answer)) return answer;
-  // A promise is a wrong result; its rejection must still be handled.
-  onRejection(answer, () => {});
   throw invalidType(`the answer of ${callback}`, `${expected}, and no promise of it`, answer);
 }

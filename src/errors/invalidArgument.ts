@@ -1,21 +1,24 @@
 import { countCharacters } from './characters';
 import { meantName } from './nearestName';
+import { onRejection } from './onRejection';
 import { messageOf, showName, showValue } from './showValue';
 
 const MAX_ITEMS = 100_000;
 
-function message(field: string, expected: string, value: unknown): string {
+function refuse(field: string, expected: string, value: unknown): string {
+  // A promise is a wrong value; its rejection must still be handled.
+  onRejection(value, () => {});
   return `${field} must be ${expected}, but is ${showValue(value)}`;
 }
 
 /** The error for a value of the wrong type: a TypeError with code `ERR_INVALID_ARG_TYPE`. */
 export function invalidType(field: string, expected: string, value: unknown): TypeError {
-  return Object.assign(new TypeError(message(field, expected, value)), { code: 'ERR_INVALID_ARG_TYPE' });
+  return Object.assign(new TypeError(refuse(field, expected, value)), { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
 /** The error for a value outside its range: a RangeError with code `ERR_OUT_OF_RANGE`. */
 export function outOfRange(field: string, expected: string, value: unknown): RangeError {
-  return Object.assign(new RangeError(message(field, expected, value)), { code: 'ERR_OUT_OF_RANGE' });
+  return Object.assign(new RangeError(refuse(field, expected, value)), { code: 'ERR_OUT_OF_RANGE' });
 }
 
 /** The hint for an unknown option: the most similar name, or all names. */

@@ -1,5 +1,6 @@
 import { invalidType, readGiven, requireObject, unknownOption } from './invalidArgument';
 import { nearestName } from './nearestName';
+import { onRejection } from './onRejection';
 import { showName } from './showValue';
 
 /** The field names of an options type; the type makes the list complete. */
@@ -13,10 +14,15 @@ function prefixOf(field: string): string {
   return field === 'options' ? '' : `${field}.`;
 }
 
-function requireOptionsObject(field: string, value: unknown): Record<string, unknown> {
+/** Returns an object of named values. Throws a TypeError that names the field and the value for a Map, a Date and the like. */
+export function requireNamedValues(
+  field: string,
+  value: unknown,
+  expected = 'an object with options',
+): Record<string, unknown> {
   const options = requireObject(field, value);
   const tag = readGiven(field, () => Object.prototype.toString.call(options));
-  if (!OPTIONS_TAGS.includes(tag)) throw invalidType(field, 'an object with options', value);
+  if (!OPTIONS_TAGS.includes(tag)) throw invalidType(field, expected, value);
   return options;
 }
 
@@ -28,7 +34,7 @@ function requireOptionsObject(field: string, value: unknown): Record<string, unk
  * @throws TypeError with code `ERR_UNKNOWN_OPTION`: an unknown option
  */
 export function readOptions<T extends object>(field: string, value: unknown, names: OptionNames<T>): T {
-  const options = requireOptionsObject(field, value);
+  const options = requireNamedValues(field, value);
   const known = Object.keys(names);
   const prefix = prefixOf(field);
   for (const name of readGiven(field, () => Object.keys(options))) {
@@ -53,7 +59,14 @@ export function readOptions<T extends object>(field: string, value: unknown, nam
  */
 export function requireMembers<T extends object>(field: string, value: unknown, names: OptionNames<T>): T {
   const object = requireObject(field, value);
-  const missing = readGiven(field, () => Object.keys(names).filter((name) => object[name] === undefined));
+  const missing = readGiven(field, () =>
+    Object.keys(names).filter((name) => {
+      const member = object[name];
+      // Of a getter that makes a promise each time, nobody else has this one.
+      onRejection(member, () => {});
+      return member === undefined;
+    }),
+  );
   for (const name of readGiven(field, () => Object.keys(object))) {
     if (Object.hasOwn(names, name)) continue;
     if (nearestName(name, missing) !== undefined) throw unknownOption(prefixOf(field), name, missing);

@@ -61,12 +61,28 @@ export function showName(name: string): string {
   return name.length <= MAX_SHOWN_CHARACTERS && /^[\w$.-]+$/.test(name) ? name : showText(name);
 }
 
+/** A field of any thrown value; undefined if it has none, or reading it throws. */
+export function fieldOf(error: unknown, field: 'message' | 'stack' | 'cause' | 'code'): unknown {
+  try {
+    return error instanceof Error ? (error as NodeJS.ErrnoException)[field] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a thrown value is an error whose message can be read. `instanceof` itself throws for a revoked proxy. */
+export function isError(value: unknown): value is Error {
+  return typeof fieldOf(value, 'message') === 'string';
+}
+
 /** The message of any thrown value. */
 export function messageOf(error: unknown): string {
-  try {
-    if (error instanceof Error && typeof error.message === 'string') return error.message;
-  } catch {
-    // Reading it throws.
-  }
-  return showValue(error);
+  const message = fieldOf(error, 'message');
+  return typeof message === 'string' ? message : showValue(error);
+}
+
+/** The stack of any thrown value; undefined if it has none. */
+export function stackOf(error: unknown): string | undefined {
+  const stack = fieldOf(error, 'stack');
+  return typeof stack === 'string' ? stack : undefined;
 }

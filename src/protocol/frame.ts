@@ -1,19 +1,23 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { RECONNECT_REASONS } from '../../machines/vocabulary';
+import { parseInWords } from '../errors/parseInWords';
+import { messageOf } from '../errors/showValue';
 import { maxSocketPathBytes } from '../net/maxSocketPathBytes';
 import { backendSummarySchema, brokerSummarySchema } from './brokerStatus';
 import { traceparentField } from './traceparent';
 import { MAX_DEADLINE_MS } from './wireLimits';
 
-const id = z.string().regex(/^[0-9a-f]{32}$/);
+const id = z.string().refine((text) => /^[0-9a-f]{32}$/.test(text), {
+  params: { expected: '32 lower-case hexadecimal digits' },
+});
 const milliseconds = z.number().nonnegative();
 /** Absolute and not too long, so that connecting uses exactly this path, whatever the reader's working directory. */
 const endpoint = z
   .string()
   .refine(
     (path) => isAbsolute(path) && Buffer.byteLength(path) <= maxSocketPathBytes() && !path.includes('\0'),
-    'not the absolute path of a socket',
+    { params: { expected: `the absolute path of a socket, of at most ${maxSocketPathBytes()} bytes` } },
   );
 const noFields: z.ZodType<object> = z.object({});
 
@@ -104,13 +108,14 @@ export function frameTypeOf(number: number): FrameType | undefined {
   return typesByNumber.get(number);
 }
 
-/** Checks the payload; returns the frame, or the fault. */
+/** Checks the payload; returns the frame, or the first fault. */
 export function parseFrame(type: FrameType, payload: unknown): { frame: Frame } | { problem: string } {
-  const result = frameSchemas[type].safeParse(payload);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    return { problem: `${issue?.path.join('.') || 'payload'}: ${issue?.message ?? 'not valid'}` };
+  try {
+    const fields = parseInWords<z.ZodType<object>>(frameSchemas[type], payload, 'the payload');
+    // TypeScript can't see that the schema belongs to the type.
+    return { frame: { type, ...fields } as Frame };
+  } catch (fault) {
+    const [problem = ''] = messageOf(fault).split('\n', 1);
+    return { problem };
   }
-  // TypeScript can't see that the schema belongs to the type.
-  return { frame: { type, ...result.data } as Frame };
 }

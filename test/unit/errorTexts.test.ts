@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { onRejection, requireAnswer } from '../../src/errors/callbackAnswer';
+import { requireAnswer } from '../../src/errors/callbackAnswer';
 import { cutToCharacters } from '../../src/errors/characters';
 import {
   readGiven,
@@ -13,6 +13,7 @@ import {
   requireText,
 } from '../../src/errors/invalidArgument';
 import { meantName, nearestName } from '../../src/errors/nearestName';
+import { onRejection } from '../../src/errors/onRejection';
 import { readOptions, requireMembers } from '../../src/errors/readOptions';
 import { messageOf, showName, showValue } from '../../src/errors/showValue';
 import { DEFAULT_BACKLOG } from '../../src/net/defaultBacklog';

@@ -1,6 +1,8 @@
 import { TRANSFER_REFUSALS } from '../../../machines';
-import { onRejection, requireAnswer } from '../../errors/callbackAnswer';
+import { requireAnswer } from '../../errors/callbackAnswer';
 import { outOfRange } from '../../errors/invalidArgument';
+import { onRejection } from '../../errors/onRejection';
+import { isError, messageOf } from '../../errors/showValue';
 import type { ChannelAnswer } from '../../protocol/channelRecord';
 import { NodeIpcChannel } from './createNodeIpcTransport';
 import type { HandoffChannel, HandoffChannelListener } from './HandoffChannel';
@@ -131,7 +133,7 @@ function attempt<T>(tell: TellFailure, method: string, call: () => T, otherwise:
 }
 
 function toError(cause: unknown): Error {
-  return cause instanceof Error ? cause : new Error(`channel.send failed with ${String(cause)}`);
+  return isError(cause) ? cause : new Error(`channel.send failed with ${messageOf(cause)}`, { cause });
 }
 
 function isBoolean(value: unknown): value is boolean {

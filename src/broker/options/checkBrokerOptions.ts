@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
 import { DEFAULT_INSTANCE } from '../../controller/BackendKey';
 import { checkClock } from '../../controller/Clock';
+import { checkObserver } from '../../controller/checkObserver';
 import { toPolicy } from '../../controller/HandoffFallbackPolicy';
+import { checkPersistedSnapshot } from '../../controller/PersistedHandoffSnapshot';
 import {
   invalidType,
   outOfRange,
@@ -10,12 +12,11 @@ import {
   requireBoolean,
   requireCount,
   requireFunction,
-  requireObject,
   requireSpan,
   requireText,
 } from '../../errors/invalidArgument';
 import { MAX_TIMER_MS } from '../../errors/maxTimerMs';
-import { type OptionNames, readOptions, requireMembers } from '../../errors/readOptions';
+import { type OptionNames, readOptions, requireMembers, requireNamedValues } from '../../errors/readOptions';
 import { showName } from '../../errors/showValue';
 import type { HandoffFallbackPolicy } from '../../index';
 import { DEFAULT_BACKLOG } from '../../net/defaultBacklog';
@@ -152,13 +153,7 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
   if (typeof instance !== 'string') throw invalidType('instance', 'a string', instance);
   requireFunction('fdPressure', given.fdPressure);
   requireFunction('adjustInputs', given.adjustInputs);
-  if (inspect !== undefined && typeof inspect !== 'function') {
-    const observer: { readonly next?: unknown } = requireObject('inspect', inspect);
-    requireFunction(
-      'inspect.next',
-      readGiven('inspect.next', () => observer.next),
-    );
-  }
+  if (inspect !== undefined) checkObserver('inspect', inspect);
   return {
     socketPath,
     services: checkServices(given.services, ackDeadlineMs, stateDirectory),
@@ -166,7 +161,7 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
     instance,
     clock: clock === undefined ? undefined : checkClock(clock),
     inspect,
-    snapshot: given.snapshot,
+    snapshot: given.snapshot === undefined ? undefined : checkPersistedSnapshot(given.snapshot),
     adopt: requireArray('adopt', given.adopt).map((value, index) => checkAdoptable(`adopt[${index}]`, value)),
     startTimeoutMs: requireSpan('startTimeoutMs', given.startTimeoutMs, 1, MAX_TIMER_MS),
     stopTimeoutMs: requireSpan('stopTimeoutMs', given.stopTimeoutMs, 1, MAX_TIMER_MS),
@@ -287,7 +282,7 @@ function checkTransport(value: unknown): HandoffTransport {
 
 /** Names and values as the system takes them. */
 function checkEnvironment(field: string, value: unknown): Readonly<Record<string, string | undefined>> {
-  const given = requireObject(field, value);
+  const given = requireNamedValues(field, value, 'an object with the name and the value of each variable');
   const variables = readGiven(field, () => Object.entries(given)).map(([name, text]) => {
     if (name === '' || /[=\0]/.test(name)) {
       throw outOfRange(field, 'of names that are not empty, without "=" and zero characters', name);

@@ -1,5 +1,6 @@
 import { type Clock, checkClock } from '../../controller/Clock';
-import { onRejection, requireAnswer } from '../../errors/callbackAnswer';
+import { requireAnswer } from '../../errors/callbackAnswer';
+import { onRejection } from '../../errors/onRejection';
 
 /**
  * A clock that never throws, whatever an embedder's does: the last time that could be read goes on to count, and a timer

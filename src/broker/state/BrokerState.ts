@@ -3,9 +3,10 @@ import { createServer, type Server } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { checkPersistedSnapshot } from '../../controller/PersistedHandoffSnapshot';
+import { parseInWords } from '../../errors/parseInWords';
 import { messageOf } from '../../errors/showValue';
 import type { HandoffController, PersistedHandoffSnapshot } from '../../index';
-import type { BackendIdentity } from '../../protocol/backendIdentity';
+import { type BackendIdentity, isBackendId } from '../../protocol/backendIdentity';
 import { BrokerError } from '../BrokerError';
 import { inTurn } from '../backends/inTurn';
 import { isProbeRefused, probeBackend } from '../backends/probeBackend';
@@ -39,7 +40,7 @@ const manifestSchema = z.object({
         .string()
         .min(1)
         .transform((path) => resolve(path)),
-      backend: z.string().regex(/^[0-9a-f]{32}$/),
+      backend: z.string().refine(isBackendId, { params: { expected: '32 lower-case hexadecimal digits' } }),
       // Left out while the process is being started.
       pid: z.number().int().min(2).optional(),
       processStart: z.string().min(1).optional(),
@@ -86,7 +87,7 @@ export class BrokerState {
     this.directory = realpathSync(directory);
     this.#manifest = new StateFile(
       join(directory, 'manifest.json'),
-      (value) => manifestSchema.parse(value),
+      (value) => parseInWords(manifestSchema, value, 'the whole file', '; '),
       warn,
     );
     this.#snapshotFile = new StateFile(join(directory, 'controller.json'), checkPersistedSnapshot, warn);

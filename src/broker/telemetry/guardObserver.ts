@@ -1,6 +1,6 @@
 import type { InspectionEvent, Observer } from 'xstate';
-import { onRejection } from '../../errors/callbackAnswer';
-import { readGiven, requireFunction, requireObject } from '../../errors/invalidArgument';
+import { checkObserver } from '../../controller/checkObserver';
+import { onRejection } from '../../errors/onRejection';
 import type { InspectionObserver } from '../../index';
 
 /**
@@ -15,13 +15,7 @@ export function guardObserver(
   observer: InspectionObserver,
   tell: (cause: unknown) => void,
 ): (event: InspectionEvent) => void {
-  if (typeof observer !== 'function') {
-    requireObject(name, observer);
-    requireFunction(
-      `${name}.next`,
-      readGiven(`${name}.next`, () => observer.next),
-    );
-  }
+  checkObserver(name, observer);
   return (event) => {
     try {
       const returned: unknown =

@@ -63,7 +63,7 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     } catch (error) {
       // What stops has no configuration to keep.
       if (signal.aborted) return;
-      logger.warn(`the configuration stays as it was: ${(error as Error).message}`);
+      logger.warn(`the configuration stays as it was: ${messageOf(error)}`);
     }
   };
   const onSignal = (name: BrokerSignal): void => {

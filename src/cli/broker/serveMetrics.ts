@@ -3,6 +3,7 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type Broker, recordBrokerMetrics } from '../../broker';
 import { listenOnPath } from '../../broker/files/listenOnPath';
+import { messageOf } from '../../errors/showValue';
 import { atMostEvery } from '../../ports/atMostEvery';
 import { whyRefused } from '../../ports/checkRequest';
 import { type BoundedServer, createBoundedServer, shareOfDescriptors } from '../../ports/createBoundedServer';
@@ -133,7 +134,7 @@ async function respond(
   try {
     reply(response, 200, await collect());
   } catch (error) {
-    reply(response, 500, `The metrics can't be collected: ${(error as Error).message}`);
+    reply(response, 500, `The metrics can't be collected: ${messageOf(error)}`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBroker } from '../../broker';
+import { messageOf } from '../../errors/showValue';
 import { createInspectionRelay, type RouteStats } from '../../inspect';
 import type { DemoBrokerReport, DemoBrokerStart, DemoLatencies, DemoReady, DemoStop } from './demoMessages';
 import { DEMO_SERVICES } from './demoServices';
@@ -86,7 +87,7 @@ async function start({ socketPath, endpointDirectory, policy, viewerPort }: Demo
 
 process.once('message', (message: DemoBrokerStart) => {
   start(message).catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${messageOf(error)}\n`);
     process.exit(1);
   });
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { ReconnectReason } from '../../broker';
 import { connect } from '../../client';
+import { messageOf } from '../../errors/showValue';
 import type { DemoClientsReport, DemoClientsStart, DemoReady, DemoStop } from './demoMessages';
 import { DEMO_SERVICES, type DemoService } from './demoServices';
 import { tellParent } from './tellParent';
@@ -77,7 +78,7 @@ class DemoClients {
         await this.#connectOnce(pickService());
       } catch (error) {
         this.#report.clientErrors++;
-        this.#lastError = error instanceof Error ? error.message : String(error);
+        this.#lastError = messageOf(error);
       }
     }
   }
