@@ -74,7 +74,7 @@ describe('the viewer of a command', () => {
     }
     // The broker's other charts, by their names.
     for (const [name, box] of [
-      [/^echo@1\.4\.2 process \d+$/, 'backendLifecycle.process.alive'],
+      [/^echo@1\.4\.2 pid \d+$/, 'backendLifecycle.process.alive'],
       [/^fd pressure$/, 'fdPressure.normal'],
       [/^transfer [0-9a-f]{32}$/, 'handoffTransfer.attempt'],
     ] as const) {
@@ -87,6 +87,11 @@ describe('the viewer of a command', () => {
       await page.locator(`[data-state="${box}"][data-active="true"]`).waitFor();
     }
     await page.getByLabel('Search actors').fill('');
+    // By its status, whatever the state of its first region.
+    await page
+      .locator('.actors .row', { hasText: 'echo@1.4.2 pid' })
+      .getByText('ready', { exact: true })
+      .waitFor();
     for (const reason of ['attempt', 'clientUnsupported', 'servicePolicyDisabled', 'permissionDenied']) {
       await page.getByRole('row', { name: new RegExp(`^${reason}\\b`) }).waitFor();
     }

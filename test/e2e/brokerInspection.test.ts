@@ -69,7 +69,7 @@ describe('the charts of a broker that runs', () => {
     const watcher = await watch(relay);
 
     // Of what was there before, by names that a person recognises.
-    const process = await watcher.find('@xstate.actor', ({ name }) => name === `echo@1.0.0 process ${pid}`);
+    const process = await watcher.find('@xstate.actor', ({ name }) => name === `echo@1.0.0 pid ${pid}`);
     expect(chartOf(process)).toBe('backendLifecycle');
     expect(JSON.stringify(process.snapshot)).toContain('ready');
     expect(chartOf(await watcher.find('@xstate.actor', ({ name }) => name === PRESSURE))).toBe('fdPressure');
@@ -90,10 +90,7 @@ describe('the charts of a broker that runs', () => {
     await broker.respawnBackend(KEY);
     const next = broker.backends()[0]?.pid;
     expect(next).not.toBe(pid);
-    const successor = await watcher.find(
-      '@xstate.actor',
-      ({ name }) => name === `echo@1.0.0 process ${next}`,
-    );
+    const successor = await watcher.find('@xstate.actor', ({ name }) => name === `echo@1.0.0 pid ${next}`);
     await eventually('the new process to be shown as ready', () =>
       states(watcher, successor.sessionId).some((state) => state.includes('ready')),
     );
@@ -108,7 +105,7 @@ describe('the charts of a broker that runs', () => {
         .all('@xstate.actor')
         .filter(({ sessionId }) => sessionId === successor.sessionId)
         .map(({ name }) => name),
-    ).toEqual(['echo@1.0.0 process', `echo@1.0.0 process ${next}`]);
+    ).toEqual(['echo@1.0.0 process', `echo@1.0.0 pid ${next}`]);
 
     // A newcomer hears of what is there now, and of nothing that has ended.
     const second = await watch(relay, '?batched');
@@ -123,16 +120,13 @@ describe('the charts of a broker that runs', () => {
     const broker = await brokers.start();
     const watcher = await watch(await relayOf(broker));
     const pid = broker.backends()[0]?.pid ?? 0;
-    await watcher.find('@xstate.actor', ({ name }) => name === `echo@1.0.0 process ${pid}`);
+    await watcher.find('@xstate.actor', ({ name }) => name === `echo@1.0.0 pid ${pid}`);
     process.kill(pid, 'SIGKILL');
     const next = await eventually('another process', () => {
       const [backend] = broker.backends();
       return backend?.process === 'ready' && backend.pid !== pid && backend.pid;
     });
-    const successor = await watcher.find(
-      '@xstate.actor',
-      ({ name }) => name === `echo@1.0.0 process ${next}`,
-    );
+    const successor = await watcher.find('@xstate.actor', ({ name }) => name === `echo@1.0.0 pid ${next}`);
     await eventually('its way from the wait to ready', () => {
       const seen = states(watcher, successor.sessionId).join(' ');
       return /"process":"planned"/.test(seen) && /starting/.test(seen) && /ready/.test(seen);
@@ -145,7 +139,7 @@ describe('the charts of a broker that runs', () => {
     const broker = await brokers.start({ adopt });
     const names: string[] = [];
     broker.inspect((event) => names.push(nameOf(event)));
-    expect(names).toContain(`echo@1.0.0 process ${adopt[0]?.pid}`);
+    expect(names).toContain(`echo@1.0.0 pid ${adopt[0]?.pid}`);
   });
 
   it('shows no more than 32 of 200 transfers at once, and others when those have ended', async () => {
@@ -211,7 +205,7 @@ describe('the charts of a broker that runs', () => {
     const names: string[] = [];
     broker.inspect((event) => names.push(nameOf(event)));
     expect(names.filter(isTransfer)).toEqual([]);
-    expect(names).toContain(`echo@1.0.0 process ${broker.backends()[0]?.pid}`);
+    expect(names).toContain(`echo@1.0.0 pid ${broker.backends()[0]?.pid}`);
     await echo(broker);
     expect(names.filter(isTransfer)).not.toEqual([]);
   });
@@ -255,7 +249,7 @@ describe('the charts of a broker that runs', () => {
     broker.inspect((event) => names.add(nameOf(event)));
     expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
     await broker.respawnBackend(KEY);
-    expect(names).toContain(`echo@1.0.0 process ${broker.backends()[0]?.pid}`);
+    expect(names).toContain(`echo@1.0.0 pid ${broker.backends()[0]?.pid}`);
     expect([...names].filter(isTransfer)).toHaveLength(1);
     await eventually('a warning', () => warnings.length > 0);
     for (const { code, message } of warnings) {

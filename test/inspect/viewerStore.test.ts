@@ -230,3 +230,29 @@ describe('what a page tells that opened the viewer', () => {
     ]);
   });
 });
+
+test('a process is shown by its status, and a tag of another kind is no state', () => {
+  const { store, state } = start();
+  store.receive(actor('a', 'echo@1.0.0 process'));
+  const value = { successor: 'afterBackoff', process: { alive: 'ready' } };
+  store.receive(at('', 'a', { snapshot: { status: 'active', value, tags: ['ready'] } }));
+  expect(shownState(state)).toBe('ready');
+  const other = { handoff: 'adopted', window: 'closed' };
+  store.receive(at('', 'a', { snapshot: { status: 'active', value: other, tags: ['outlivesController'] } }));
+  expect(shownState(state)).toBe('adopted');
+  for (const tags of [undefined, 5, [null], [{}], ['toString']]) {
+    store.receive(at('', 'a', { snapshot: { status: 'active', value: 'alone', tags } }));
+    expect(shownState(state)).toBe('alone');
+  }
+});
+
+test('another name of an actor is no step of it, but what happened while nobody watched is', () => {
+  const { store } = start();
+  store.receive(actor('a', 'echo@1.0.0 process'));
+  store.receive(actor('a', 'echo@1.0.0 pid 7'));
+  const shown = store.actors.get('a');
+  expect(shown?.name).toBe('echo@1.0.0 pid 7');
+  expect(shown?.steps()).toHaveLength(1);
+  store.receive({ ...actor('a', 'echo@1.0.0 pid 7'), snapshot: at('later').snapshot });
+  expect(shown?.steps().map(({ event }) => event.type)).toEqual(['xstate.init', 'resynced']);
+});

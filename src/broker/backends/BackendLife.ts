@@ -187,7 +187,7 @@ export class BackendLife {
 
   /** Several processes of a backend may be there at a time: a person tells them apart by it. */
   #showPid(): void {
-    if (this.pid !== undefined) this.#actor.id = `${this.#options.name} process ${this.pid}`;
+    if (this.pid !== undefined) this.#actor.id = `${this.#options.name} pid ${this.pid}`;
   }
 
   #do(told: BackendLifecycleEmitted): void {

@@ -1,10 +1,21 @@
+import type { BackendProcessState } from '../../../../machines/backendLifecycle';
+import type { InspectedSnapshot } from '../../messages/InspectionMessage';
 import type { InspectedActor, Step } from './InspectedActor';
+
+// A list at run time would bring all of XState into the page.
+const PROCESS_STATES: Readonly<Record<BackendProcessState, true>> = {
+  stopped: true,
+  restarting: true,
+  starting: true,
+  ready: true,
+  stopping: true,
+};
 
 /** An actor at a moment, as the list shows it. */
 export interface ActorView {
   readonly actor: InspectedActor;
   readonly step: Step | undefined;
-  /** The state that matters most: of the first region, if there are several. */
+  /** The state that matters most: a process's status, else that of the first region, if there are several. */
   readonly state: string;
   /** The other regions' states. */
   readonly otherStates: readonly string[];
@@ -21,7 +32,7 @@ export function viewActor(actor: InspectedActor, seq: number): ActorView | undef
   const step = actor.stepAt(seq);
   if (!step) return undefined;
   const isLatest = step === actor.latest;
-  const [state = step.snapshot?.status ?? 'unknown', ...otherStates] = statePaths(step.snapshot?.value);
+  const [state = step.snapshot?.status ?? 'unknown', ...otherStates] = shownStates(step.snapshot);
   const context = step.snapshot?.context;
   return {
     actor,
@@ -42,6 +53,15 @@ export function activePaths(value: unknown): readonly string[] {
     const paths = activePaths(inner);
     return paths.length === 0 ? [key] : paths.map((path) => `${key}.${path}`);
   });
+}
+
+/** A process is known by what its chart is tagged with: it says more than the state of any one region. */
+function shownStates(snapshot: InspectedSnapshot | undefined): readonly string[] {
+  const { tags } = (snapshot ?? {}) as { readonly tags?: unknown };
+  const tag: unknown = Array.isArray(tags)
+    ? tags.find((each) => Object.hasOwn(PROCESS_STATES, each))
+    : undefined;
+  return typeof tag === 'string' ? [tag, ...activePaths(snapshot?.value)] : statePaths(snapshot?.value);
 }
 
 /** For people: a single region's name says nothing, so that it's left out. */
