@@ -9,13 +9,16 @@ import { BrokerError } from '../BrokerError';
 import type { HandoffTransport } from '../channels/HandoffTransport';
 import type { AdoptableBackend } from '../options/BrokerOptions';
 import { type CheckedService, checkPathLength } from '../options/checkBrokerOptions';
-import type { BackendExitEvent, BackendReadyEvent, BrokerWarning } from '../telemetry/BrokerEvents';
+import type { FdPressure } from '../pressure/FdPressure';
+import type { BrokerCounts } from '../telemetry/BrokerCounts';
+import type { BrokerReporter } from '../telemetry/BrokerReporter';
 import type { ServiceCounts } from '../telemetry/ServiceCounts';
 import type { RefusedAnswer, TransferQueue } from '../transfers/TransferQueue';
 import type { TransferTokens } from '../transfers/TransferTokens';
 import type { AdoptedProcess } from './AdoptedProcess';
 import { BackendLife, type ProcessTimeouts } from './BackendLife';
 import type { BackendProcessOptions } from './BackendProcess';
+import type { ProcessRecords } from './ProcessRecords';
 
 /** Where a ready backend takes connections. */
 export interface BackendTarget {
@@ -29,30 +32,23 @@ export interface ManagedBackendOptions extends ProcessTimeouts {
   readonly key: BackendKey;
   readonly handle: BackendHandle;
   readonly service: CheckedService;
-  readonly counts: ServiceCounts;
+}
+
+/** What all backends of a broker use. */
+export interface SharedByBackends {
   readonly endpointDirectory: string;
   /** Of the broker, without links; undefined if it has none. */
   readonly stateDirectory: string | undefined;
-  readonly onReady: (event: BackendReadyEvent) => void;
-  readonly onExit: (event: BackendExitEvent) => void;
-  readonly onWarning: (warning: BrokerWarning) => void;
-  /** This broker has started the process, so that handles can be passed to it. */
-  readonly onSpawned: () => void;
-  readonly onAdopted: () => void;
-  readonly onRefusedAnswer: (why: RefusedAnswer) => void;
-  /** There was no descriptor left to start the process with. */
-  readonly onDescriptorShortage: () => void;
+  readonly transport: HandoffTransport;
+  readonly tokens: TransferTokens<TransferQueue>;
+  readonly reporter: BrokerReporter;
+  readonly counts: BrokerCounts;
+  /** Is told if there is no descriptor left to start a process with. */
+  readonly pressure: FdPressure;
+  /** Undefined if the broker keeps none. */
+  readonly records: ProcessRecords | undefined;
   /** Is told of the chart of each process, as XState tells it. */
   readonly inspect: InspectionObserver | undefined;
-  readonly transport: HandoffTransport;
-  /** Shared by all backends. */
-  readonly tokens: TransferTokens<TransferQueue>;
-  /** A process is about to be started. If it throws, the process isn't. */
-  readonly onStarting: (identity: BackendIdentity) => void;
-  /** A process of this broker's runs. */
-  readonly onStarted: (backend: AdoptableBackend) => void;
-  /** A process, own or adopted, is gone, or has left to bring to an end what it has. */
-  readonly onGone: (backend: string) => void;
 }
 
 const REFUSED_ANSWERS: Readonly<Record<Exclude<RefusedAnswer, 'late'>, string>> = {
@@ -74,7 +70,7 @@ export class ManagedBackend {
   handoffEnabled: boolean;
   /** Shared with the other backends that its service has had. */
   readonly counts: ServiceCounts;
-  readonly #options: ManagedBackendOptions;
+  readonly #shared: SharedByBackends;
   #timeouts: ProcessTimeouts;
   // Undefined until the first is started or found.
   #current: BackendLife | undefined;
@@ -88,13 +84,13 @@ export class ManagedBackend {
   #failedStarts = 0;
   #replaced: Promise<void> | undefined;
 
-  constructor(options: ManagedBackendOptions) {
-    this.#options = options;
+  constructor(options: ManagedBackendOptions, shared: SharedByBackends) {
+    this.#shared = shared;
     this.#timeouts = options;
     this.key = options.key;
     this.handle = options.handle;
     this.service = options.service;
-    this.counts = options.counts;
+    this.counts = shared.counts.ofService(options.key);
     this.handoffEnabled = options.service.handoff;
   }
 
@@ -215,7 +211,7 @@ export class ManagedBackend {
 
   /** The next process, which isn't there yet. */
   #begin(delayMs: number): BackendLife {
-    const { inspect, onStarting, onStarted } = this.#options;
+    const { inspect, records } = this.#shared;
     const life = new BackendLife(
       {
         name: this.#name,
@@ -225,8 +221,8 @@ export class ManagedBackend {
         processOptions: () => this.#processOptions(),
       },
       {
-        onStarting,
-        onStarted,
+        onStarting: (identity) => records?.add(identity),
+        onStarted: (started) => records?.complete(started),
         onReady: (ready) => this.#onReady(ready),
         onStable: () => {
           this.#failedStarts = 0;
@@ -241,7 +237,7 @@ export class ManagedBackend {
   }
 
   #processOptions(): BackendProcessOptions {
-    const { endpointDirectory, stateDirectory, transport, tokens } = this.#options;
+    const { endpointDirectory, stateDirectory, transport, tokens } = this.#shared;
     const endpoint = endpointPath(endpointDirectory);
     checkPathLength('endpoint', endpoint);
     const { serviceName, serviceVersion } = this.key;
@@ -264,10 +260,11 @@ export class ManagedBackend {
   }
 
   #onReady(life: BackendLife): void {
-    const { onSpawned, onAdopted, onReady } = this.#options;
-    if (life.isAdopted) onAdopted();
-    else onSpawned();
-    onReady({
+    const { reporter } = this.#shared;
+    reporter.tellController(this.key, () =>
+      life.isAdopted ? this.handle.markAdopted() : this.handle.markSpawned(),
+    );
+    reporter.emit('backendReady', {
       backend: this.key,
       pid: life.pid ?? 0,
       endpoint: life.identity?.endpoint ?? '',
@@ -298,22 +295,22 @@ export class ManagedBackend {
 
   #onFailedStart(life: BackendLife, waiting: Waiting): void {
     const { startError } = life;
-    if (isDescriptorShortage(startError)) this.#options.onDescriptorShortage();
+    if (isDescriptorShortage(startError)) this.#shared.pressure.declare();
     for (const { reject } of waiting) reject(startError);
     // What can't be put on record, whoever keeps the record has told.
     if (life === this.#first || startError.code === 'stateNotWritten') return;
     const { message } = startError;
-    this.#options.onWarning({ code: 'startFailed', message, backend: this.key, cause: startError });
+    this.#shared.reporter.warn({ code: 'startFailed', message, backend: this.key, cause: startError });
   }
 
   #onGone(life: BackendLife): void {
     const restartInMs = this.#former.get(life);
     const hasSuccessor = this.#former.delete(life);
     if (life.identity === undefined) return;
-    this.#options.onGone(life.identity.backend);
+    this.#shared.records?.remove(life.identity.backend);
     // Of a start that failed the warning tells.
     if (!life.wasReady && hasSuccessor) return;
-    this.#options.onExit({
+    this.#shared.reporter.emit('backendExit', {
       backend: this.key,
       pid: life.pid,
       adopted: life.isAdopted,
@@ -333,9 +330,9 @@ export class ManagedBackend {
   }
 
   #onRefusedAnswer(why: RefusedAnswer): void {
-    this.#options.onRefusedAnswer(why);
+    this.#shared.counts.countRefusedAnswer(why);
     if (why === 'late') return;
-    this.#options.onWarning({
+    this.#shared.reporter.warn({
       code: 'unknownAnswer',
       message: `${this.#name} ${REFUSED_ANSWERS[why]}`,
       backend: this.key,

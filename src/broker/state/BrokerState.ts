@@ -9,6 +9,7 @@ import type { HandoffController, PersistedHandoffSnapshot } from '../../index';
 import { type BackendIdentity, isBackendId } from '../../protocol/backendIdentity';
 import { BrokerError } from '../BrokerError';
 import { inTurn } from '../backends/inTurn';
+import type { ProcessRecords } from '../backends/ProcessRecords';
 import { isProbeRefused, probeBackend } from '../backends/probeBackend';
 import { startedProcesses } from '../backends/startedProcesses';
 import { makePrivateDirectory } from '../files/checkPrivatePath';
@@ -55,7 +56,7 @@ type RecordedProcess = Manifest['backends'][number];
  * A broker's state on disk: the processes that it has started, and what its controller knows. One broker at a time has
  * the directory.
  */
-export class BrokerState {
+export class BrokerState implements ProcessRecords {
   /** The directory, without links: the same for every broker that has it. */
   readonly directory: string;
   /** Directory of the backends' sockets. */

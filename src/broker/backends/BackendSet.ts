@@ -1,0 +1,276 @@
+import { backendDisplayName, checkBackendId } from '../../controller/BackendKey';
+import { showValue } from '../../errors/showValue';
+import type { BackendKey, HandoffController } from '../../index';
+import { BrokerError } from '../BrokerError';
+import type { AdoptableBackend } from '../options/BrokerOptions';
+import type { CheckedBrokerOptions, CheckedService } from '../options/checkBrokerOptions';
+import { type AdoptionOptions, adoptSurvivors } from './adoptSurvivors';
+import type { ProcessTimeouts } from './BackendLife';
+import { ManagedBackend, type SharedByBackends } from './ManagedBackend';
+
+// A client that was told an endpoint may not have connected to it yet.
+const RECONNECT_GRACE_MS = 1000;
+
+/** What `Broker.reload` changed; each name is `service@version`. */
+export interface ReloadedServices {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** Options of {@link BackendSet}. */
+export interface BackendSetOptions extends SharedByBackends {
+  readonly instance: string;
+  readonly controller: HandoffController;
+}
+
+type Services = CheckedBrokerOptions['services'];
+
+/** A broker's backends: those that are offered to clients, by service and version, and those that start or retire. */
+export class BackendSet {
+  readonly #options: BackendSetOptions;
+  readonly #all = new Set<ManagedBackend>();
+  readonly #offered = new Map<string, Map<string, ManagedBackend>>();
+  #isClosed = false;
+
+  constructor(options: BackendSetOptions) {
+    this.#options = options;
+  }
+
+  [Symbol.iterator](): Iterator<ManagedBackend> {
+    return this.#all.values();
+  }
+
+  /** The offered backends of a service by their version; undefined if it has none. */
+  versionsOf(service: string): ReadonlyMap<string, ManagedBackend> | undefined {
+    return this.#offered.get(service);
+  }
+
+  /**
+   * An offered backend.
+   *
+   * @throws {BrokerError} `unknownBackend` or `stopped`.
+   */
+  find(key: BackendKey): ManagedBackend {
+    const backend = this.#offeredBy(key);
+    if (backend === undefined) throw unknownBackend(key);
+    return backend;
+  }
+
+  /**
+   * An offered backend, or one that retires.
+   *
+   * @throws {BrokerError} `unknownBackend` or `stopped`.
+   */
+  findAny(key: BackendKey): ManagedBackend {
+    const backend = this.#offeredBy(key) ?? [...this.#all].find((each) => isSameKey(each.key, key));
+    if (backend === undefined) throw unknownBackend(key);
+    return backend;
+  }
+
+  #offeredBy(key: BackendKey): ManagedBackend | undefined {
+    this.checkOpen();
+    checkBackendId(key);
+    const isOurs = key.instance === this.#options.instance;
+    return isOurs ? this.#offered.get(key.serviceName)?.get(key.serviceVersion) : undefined;
+  }
+
+  /**
+   * Offered backends of a service.
+   *
+   * @param version one version, or undefined for all.
+   * @throws {BrokerError} `unknownBackend`.
+   */
+  ofService(name: string, version: string | undefined): readonly ManagedBackend[] {
+    const versions = this.#offered.get(name);
+    const backends = version === undefined ? [...(versions?.values() ?? [])] : [versions?.get(version)];
+    const found = backends.filter((backend) => backend !== undefined);
+    if (found.length > 0) return found;
+    const text = version === undefined ? name : `${name}@${version}`;
+    throw new BrokerError('unknownBackend', `there is no service ${showValue(text)}`);
+  }
+
+  /** What a later broker would need to adopt the processes that take connections now. */
+  adoptable(): AdoptableBackend[] {
+    return [...this.#all].map((backend) => backend.adoptable).filter((each) => each !== undefined);
+  }
+
+  /** Adds backends of a starting broker, which are offered before they are started. */
+  addOffered(services: Services, timeouts: ProcessTimeouts): void {
+    for (const service of services) {
+      const backend = this.#create(service, timeouts);
+      this.#all.add(backend);
+      this.#offer(backend);
+    }
+  }
+
+  /** Makes the controller forget the backends of services that are gone: nobody would ask for them again. */
+  forgetOthers(): void {
+    const { controller, instance } = this.#options;
+    for (const backend of [...controller.backends()]) {
+      const isOurs =
+        typeof backend !== 'string' &&
+        backend.instance === instance &&
+        this.#offered.get(backend.serviceName)?.has(backend.serviceVersion) === true;
+      if (!isOurs) controller.forget(backend);
+    }
+  }
+
+  /**
+   * Goes on with what earlier brokers have left, and ends what nobody needs.
+   *
+   * @returns what is to stay on record.
+   */
+  adopt(options: Omit<AdoptionOptions, 'backendOf' | 'onRefused'>): Promise<AdoptableBackend[]> {
+    return adoptSurvivors({
+      ...options,
+      backendOf: ({ serviceName, serviceVersion }) => this.#offered.get(serviceName)?.get(serviceVersion),
+      onRefused: (name, why, cause, backend) =>
+        this.#options.reporter.warn({
+          code: 'adoptionRefused',
+          message: `${name} is not adopted: ${why}`,
+          ...(cause === undefined ? {} : { cause }),
+          ...(backend === undefined ? {} : { backend }),
+        }),
+    });
+  }
+
+  /**
+   * Starts the backends that have adopted no process. Resolves when all take connections.
+   *
+   * @throws {BrokerError} as `ManagedBackend.start`, once all have started or failed (the promise rejects).
+   */
+  async start(): Promise<void> {
+    const missing = [...this.#all].filter((backend) => !backend.isAdopted);
+    const starts = await Promise.allSettled(missing.map((backend) => backend.start()));
+    for (const start of starts) {
+      if (start.status === 'rejected') throw start.reason;
+    }
+  }
+
+  /**
+   * Starts the backends of services that are not among the present ones. They are not offered yet.
+   *
+   * @throws {BrokerError} as `ManagedBackend.start`; then none of them is left (the promise rejects).
+   */
+  async startNew(present: Services, next: CheckedBrokerOptions): Promise<readonly ManagedBackend[]> {
+    const backends = without(next.services, present).map((service) => this.#create(service, next));
+    for (const backend of backends) this.#all.add(backend);
+    try {
+      await Promise.all(backends.map((backend) => backend.start()));
+      this.checkOpen();
+      return backends;
+    } catch (error) {
+      await Promise.all(backends.map((backend) => backend.stop()));
+      for (const backend of backends) this.#discard(backend);
+      throw error;
+    }
+  }
+
+  /** Goes over to the next services: offers the started ones, and retires those that are gone. */
+  change(
+    present: Services,
+    next: CheckedBrokerOptions,
+    started: readonly ManagedBackend[],
+  ): ReloadedServices {
+    const removed = without(present, next.services);
+    for (const service of next.services) {
+      this.#offered.get(service.name)?.get(service.version)?.reconfigure(service, next);
+    }
+    for (const backend of started) this.#offer(backend);
+    for (const { name, version } of removed) this.#retire(name, version);
+    return { added: started.map(({ service }) => nameOf(service)), removed: removed.map(nameOf) };
+  }
+
+  /** From now on none is found, and the controller forgets none. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** @throws {BrokerError} `stopped`, after {@link close}. */
+  checkOpen(): void {
+    if (this.#isClosed) throw new BrokerError('stopped', 'the broker is stopped');
+  }
+
+  /** Leaves the processes running, and returns what a later broker needs to adopt them. */
+  async leave(): Promise<AdoptableBackend[]> {
+    const left = await Promise.all([...this.#all].map((backend) => backend.leave()));
+    return left.filter((each) => each !== undefined);
+  }
+
+  /** Ends the processes, or only those that this broker has started. */
+  async stop(which: 'all' | 'started'): Promise<void> {
+    const isLeft = (backend: ManagedBackend): boolean => backend.isAdopted && which === 'started';
+    await Promise.all([...this.#all].map((backend) => (isLeft(backend) ? backend.leave() : backend.stop())));
+  }
+
+  /** Ends the processes that this broker has started at once, and waits for nothing. */
+  kill(): void {
+    for (const backend of this.#all) backend.kill();
+  }
+
+  #create(service: CheckedService, { startTimeoutMs, stopTimeoutMs }: ProcessTimeouts): ManagedBackend {
+    const { controller, instance } = this.#options;
+    const key: BackendKey = Object.freeze({
+      instance,
+      serviceName: service.name,
+      serviceVersion: service.version,
+    });
+    // Who watches the charts sees it before its first client, or though its policy never lets a request reach the chart's end.
+    const handle = controller.backend(key);
+    handle.hold();
+    return new ManagedBackend({ key, handle, service, startTimeoutMs, stopTimeoutMs }, this.#options);
+  }
+
+  #offer(backend: ManagedBackend): void {
+    const { name, version } = backend.service;
+    const versions = this.#offered.get(name) ?? new Map<string, ManagedBackend>();
+    versions.set(version, backend);
+    this.#offered.set(name, versions);
+  }
+
+  #retire(name: string, version: string): void {
+    const versions = this.#offered.get(name);
+    const backend = versions?.get(version);
+    if (versions === undefined || backend === undefined) return;
+    versions.delete(version);
+    if (versions.size === 0) this.#offered.delete(name);
+    backend
+      .retire(backend.service.ackDeadlineMs + RECONNECT_GRACE_MS)
+      .then(() => this.#discard(backend))
+      .catch((cause: unknown) =>
+        this.#options.reporter.warnOfFailure(
+          'internalError',
+          'the end of a retired backend',
+          cause,
+          backend.key,
+        ),
+      );
+  }
+
+  #discard(backend: ManagedBackend): void {
+    this.#all.delete(backend);
+    if (this.#isClosed) return;
+    const { serviceName, serviceVersion } = backend.key;
+    if (this.#offered.get(serviceName)?.has(serviceVersion) !== true) backend.handle.forget();
+  }
+}
+
+function unknownBackend(key: BackendKey): BrokerError {
+  return new BrokerError('unknownBackend', `there is no backend ${showValue(backendDisplayName(key))}`);
+}
+
+function isSameKey(a: BackendKey, b: BackendKey): boolean {
+  return (
+    a.instance === b.instance && a.serviceName === b.serviceName && a.serviceVersion === b.serviceVersion
+  );
+}
+
+function without(services: Services, others: Services): Services {
+  return services.filter(
+    ({ name, version }) => !others.some((other) => other.name === name && other.version === version),
+  );
+}
+
+function nameOf({ name, version }: CheckedService): string {
+  return `${name}@${version}`;
+}

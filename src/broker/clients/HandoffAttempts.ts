@@ -1,0 +1,149 @@
+import type { TransferOutcome } from '../../../machines';
+import { KNOWING_SLACK_MS } from '../../protocol/wireLimits';
+import type { BackendTarget, ManagedBackend } from '../backends/ManagedBackend';
+import type { CheckedBrokerOptions } from '../options/checkBrokerOptions';
+import type { FdPressure } from '../pressure/FdPressure';
+import type { BrokerCounts } from '../telemetry/BrokerCounts';
+import type { TransferEvent } from '../telemetry/BrokerEvents';
+import type { BrokerInspection } from '../telemetry/BrokerInspection';
+import type { BrokerReporter } from '../telemetry/BrokerReporter';
+import { Transfer } from '../transfers/Transfer';
+import type { ClientAnswers } from './ClientAnswers';
+import type { ClientRequest } from './ClientRequest';
+import { serveClient } from './serveClient';
+
+/** Options of {@link HandoffAttempts}. */
+export interface HandoffAttemptsOptions {
+  /** The present options. */
+  readonly settings: () => Pick<CheckedBrokerOptions, 'maxTransfers' | 'maxTransfersPerBackend'>;
+  readonly answers: ClientAnswers;
+  readonly counts: BrokerCounts;
+  readonly pressure: FdPressure;
+  readonly reporter: BrokerReporter;
+  /** Is told of each transfer's chart. */
+  readonly inspection: BrokerInspection;
+}
+
+/** The attempts that the controller has allowed: makes a transfer of each, and tells the controller how it ended. */
+export class HandoffAttempts {
+  readonly #options: HandoffAttemptsOptions;
+  #inFlight = 0;
+  #isClosed = false;
+  #onSettled: (() => void) | undefined;
+
+  constructor(options: HandoffAttemptsOptions) {
+    this.#options = options;
+  }
+
+  /** Hands the connection over, or lets the client reconnect if there are too many transfers. */
+  begin(request: ClientRequest, backend: ManagedBackend, target: BackendTarget): void {
+    const { settings, answers, counts, reporter, inspection } = this.#options;
+    const { queue, identity } = target;
+    const { socket, hello, earlyData, stamp, stampAgeMs } = request;
+    const { maxTransfers, maxTransfersPerBackend } = settings();
+    backend.counts.attempts += 1;
+    if (
+      queue === undefined ||
+      this.#inFlight >= maxTransfers ||
+      queue.size >= maxTransfersPerBackend ||
+      this.#isClosed
+    ) {
+      reporter.tellController(backend.key, () => backend.handle.recordAbandonedAttempt());
+      counts.abandoned += 1;
+      answers.reconnect(request, backend, target, 'transferLimit');
+      return;
+    }
+    const issuedAt = performance.now();
+    this.#inFlight += 1;
+    queue.add(
+      new Transfer({
+        socket,
+        connectionId: hello.id,
+        stamp,
+        clientKnows: hello.knows !== undefined && stampAgeMs <= KNOWING_SLACK_MS,
+        earlyData,
+        traceparent: hello.traceparent,
+        backend: identity.backend,
+        endpoint: identity.endpoint,
+        deadlineMs: backend.service.ackDeadlineMs,
+        inspect: inspection.ofNextTransfer,
+        onState: (state, failure) => this.#tell(request, backend, state, issuedAt, failure),
+        onOutcome: (outcome) => {
+          serveClient(socket, reporter, () => this.#record(request, backend, target, outcome));
+          this.#inFlight -= 1;
+          if (this.#inFlight === 0) this.#onSettled?.();
+        },
+      }),
+    );
+  }
+
+  /** From now on no transfer begins. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /**
+   * Resolves when no transfer is in flight, or after the timeout.
+   *
+   * @param timeoutMs milliseconds.
+   */
+  whenSettled(timeoutMs: number): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#onSettled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #tell(
+    { hello: { id: connectionId, traceparent } }: ClientRequest,
+    backend: ManagedBackend,
+    state: TransferEvent['state'],
+    issuedAt: number,
+    failure: TransferEvent['failure'],
+  ): void {
+    const { reporter } = this.#options;
+    if (!reporter.hasListener('transfer')) return;
+    reporter.emit('transfer', {
+      connectionId,
+      backend: backend.key,
+      state,
+      elapsedMs: performance.now() - issuedAt,
+      ...(failure === undefined ? {} : { failure }),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    });
+  }
+
+  #record(
+    request: ClientRequest,
+    backend: ManagedBackend,
+    target: BackendTarget,
+    outcome: TransferOutcome,
+  ): void {
+    const { answers, counts, pressure, reporter } = this.#options;
+    const { key, handle } = backend;
+    switch (outcome.type) {
+      case 'acknowledged':
+        reporter.tellController(key, () => handle.recordSuccess());
+        answers.countRoute(request, backend, 'handedOff');
+        return;
+      case 'failed': {
+        const decision = reporter.tellController(key, () => handle.recordFailedAttempt(outcome.failure));
+        const reason = decision?.type === 'fallbackToReconnect' ? decision.reason : outcome.failure;
+        if (outcome.mayWrite) answers.reconnect(request, backend, target, reason);
+        else answers.countRoute(request, backend, reason);
+        return;
+      }
+      case 'abandoned':
+        reporter.tellController(key, () => handle.recordAbandonedAttempt());
+        counts.abandoned += 1;
+        if (outcome.cause === 'outOfDescriptors') pressure.declare();
+        if (outcome.mayWrite) answers.reconnect(request, backend, target, outcome.reason);
+        else counts.clientsLeft += 1;
+        return;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { requireAnswer } from '../../errors/callbackAnswer';
+import { HandoffAttemptInputs } from '../../index';
+import type { ManagedBackend } from '../backends/ManagedBackend';
+import type { HandoffTransport } from '../channels/HandoffTransport';
+import type { AttemptRequest, BrokerOptions } from '../options/BrokerOptions';
+import type { FdPressure } from '../pressure/FdPressure';
+import {
+  type BrokerDecision,
+  type BrokerExplanation,
+  brokerFallback,
+  explainWith,
+  ownFallback,
+} from '../telemetry/BrokerDecision';
+import type { BrokerReporter } from '../telemetry/BrokerReporter';
+import type { ClientRequest } from './ClientRequest';
+
+/** Options of {@link HandoffDecisions}. */
+export interface HandoffDecisionsOptions {
+  /** The present options. */
+  readonly settings: () => Pick<BrokerOptions, 'adjustInputs'>;
+  readonly transport: HandoffTransport;
+  readonly pressure: FdPressure;
+  readonly reporter: BrokerReporter;
+}
+
+/** Asks the controller whether to attempt a handoff, with what the broker knows. */
+export class HandoffDecisions {
+  readonly #options: HandoffDecisionsOptions;
+
+  constructor(options: HandoffDecisionsOptions) {
+    this.#options = options;
+  }
+
+  decide(request: ClientRequest, backend: ManagedBackend): BrokerDecision {
+    const { reporter, transport } = this.#options;
+    const inputs = this.#check(backend, () => this.#inputsOf(request, backend));
+    if (inputs === undefined) return brokerFallback('checkFailed');
+    return (
+      ownFallback(inputs, request.canHandOff && transport.supported) ??
+      reporter.tellController(backend.key, () => backend.handle.shouldAttempt(inputs)) ??
+      brokerFallback('checkFailed')
+    );
+  }
+
+  /** How the next request of a client that can be handed over would be answered. Changes nothing. */
+  explain(backend: ManagedBackend): BrokerExplanation {
+    const inputs = this.#check(backend, () => this.#usualInputs(true, backend));
+    const own = ownFallback(inputs, this.#options.transport.supported);
+    return explainWith(own, backend.handle.explain(inputs ?? HandoffAttemptInputs.enabled()));
+  }
+
+  /** Undefined if a check of the embedder fails, which is no client's error: the client reconnects. */
+  #check<T>(backend: ManagedBackend, check: () => T): T | undefined {
+    return this.#options.reporter.attempt('checkFailed', 'a check of the embedder', backend.key, check);
+  }
+
+  #usualInputs(clientSupportsHandoff: boolean, backend: ManagedBackend): HandoffAttemptInputs {
+    return HandoffAttemptInputs.of(
+      clientSupportsHandoff,
+      backend.handoffEnabled,
+      this.#options.pressure.isPressured,
+    );
+  }
+
+  #inputsOf({ hello, earlyData }: ClientRequest, backend: ManagedBackend): HandoffAttemptInputs {
+    const { adjustInputs } = this.#options.settings();
+    const inputs = this.#usualInputs(hello.handoff, backend);
+    if (adjustInputs === undefined) return inputs;
+    const request: AttemptRequest = {
+      backend: backend.key,
+      connectionId: hello.id,
+      requestedVersion: hello.version,
+      earlyDataBytes: earlyData.length,
+    };
+    return requireAnswer('adjustInputs', adjustInputs(inputs, request), isInputs, 'HandoffAttemptInputs');
+  }
+}
+
+function isInputs(value: unknown): value is HandoffAttemptInputs {
+  if (typeof value !== 'object' || value === null) return false;
+  const inputs = value as Partial<Record<keyof HandoffAttemptInputs, unknown>>;
+  return (
+    typeof inputs.clientSupportsHandoff === 'boolean' &&
+    typeof inputs.servicePolicyEnabled === 'boolean' &&
+    typeof inputs.fdPressureDisabled === 'boolean' &&
+    (inputs.backendAdoptedExisting === undefined || typeof inputs.backendAdoptedExisting === 'boolean')
+  );
+}
