@@ -17,7 +17,8 @@ const RUN_TIME: Readonly<Record<string, readonly string[]>> = {
   HandoffClientError: ['brokerUnavailable', 'timeout'],
   HandoffBackendError: ['noIdentity', 'listenFailed'],
   BrokerError: ['listenFailed', 'pathTooLong', 'unknownBackend', 'notReloadable'],
-  Error: ['ERR_INVALID_SNAPSHOT', 'EADDRINUSE', 'EACCES'],
+  HandoffError: ['ERR_INVALID_SNAPSHOT'],
+  Error: ['EADDRINUSE', 'EACCES'],
 };
 const NOBODYS_WORDS =
   /Cannot (read|set|convert|destructure|use|perform)|is not (a function|iterable|defined|a constructor)|\[object |Too (small|big)|Invalid input/;
