@@ -35,17 +35,19 @@ export class ClaimTable {
   }
 
   /**
-   * Claims an id whose `hello` was stamped at `stamp` milliseconds. A stamp of the future is `expired` too: its id
-   * would stay for as long as the stamp's giver liked.
+   * Claims an id.
+   *
+   * @param issuedAt the stamp of its `hello`, in milliseconds of `now`. One of the future is `expired` too: its id would stay
+   *   for as long as the client liked.
    */
-  claim(id: string, stamp: number): ClaimResult {
+  claim(id: string, issuedAt: number): ClaimResult {
     const now = this.#options.now();
-    if (now - stamp > this.#options.ttlMs || isLater(stamp, now)) return 'expired';
+    if (now - issuedAt > this.#options.ttlMs || isLater(issuedAt, now)) return 'expired';
     if (this.#ids.has(id)) return 'claimed';
     this.#dropOld(now);
     if (this.#ids.size >= this.#options.maxClaims) return 'busy';
     this.#ids.add(id);
-    const span = Math.floor(stamp / this.#spanMs);
+    const span = Math.floor(issuedAt / this.#spanMs);
     const ids = this.#spans.get(span);
     if (ids === undefined) this.#spans.set(span, [id]);
     else ids.push(id);

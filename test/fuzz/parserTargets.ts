@@ -137,7 +137,7 @@ export const fuzzAnswers: FuzzTarget = (random) => {
   const transfer = new Transfer({
     socket: socket as unknown as Socket,
     connectionId: '0'.repeat(32),
-    stamp: 1,
+    issuedAt: 1,
     clientKnows: random.once(2),
     earlyData: Buffer.alloc(0),
     backend: '0'.repeat(32),

@@ -98,7 +98,7 @@ function startPressure(isAsking: boolean) {
   return {
     drive(event: FdHappening): boolean {
       if (event.type === 'fds.exhausted') {
-        pressure.declare();
+        pressure.reportExhausted();
         return true;
       }
       if (event.type === HOLD_OVER_EVENT) {

@@ -114,7 +114,7 @@ class Run {
     const transfer = new Transfer({
       socket: new Socket(),
       connectionId: '0'.repeat(32),
-      stamp: 0,
+      issuedAt: 0,
       clientKnows: true,
       earlyData: Buffer.alloc(0),
       backend: '0'.repeat(32),

@@ -76,7 +76,7 @@ function runTransfer(path: ChartPath<TransferWorld>): void {
   const transfer = new Transfer({
     socket: socket as unknown as Socket,
     connectionId: 'a'.repeat(32),
-    stamp: 1,
+    issuedAt: 1,
     clientKnows: turn?.type === 'turn.came' && turn.clientKnows,
     earlyData: Buffer.alloc(0),
     backend: 'b'.repeat(32),

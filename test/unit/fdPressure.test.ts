@@ -61,7 +61,7 @@ describe('the pressure on descriptors', () => {
     expect(pressure.isPressured).toBe(true);
     says = false;
     expect(pressure.isPressured).toBe(false);
-    pressure.declare();
+    pressure.reportExhausted();
     expect(pressure.isPressured).toBe(true);
     pressure.stop();
   });

@@ -54,7 +54,7 @@ describe('the pressure on descriptors as time goes on', () => {
 
   it('is held for a second after the system had no descriptor, whatever is counted', () => {
     const { state, pressure } = create();
-    pressure.declare();
+    pressure.reportExhausted();
     for (let passed = 0; passed < 1_000; passed += 250) {
       expect(pressure.isPressured).toBe(true);
       jest.advanceTimersByTime(250);
@@ -66,9 +66,9 @@ describe('the pressure on descriptors as time goes on', () => {
 
   it('is held for a second from the last time on', () => {
     const { state, pressure } = create();
-    pressure.declare();
+    pressure.reportExhausted();
     jest.advanceTimersByTime(600);
-    pressure.declare();
+    pressure.reportExhausted();
     jest.advanceTimersByTime(600);
     state.now += 1_200;
     expect(pressure.isPressured).toBe(true);
@@ -143,7 +143,7 @@ describe('the pressure on descriptors as time goes on', () => {
     const events: InspectionEvent[] = [];
     const { pressure } = create({ inspect: (event) => events.push(event) });
     expect(events[0]).toMatchObject({ type: '@xstate.actor', actorRef: { id: 'fd pressure' } });
-    pressure.declare();
+    pressure.reportExhausted();
     expect(jest.getTimerCount()).toBe(1);
     pressure.stop();
     expect(jest.getTimerCount()).toBe(0);
@@ -153,7 +153,7 @@ describe('the pressure on descriptors as time goes on', () => {
     jest.useRealTimers();
     const timers = jest.spyOn(global, 'setTimeout');
     const pressure = new FdPressure({ connections: () => 0 });
-    pressure.declare();
+    pressure.reportExhausted();
     expect(timers.mock.results.map(({ value }) => value.hasRef())).toEqual([false]);
     timers.mockRestore();
     expect(pressure.isPressured).toBe(true);

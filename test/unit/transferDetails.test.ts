@@ -42,7 +42,7 @@ function create(options: Partial<TransferOptions> = {}, send?: HandoffChannel['s
   const transfer: Transfer = new Transfer({
     socket: socket as unknown as Socket,
     connectionId: ID,
-    stamp: 5,
+    issuedAt: 5,
     clientKnows: true,
     earlyData: Buffer.from('early'),
     traceparent: 'trace',

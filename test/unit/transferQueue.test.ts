@@ -21,7 +21,7 @@ describe('the transfers to a backend', () => {
       const transfer = new Transfer({
         socket: new Socket(),
         connectionId: '0'.repeat(32),
-        stamp: 0,
+        issuedAt: 0,
         clientKnows: true,
         earlyData: Buffer.alloc(0),
         backend: '0'.repeat(32),

@@ -295,7 +295,7 @@ export class ManagedBackend {
 
   #onFailedStart(life: BackendLife, waiting: Waiting): void {
     const { startError } = life;
-    if (isDescriptorShortage(startError)) this.#shared.pressure.declare();
+    if (isDescriptorShortage(startError)) this.#shared.pressure.reportExhausted();
     for (const { reject } of waiting) reject(startError);
     // What can't be put on record, whoever keeps the record has told.
     if (life === this.#first || startError.code === 'stateNotWritten') return;

@@ -54,7 +54,7 @@ export class ClientAnswers {
         reason,
         backend: identity.backend,
         endpoint: identity.endpoint,
-        stamp: request.stamp,
+        stamp: request.issuedAt,
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       }),
     );

@@ -11,9 +11,9 @@ export interface ClientRequest {
   readonly earlyData: Buffer;
   readonly canHandOff: boolean;
   /** One for all of the connection's routes, or its claim could outlive one and not the other. */
-  readonly stamp: number;
-  /** How old the stamp was when the `hello` was complete, in milliseconds: 0 if it's the broker's own. */
-  readonly stampAgeMs: number;
+  readonly issuedAt: number;
+  /** How old that was when the `hello` was complete, in milliseconds: 0 if it's the broker's own. */
+  readonly ageMs: number;
   /** When the `hello` was complete: milliseconds, as `performance.now` has them. */
   readonly arrivedAt: number;
 }
@@ -24,7 +24,7 @@ export function clientRequest(
   { hello, earlyData, canHandOff }: Extract<HelloResult, { type: 'hello' }>,
 ): ClientRequest {
   const { knows } = hello;
-  const stamp = knows?.stamp ?? stampOfNow();
-  const stampAgeMs = knows === undefined ? 0 : monotonicNow() - stamp;
-  return { socket, hello, earlyData, canHandOff, stamp, stampAgeMs, arrivedAt: performance.now() };
+  const issuedAt = knows?.stamp ?? stampOfNow();
+  const ageMs = knows === undefined ? 0 : monotonicNow() - issuedAt;
+  return { socket, hello, earlyData, canHandOff, issuedAt, ageMs, arrivedAt: performance.now() };
 }

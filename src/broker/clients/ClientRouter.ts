@@ -70,10 +70,10 @@ export class ClientRouter {
   }
 
   /** A client that knows a process may be at its endpoint already, so its connection leads there or nowhere. */
-  #isAsKnown({ hello: { knows }, stampAgeMs }: ClientRequest, { identity }: BackendTarget): boolean {
+  #isAsKnown({ hello: { knows }, ageMs }: ClientRequest, { identity }: BackendTarget): boolean {
     if (knows === undefined) return true;
     const { helloTimeoutMs } = this.#options.settings();
     const maxAgeMs = Math.min(helloTimeoutMs + ACCEPT_GRACE_MS, MAX_CLIENT_STAMP_AGE_MS);
-    return knows.backend === identity.backend && stampAgeMs >= -STAMP_ROUNDING_MS && stampAgeMs <= maxAgeMs;
+    return knows.backend === identity.backend && ageMs >= -STAMP_ROUNDING_MS && ageMs <= maxAgeMs;
   }
 }

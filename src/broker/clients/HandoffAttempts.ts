@@ -39,7 +39,7 @@ export class HandoffAttempts {
   begin(request: ClientRequest, backend: ManagedBackend, target: BackendTarget): void {
     const { settings, answers, counts, reporter, inspection } = this.#options;
     const { queue, identity } = target;
-    const { socket, hello, earlyData, stamp, stampAgeMs } = request;
+    const { socket, hello, earlyData, issuedAt, ageMs } = request;
     const { maxTransfers, maxTransfersPerBackend } = settings();
     backend.counts.attempts += 1;
     if (
@@ -53,21 +53,21 @@ export class HandoffAttempts {
       answers.reconnect(request, backend, target, 'transferLimit');
       return;
     }
-    const issuedAt = performance.now();
+    const beganAt = performance.now();
     this.#inFlight += 1;
     queue.add(
       new Transfer({
         socket,
         connectionId: hello.id,
-        stamp,
-        clientKnows: hello.knows !== undefined && stampAgeMs <= KNOWING_SLACK_MS,
+        issuedAt,
+        clientKnows: hello.knows !== undefined && ageMs <= KNOWING_SLACK_MS,
         earlyData,
         traceparent: hello.traceparent,
         backend: identity.backend,
         endpoint: identity.endpoint,
         deadlineMs: backend.service.ackDeadlineMs,
         inspect: inspection.ofNextTransfer,
-        onState: (state, failure) => this.#tell(request, backend, state, issuedAt, failure),
+        onState: (state, failure) => this.#tell(request, backend, state, beganAt, failure),
         onOutcome: (outcome) => {
           serveClient(socket, reporter, () => this.#record(request, backend, target, outcome));
           this.#inFlight -= 1;
@@ -102,7 +102,7 @@ export class HandoffAttempts {
     { hello: { id: connectionId, traceparent } }: ClientRequest,
     backend: ManagedBackend,
     state: TransferEvent['state'],
-    issuedAt: number,
+    beganAt: number,
     failure: TransferEvent['failure'],
   ): void {
     const { reporter } = this.#options;
@@ -111,7 +111,7 @@ export class HandoffAttempts {
       connectionId,
       backend: backend.key,
       state,
-      elapsedMs: performance.now() - issuedAt,
+      elapsedMs: performance.now() - beganAt,
       ...(failure === undefined ? {} : { failure }),
       ...(traceparent === undefined ? {} : { traceparent }),
     });
@@ -140,7 +140,7 @@ export class HandoffAttempts {
       case 'abandoned':
         reporter.tellController(key, () => handle.recordAbandonedAttempt());
         counts.abandoned += 1;
-        if (outcome.cause === 'outOfDescriptors') pressure.declare();
+        if (outcome.cause === 'outOfDescriptors') pressure.reportExhausted();
         if (outcome.mayWrite) answers.reconnect(request, backend, target, outcome.reason);
         else counts.clientsLeft += 1;
         return;

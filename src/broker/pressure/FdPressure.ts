@@ -96,7 +96,7 @@ export class FdPressure {
   }
 
   /** The system had no descriptor to give. */
-  declare(): void {
+  reportExhausted(): void {
     this.#actor.send({ type: 'fds.exhausted' });
   }
 
@@ -116,7 +116,7 @@ export class FdPressure {
     this.#callsLeft = Math.max(COUNT_MIN_CALLS, Math.floor(room / FDS_A_CALL));
     // Where even the count found no descriptor, there is nothing to believe but that.
     if (open === undefined) {
-      this.declare();
+      this.reportExhausted();
       return;
     }
     const reserved = Math.min(MAX_RESERVED, Math.max(MIN_RESERVED, Math.floor(limit * RESERVED_SHARE)));

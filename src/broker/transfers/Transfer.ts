@@ -38,7 +38,8 @@ const table = new TransferTable();
 export interface TransferOptions {
   readonly socket: Socket;
   readonly connectionId: string;
-  readonly stamp: number;
+  /** When the client's `hello` says that it was made, or when the broker had it: milliseconds of `CLOCK_MONOTONIC`. */
+  readonly issuedAt: number;
   /** Whether the client needs no announcement, since it knows the backend and uses its endpoint in time. */
   readonly clientKnows: boolean;
   readonly earlyData: Buffer;
@@ -165,11 +166,11 @@ export class Transfer {
   }
 
   #announce(): void {
-    const { socket, backend, endpoint, stamp } = this.#options;
+    const { socket, backend, endpoint, issuedAt } = this.#options;
     const deadlineMs = Math.min(MAX_DEADLINE_MS, Math.max(1, Math.ceil(this.#expiresAt - performance.now())));
     writeThrough(
       socket,
-      encodeFrame({ type: 'handoff', backend, endpoint, stamp, deadlineMs, knows: true }),
+      encodeFrame({ type: 'handoff', backend, endpoint, stamp: issuedAt, deadlineMs, knows: true }),
       (error) => {
         if (error !== undefined) this.#take(ANNOUNCEMENT_FAILED);
         else this.#take(this.#hasReadTooFar ? READ_TOO_FAR : ANNOUNCED);
@@ -179,13 +180,13 @@ export class Transfer {
   }
 
   #send(): void {
-    const { connectionId: id, stamp, earlyData, socket, traceparent } = this.#options;
+    const { connectionId: id, issuedAt, earlyData, socket, traceparent } = this.#options;
     const message: HandoffMessage = {
       handoffController: PROTOCOL_VERSION,
       type: 'handoff',
       token: this.token,
       id,
-      stamp,
+      stamp: issuedAt,
       earlyData,
       traceparent,
     };
