@@ -138,7 +138,7 @@ describe('brokers with one meter provider', () => {
     const ends = [recordBrokerMetrics(broker), recordBrokerMetrics(broker)];
     for (const end of ends) end();
     expect(() => record(broker, { getMeter: () => undefined as never })).toThrow(
-      'meterProvider.getMeter() must be an object, but is undefined',
+      'meterProvider.getMeter() must be a Meter, but is undefined',
     );
   });
 

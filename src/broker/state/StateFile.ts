@@ -12,7 +12,6 @@ import {
 } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { messageOf } from '../../errors/showValue';
 import type { BrokerWarning } from '../telemetry/BrokerEvents';
 
 const OWNER_ONLY = 0o600;
@@ -100,9 +99,9 @@ export class StateFile<T> {
     try {
       renameSync(this.path, aside);
     } catch (error) {
-      where = `can't be set aside as ${basename(aside)} (${messageOf(error)})`;
+      where = `can't be set aside as ${basename(aside)} (${(error as Error).message})`;
     }
-    const message = `${this.path} is damaged and ${where}: ${messageOf(cause)}`;
+    const message = `${this.path} is damaged and ${where}: ${(cause as Error).message}`;
     this.#onWarning({ code: 'stateDamaged', message, cause });
   }
 }
