@@ -24,7 +24,7 @@ const ROOMS = {
   'src/broker/telemetry': [...CORE, 'src/protocol', 'src/broker/transfers'],
   'src/broker/admin': [...CORE, ...WIRE, 'src/broker/telemetry'],
   'src/broker/options': [...CORE, ...WIRE, 'src/broker/BrokerError.ts', 'src/broker/channels'],
-  'src/broker/files': ['src/net', 'src/broker/BrokerError.ts', 'src/broker/options'],
+  'src/broker/files': ['src/errors', 'src/net', 'src/broker/BrokerError.ts', 'src/broker/options'],
   'src/broker/backends': [
     ...CORE,
     ...WIRE,

@@ -75,6 +75,11 @@ export function isError(value: unknown): value is Error {
   return typeof fieldOf(value, 'message') === 'string';
 }
 
+/** A path for a message: as it is, unless it has characters that a terminal executes, hides or reorders. */
+export function showPath(path: string): string {
+  return /\p{Cc}/u.test(path) || path.search(UNREADABLE) !== -1 ? showText(path) : path;
+}
+
 /** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   const message = fieldOf(error, 'message');

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,6 +91,43 @@ describe('what keeps a broker from starting', () => {
       'a metrics socket with too long a path',
       () => ({ metrics: { socketPath: 'x'.repeat(200) } }),
       /metrics\.socketPath must have at most \d+ bytes/,
+    ],
+    ...['file', 'directory'].map((kind): [string, () => object, RegExp] => [
+      `a ${kind} where the socket of the metrics is to be`,
+      () => {
+        if (kind === 'file') put('m.sock', '');
+        else mkdirSync(join(directory, 'm.sock'));
+        return { metrics: { socketPath: 'm.sock' } };
+      },
+      /m\.sock exists and is not a socket/,
+    ]),
+    [
+      'metrics in a directory that is not there',
+      () => ({ metrics: { socketPath: 'gone/m.sock' } }),
+      /can't listen on \S+\/gone\/m\.sock: the directory \S+\/gone isn't there/,
+    ],
+    ...(['e.log', 'p.log', '/dev/zero'] as const).map((logFile): [string, () => object, RegExp] => [
+      `a log that is no file (${logFile})`,
+      () => {
+        if (logFile === 'e.log') mkdirSync(join(directory, logFile));
+        if (logFile === 'p.log') execFileSync('mkfifo', [join(directory, logFile)]);
+        return { services: [{ ...SERVICE, logFile }] };
+      },
+      /is a (directory|pipe|device), not a file/,
+    ]),
+    ...(['lock.sock', 'endpoints', 'logs'] as const).map((name): [string, () => object, RegExp] => [
+      `a file where the state directory has its ${name}`,
+      () => {
+        mkdirSync(join(directory, 'state'), { mode: 0o700 });
+        put(`state/${name}`, '');
+        return { stateDirectory: 'state' };
+      },
+      new RegExp(name),
+    ]),
+    [
+      'a path with characters for a terminal',
+      () => ({ services: [{ ...SERVICE, module: 'gone\u001b[31m\u009b.js' }] }),
+      /gone\\u001b\[31m\\u009b\.js" isn't there/,
     ],
     [
       'a bad version',

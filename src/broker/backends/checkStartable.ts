@@ -1,13 +1,16 @@
-import { accessSync, constants, type Stats, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, type Stats, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { messageOf, showPath } from '../../errors/showValue';
 import { BrokerError } from '../BrokerError';
 import { checkPrivateDirectory } from '../files/checkPrivatePath';
+import { checkLogFile } from '../files/openLogFile';
 import {
   type CheckedBrokerOptions,
   type CheckedService,
   checkPathLength,
 } from '../options/checkBrokerOptions';
+import { logDirectory } from '../options/defaultLogFile';
 
 // As long as the name of any backend's socket.
 const SAMPLE_SOCKET = `${'x'.repeat(16)}.sock`;
@@ -24,14 +27,19 @@ export function checkServiceFiles({ name, version, module, cwd, logFile }: Check
   };
   const directory = resolve(cwd ?? '.');
   const why = whyNoDirectory(directory);
-  if (why !== undefined) fail(`its working directory ${directory} ${why}`);
+  if (why !== undefined) fail(`its working directory ${showPath(directory)} ${why}`);
   const path = resolve(directory, module);
   const file = moduleFile(path);
-  if (file === undefined) fail(`its module ${path} ${whyNoFile(path)}`);
-  else if (!isReadable(file)) fail(`its module ${file} can't be read`);
+  if (file === undefined) fail(`its module ${showPath(path)} ${whyNoFile(path)}`);
+  else if (!isReadable(file)) fail(`its module ${showPath(file)} can't be read`);
   if (logFile !== undefined) {
     const why = whyNoDirectory(dirname(resolve(logFile)));
-    if (why !== undefined) fail(`the directory of its log file ${resolve(logFile)} ${why}`);
+    if (why !== undefined) fail(`the directory of its log file ${showPath(resolve(logFile))} ${why}`);
+    try {
+      checkLogFile(resolve(logFile));
+    } catch (cause) {
+      fail(`its log file ${showPath(resolve(logFile))} can't be opened: ${messageOf(cause)}`);
+    }
   }
 }
 
@@ -44,10 +52,7 @@ export function checkServiceFiles({ name, version, module, cwd, logFile }: Check
 export function checkStartable(options: CheckedBrokerOptions): void {
   const { socketPath, stateDirectory, endpointDirectory, services } = options;
   checkPrivateDirectory(dirname(resolve(socketPath)));
-  const socket = statOf(socketPath);
-  if (socket !== undefined && !socket.isSocket()) {
-    throw new BrokerError('notASocket', `${socketPath} is there and is not a socket`);
-  }
+  requireNoOther(socketPath);
   if (endpointDirectory !== undefined) checkPrivateDirectory(endpointDirectory);
   const endpoints = endpointDirectory ?? (stateDirectory && join(stateDirectory, 'endpoints'));
   if (endpoints !== undefined) checkPathLength('endpoint', join(endpoints, SAMPLE_SOCKET));
@@ -55,10 +60,43 @@ export function checkStartable(options: CheckedBrokerOptions): void {
   for (const service of services) checkServiceFiles(withoutMadeLog(service, stateDirectory));
 }
 
+/**
+ * Makes sure that a socket can be listened on at a path, as far as it can be known.
+ *
+ * @throws {BrokerError} `listenFailed`: there is no directory for it. `notASocket`: something else is there.
+ */
+export function checkSocketPlace(path: string): void {
+  const directory = dirname(path);
+  const why = whyNoDirectory(directory);
+  if (why !== undefined) {
+    throw new BrokerError(
+      'listenFailed',
+      `can't listen on ${showPath(path)}: the directory ${showPath(directory)} ${why}`,
+    );
+  }
+  requireNoOther(path);
+}
+
+function requireNoOther(path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats !== undefined && !stats.isSocket()) {
+    throw new BrokerError('notASocket', `${showPath(path)} exists and is not a socket`);
+  }
+}
+
 /** It may be made: then the first directory above it that there is must let us. */
 function checkStateDirectory(path: string): void {
   if (statOf(path) !== undefined) {
     checkPrivateDirectory(path);
+    requireNoOther(join(path, 'lock.sock'));
+    for (const made of [join(path, 'endpoints'), logDirectory(path)]) {
+      if (statOf(made)?.isDirectory() === false) {
+        throw new BrokerError(
+          'listenFailed',
+          `can't make the directory ${showPath(made)}: it's there, and no directory`,
+        );
+      }
+    }
     return;
   }
   let above = dirname(resolve(path));

@@ -1,12 +1,13 @@
 import { lstatSync, mkdirSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
+import { messageOf, showPath } from '../../errors/showValue';
 import { BrokerError } from '../BrokerError';
 import { ANYBODY, OWN_GROUP, type PathStep, swappersOf, type WalkedPath, walkPath } from './walkPath';
 
 const OTHERS_BITS = 0o077;
 
 function complain(what: string, path: string, why: string, advice: string): never {
-  throw new BrokerError('unsafePermissions', `${what} ${path} ${why}: ${advice}`);
+  throw new BrokerError('unsafePermissions', `${what} ${showPath(path)} ${why}: ${advice}`);
 }
 
 function checkOwner(what: string, path: string, { uid, mode }: Stats, modeAdvice: string): void {
@@ -31,13 +32,13 @@ export function checkPrivateDirectory(path: string): string[] {
   try {
     walked = walkPath(path);
   } catch (cause) {
-    throw new BrokerError('listenFailed', `there is no directory ${path}: ${(cause as Error).message}`, {
+    throw new BrokerError('listenFailed', `there is no directory ${showPath(path)}: ${messageOf(cause)}`, {
       cause,
     });
   }
   const { stats } = walked;
-  if (stats === undefined) throw new BrokerError('listenFailed', `there is no directory ${path}`);
-  if (!stats.isDirectory()) throw new BrokerError('listenFailed', `${path} is not a directory`);
+  if (stats === undefined) throw new BrokerError('listenFailed', `there is no directory ${showPath(path)}`);
+  if (!stats.isDirectory()) throw new BrokerError('listenFailed', `${showPath(path)} is not a directory`);
   const warnings = checkWay(walked);
   checkOwner('the directory', path, stats, `chmod 700 ${path}, or use another one`);
   return warnings;

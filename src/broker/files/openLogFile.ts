@@ -1,4 +1,5 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { ANYBODY, isTrustedEntry, swappersOf, type WalkedPath, walkPath } from './walkPath';
 
 const TRIES = 5;
@@ -27,6 +28,17 @@ export function openLogFile(path: string): number {
       if (tries === TRIES || !PASSING.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
   }
+}
+
+/**
+ * Finds what would keep {@link openLogFile} from opening a file. It makes and changes nothing.
+ * @throws {Error} as it would.
+ */
+export function checkLogFile(path: string): void {
+  if (process.platform === 'win32') return;
+  const { path: real, stats } = look(path);
+  if (OWN_OUTPUT.has(real)) return;
+  accessSync(stats === undefined ? dirname(real) : real, constants.W_OK);
 }
 
 function openAsSeen(path: string, { path: real, stats }: WalkedPath): number {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createBroker } from '../../broker';
-import { checkStartable } from '../../broker/backends/checkStartable';
-import { messageOf } from '../../errors/showValue';
+import { checkSocketPlace, checkStartable } from '../../broker/backends/checkStartable';
+import { messageOf, showPath } from '../../errors/showValue';
 import { readBrokerConfig } from './brokerConfig';
 import { type BrokerSignal, takeSignals } from './brokerSignals';
 import { createLogger, type LogLevel } from './createLogger';
@@ -104,13 +104,14 @@ function isRoot(): boolean {
 async function checkConfig(config: string, json: boolean): Promise<void> {
   const warnings = isRoot() ? [AS_ROOT] : [];
   try {
-    const { checked } = await readBrokerConfig(config);
+    const { checked, metrics } = await readBrokerConfig(config);
     checkStartable(checked);
+    if (metrics !== undefined && 'socketPath' in metrics) checkSocketPlace(metrics.socketPath);
   } catch (error) {
     const result = { config, valid: false, error: messageOf(error), warnings };
     if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
     throw error;
   }
-  const text = [`${config} is valid.`, ...warnings].join('\n');
+  const text = [`${showPath(config)} is valid.`, ...warnings].join('\n');
   process.stdout.write(`${json ? JSON.stringify({ config, valid: true, warnings }) : text}\n`);
 }

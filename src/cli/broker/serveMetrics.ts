@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type Broker, recordBrokerMetrics } from '../../broker';
+import { checkSocketPlace } from '../../broker/backends/checkStartable';
 import { listenOnPath } from '../../broker/files/listenOnPath';
 import { messageOf } from '../../errors/showValue';
 import { atMostEvery } from '../../ports/atMostEvery';
@@ -115,6 +116,7 @@ export function serveMetrics(broker: Broker, { onTurnedAway }: MetricsOptions): 
 
 async function listenAt({ server }: BoundedServer, to: MetricsAddress): Promise<string> {
   if ('socketPath' in to) {
+    checkSocketPlace(to.socketPath);
     await listenOnPath(server, to.socketPath);
     return to.socketPath;
   }
