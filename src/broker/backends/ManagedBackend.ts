@@ -212,12 +212,15 @@ export class ManagedBackend {
   /** The next process, which isn't there yet. */
   #begin(delayMs: number): BackendLife {
     const { inspect, records } = this.#shared;
+    // By name: who gives them may give more with them, such as an `inspect` of its own.
+    const { startTimeoutMs, stopTimeoutMs } = this.#timeouts;
     const life = new BackendLife(
       {
         name: this.#name,
         restartDelayMs: delayMs,
         inspect,
-        ...this.#timeouts,
+        startTimeoutMs,
+        stopTimeoutMs,
         processOptions: () => this.#processOptions(),
       },
       {
