@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import type { AnyActorRef } from 'xstate';
 import type { AdoptableBackend, Broker, BrokerOptions, BrokerWarning } from '../../src/broker';
 import { eventually } from '../support/eventually';
 import { requirePid } from '../support/requirePid';
@@ -91,6 +92,32 @@ describe('a broker with a state directory', () => {
     expect(broker.backends()).toMatchObject([{ adopted: false, state: 'idle' }]);
     expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
     expect(readManifest().backends).toEqual(broker.adoptableBackends());
+  });
+
+  it('starts one process for an adopted one that ends while the broker still starts', async () => {
+    const slow = { ...fixtureService('ignoreStop'), name: 'slow' };
+    const both = { services: [fixtureService(), slow] };
+    const { broker: killed, backends } = await brokers.startProcess({ ...options, ...both });
+    await killed.kill();
+    const adopted = requirePid(backends.find(({ serviceName }) => serviceName === 'echo')?.pid);
+    let isFound = false;
+    // The broker starts no backend before it has ended the process that no service needs, which takes a while.
+    const { broker } = await start({
+      stopTimeoutMs: 3000,
+      inspect: ({ type, actorRef }) => {
+        const { id } = actorRef as AnyActorRef;
+        if (isFound || type !== '@xstate.snapshot' || id !== `echo@1.0.0 pid ${adopted}`) return;
+        isFound = true;
+        setImmediate(() => process.kill(adopted, 'SIGKILL'));
+      },
+    });
+    expect(isFound).toBe(true);
+    await eventually('a process that is ready', () => broker.backends()[0]?.process === 'ready');
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
+    const [{ pid }] = broker.adoptableBackends() as [AdoptableBackend];
+    await broker.stop();
+    await ended(pid);
+    expect(readManifest().backends).toEqual([]);
   });
 
   it('goes on with the windows of the one before', async () => {

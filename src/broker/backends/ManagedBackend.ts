@@ -135,7 +135,10 @@ export class ManagedBackend {
    * @throws {BrokerError} `startFailed`, `stateNotWritten`, `pathTooLong` or `stopped` (the promise rejects).
    */
   start(): Promise<void> {
-    const life = this.#begin(0);
+    if (this.#isStopped) return Promise.reject(this.#stoppedError());
+    // An adopted process may have ended since: then its successor is planned or started, and a second one would be nobody's.
+    const life = this.#current ?? this.#begin(0);
+    if (life.isReady) return Promise.resolve();
     this.#first = life;
     const started = this.#whenReady(life);
     life.ask({ type: 'start.asked' });

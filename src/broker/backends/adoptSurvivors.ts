@@ -89,10 +89,12 @@ export async function adoptSurvivors(options: AdoptionOptions): Promise<Adoptabl
   }
   await Promise.all(endings);
   const adoptedIds = new Set(adopted.map(({ pid }) => pid));
+  // One may have ended since it was adopted.
+  const isStillAdopted = (one: AdoptableBackend): boolean => backendOf(one)?.isAdopted === true;
   const left = there
     .map(({ adoptable }) => adoptable)
     .filter((one) => one.processStart !== undefined && !adoptedIds.has(one.pid) && isStartRight(one));
-  return [...adopted, ...left];
+  return [...adopted.filter(isStillAdopted), ...left];
 }
 
 function warnOfGone(gone: readonly AdoptableBackend[], onRefused: AdoptionOptions['onRefused']): void {

@@ -149,9 +149,9 @@ export class BrokerState implements ProcessRecords {
     if (this.#processes.delete(backend)) this.#writeManifest();
   }
 
-  /** Of the processes that earlier brokers started only these are left. */
+  /** Of the processes that earlier brokers started only these are left. What this one has started meanwhile stays. */
   keep(processes: Iterable<AdoptableBackend>): void {
-    this.#processes.clear();
+    for (const { backend } of this.survivors) this.#processes.delete(backend);
     for (const process of processes) this.#processes.set(process.backend, process);
     this.#writeManifest();
   }
