@@ -351,7 +351,6 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
 
   #findKey(backend: BackendKey | BackendHandle): BackendRecord | undefined {
     if (BackendHandle.isHandle(backend)) return backend.find(this);
-    this.#checkLive();
     checkBackendId(backend);
     return this.#store.findKeyed(backend);
   }

@@ -98,6 +98,27 @@ function shy<T extends object>(value: T): T {
   });
 }
 
+describe('an observer that fails, whose failure nobody can be told', () => {
+  it('costs no decision, and is told on standard error', () => {
+    const told = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+    try {
+      const fail = (): never => {
+        throw new Error('mine');
+      };
+      const controller = new HandoffController({
+        clock: new ManualClock(),
+        inspect: fail,
+        onObserverError: fail,
+      });
+      expect(controller.shouldAttempt('a', ENABLED)).toEqual({ type: 'attempt' });
+      expect(told).toHaveBeenCalledWith('onObserverError failed: mine');
+      controller.dispose();
+    } finally {
+      told.mockRestore();
+    }
+  });
+});
+
 describe('the inputs of a request', () => {
   const field = (name: string, value: unknown) =>
     ({ ...ENABLED, [name]: value }) as unknown as HandoffAttemptInputs;

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { HandoffError } from '../../src/errors/HandoffError';
+import { parseInWords } from '../../src/errors/parseInWords';
+
+describe('a value that fits no schema', () => {
+  it.each<[z.ZodType, unknown, string]>([
+    [z.string(), 5, 'it must be a string, but is 5'],
+    [z.number(), 'x', 'it must be a number, but is "x"'],
+    [z.int(), 1.5, 'it must be an integer, but is 1.5'],
+    [z.boolean(), 1, 'it must be true or false, but is 1'],
+    [z.array(z.string()), 'x', 'it must be an array, but is "x"'],
+    [z.object({}), 'x', 'it must be an object, but is "x"'],
+    [z.record(z.string(), z.string()), 'x', 'it must be an object, but is "x"'],
+    [z.array(z.string()).min(1), [], 'it must be an array that is not empty, but is an empty array'],
+    [z.string().min(1), '', 'it must be a non-empty string, but is ""'],
+    [z.number().min(3), 2, 'it must be a number from 3, but is 2'],
+    [z.number().max(3), 4, 'it must be a number up to 3, but is 4'],
+    [z.string().max(3), 'long', 'it must be a string of at most 3 characters, but is "long"'],
+    [z.enum(['a', 'b']), 'c', 'it must be "a" or "b", but is "c"'],
+    [
+      z.string().refine(() => false, { params: { expected: 'a path' } }),
+      'x',
+      'it must be a path, but is "x"',
+    ],
+    [z.string().refine(() => false), 'x', 'it must be something else, but is "x"'],
+    [z.string().regex(/^a$/), 'x', 'it must be something else, but is "x"'],
+    [z.object({ a: z.object({ b: z.string() }) }), { a: {} }, 'a.b must be a string, but is left out'],
+    [z.array(z.string()), [1], '[0] must be a string, but is 1'],
+    [z.strictObject({ name: z.string() }), { name: 'x', nme: 1 }, 'nme'],
+  ])('is told so, case %#', (schema, value, message) => {
+    expect(() => parseInWords(schema, value, 'it')).toThrow(message);
+  });
+
+  it('has its first twenty faults told', () => {
+    const told = (count: number): string => {
+      try {
+        parseInWords(z.array(z.string()), Array(count).fill(1), 'it', '; ');
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return '';
+    };
+    expect(told(20).split('; ')).toHaveLength(20);
+    expect(told(21)).toMatch(/; \[19\] must be a string, but is 1; and 1 more$/);
+  });
+
+  it('is none if it fits', () => {
+    expect(parseInWords(z.object({ a: z.int() }), { a: 1 }, 'it')).toEqual({ a: 1 });
+  });
+});
+
+describe('an error at run time', () => {
+  it('has a name, a code and a cause', () => {
+    const cause = new Error('why');
+    expect(new HandoffError('ERR_X', 'what', { cause })).toMatchObject({
+      name: 'HandoffError',
+      code: 'ERR_X',
+      message: 'what',
+      cause,
+    });
+  });
+});
