@@ -1,9 +1,10 @@
-import { accessSync, constants, lstatSync, type Stats, statSync } from 'node:fs';
+import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { messageOf, showPath } from '../../errors/showValue';
 import { BrokerError } from '../BrokerError';
 import { checkPrivateDirectory } from '../files/checkPrivatePath';
+import { statOfSocket } from '../files/listenOnPath';
 import { checkLogFile } from '../files/openLogFile';
 import {
   type CheckedBrokerOptions,
@@ -52,7 +53,7 @@ export function checkServiceFiles({ name, version, module, cwd, logFile }: Check
 export function checkStartable(options: CheckedBrokerOptions): void {
   const { socketPath, stateDirectory, endpointDirectory, services } = options;
   checkPrivateDirectory(dirname(resolve(socketPath)));
-  requireNoOther(socketPath);
+  statOfSocket(socketPath);
   if (endpointDirectory !== undefined) checkPrivateDirectory(endpointDirectory);
   const endpoints = endpointDirectory ?? (stateDirectory && join(stateDirectory, 'endpoints'));
   if (endpoints !== undefined) checkPathLength('endpoint', join(endpoints, SAMPLE_SOCKET));
@@ -74,21 +75,14 @@ export function checkSocketPlace(path: string): void {
       `can't listen on ${showPath(path)}: the directory ${showPath(directory)} ${why}`,
     );
   }
-  requireNoOther(path);
-}
-
-function requireNoOther(path: string): void {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats !== undefined && !stats.isSocket()) {
-    throw new BrokerError('notASocket', `${showPath(path)} exists and is not a socket`);
-  }
+  statOfSocket(path);
 }
 
 /** It may be made: then the first directory above it that there is must let us. */
 function checkStateDirectory(path: string): void {
   if (statOf(path) !== undefined) {
     checkPrivateDirectory(path);
-    requireNoOther(join(path, 'lock.sock'));
+    statOfSocket(join(path, 'lock.sock'));
     for (const made of [join(path, 'endpoints'), logDirectory(path)]) {
       if (statOf(made)?.isDirectory() === false) {
         throw new BrokerError(

@@ -7,9 +7,8 @@ import type { FdPressure } from '../pressure/FdPressure';
 import {
   type BrokerDecision,
   type BrokerExplanation,
-  brokerFallback,
+  brokerDecision,
   explainWith,
-  ownFallback,
 } from '../telemetry/BrokerDecision';
 import type { BrokerReporter } from '../telemetry/BrokerReporter';
 import type { ClientRequest } from './ClientRequest';
@@ -33,20 +32,26 @@ export class HandoffDecisions {
 
   decide(request: ClientRequest, backend: ManagedBackend): BrokerDecision {
     const { reporter, transport } = this.#options;
+    const { handle, key } = backend;
+    const canPassHandle = request.canHandOff && transport.supported;
     const inputs = this.#check(backend, () => this.#inputsOf(request, backend));
-    if (inputs === undefined) return brokerFallback('checkFailed');
-    return (
-      ownFallback(inputs, request.canHandOff && transport.supported) ??
-      reporter.tellController(backend.key, () => backend.handle.shouldAttempt(inputs)) ??
-      brokerFallback('checkFailed')
-    );
+    const decision =
+      inputs &&
+      reporter.tellController(key, () =>
+        // An attempt that can't be made must not be counted as one.
+        canPassHandle ? handle.shouldAttempt(inputs) : handle.explain(inputs).decision,
+      );
+    return brokerDecision(decision, canPassHandle);
   }
 
   /** How the next request of a client that can be handed over would be answered. Changes nothing. */
   explain(backend: ManagedBackend): BrokerExplanation {
     const inputs = this.#check(backend, () => this.#usualInputs(true, backend));
-    const own = ownFallback(inputs, this.#options.transport.supported);
-    return explainWith(own, backend.handle.explain(inputs ?? HandoffAttemptInputs.enabled()));
+    const explanation = backend.handle.explain(inputs ?? HandoffAttemptInputs.enabled());
+    return explainWith(
+      brokerDecision(inputs && explanation.decision, this.#options.transport.supported),
+      explanation,
+    );
   }
 
   /** Undefined if a check of the embedder fails, which is no client's error: the client reconnects. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { type BigIntStats, chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { showPath } from '../../errors/showValue';
 import { DEFAULT_BACKLOG } from '../../net/defaultBacklog';
 import { BrokerError } from '../BrokerError';
 import { checkPathLength } from '../options/checkBrokerOptions';
@@ -82,10 +83,21 @@ async function removeStale(path: string): Promise<void> {
 
 // An inode's number alone is soon given to another file; neither part changes when a file is moved.
 function markOf(path: string): string | undefined {
+  const stats = statOfSocket(path);
+  return stats && `${stats.ino} ${stats.mtimeNs}`;
+}
+
+/**
+ * What the system knows of a socket at a path; undefined if nothing is there.
+ *
+ * @throws {BrokerError} `notASocket`: something else is there.
+ */
+export function statOfSocket(path: string): BigIntStats | undefined {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  if (stats === undefined) return undefined;
-  if (!stats.isSocket()) throw new BrokerError('notASocket', `${path} exists and is not a socket`);
-  return `${stats.ino} ${stats.mtimeNs}`;
+  if (stats !== undefined && !stats.isSocket()) {
+    throw new BrokerError('notASocket', `${showPath(path)} exists and is not a socket`);
+  }
+  return stats;
 }
 
 function answers(path: string): Promise<boolean> {

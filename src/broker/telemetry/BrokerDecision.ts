@@ -1,7 +1,7 @@
 import { type BrokerReason, RECONNECT_REASON_WORDS } from '../../../machines/vocabulary';
-import type { HandoffAttemptDecision, HandoffAttemptInputs, HandoffExplanation } from '../../index';
+import type { HandoffAttemptDecision, HandoffExplanation } from '../../index';
 
-/** The answer "reconnect" for a reason of the broker: the controller isn't asked. */
+/** The answer "reconnect" for a reason of the broker. */
 export interface BrokerFallback {
   readonly type: 'fallbackToReconnect';
   readonly reason: Exclude<BrokerReason, 'transferLimit'>;
@@ -18,32 +18,28 @@ export interface BrokerExplanation extends Omit<HandoffExplanation, 'decision'> 
   readonly decision: BrokerDecision;
 }
 
-export function brokerFallback(reason: BrokerFallback['reason']): BrokerFallback {
+function brokerFallback(reason: BrokerFallback['reason']): BrokerFallback {
   return { type: 'fallbackToReconnect', reason, usesBackendReconnect: true, sendsClientError: false };
 }
 
 /**
- * The broker's own answer, if it can't ask the controller or couldn't act on its answer.
+ * The controller's answer, or the broker's own in its place. The policy's reasons come first: a handle that can't be passed
+ * matters to an attempt alone.
  *
- * @param inputs undefined if a check failed
+ * @param decision undefined if a check failed, or the controller couldn't be asked
  * @param canPassHandle whether the connection's handle is held and can be passed to another process
  */
-export function ownFallback(
-  inputs: HandoffAttemptInputs | undefined,
+export function brokerDecision(
+  decision: HandoffAttemptDecision | undefined,
   canPassHandle: boolean,
-): BrokerFallback | undefined {
-  if (inputs === undefined) return brokerFallback('checkFailed');
-  // The policy's reason, if it forbids handoff anyway.
-  const isAllowed = inputs.clientSupportsHandoff && inputs.servicePolicyEnabled;
-  return isAllowed && !canPassHandle ? brokerFallback('handleUnavailable') : undefined;
+): BrokerDecision {
+  if (decision === undefined) return brokerFallback('checkFailed');
+  return decision.type === 'attempt' && !canPassHandle ? brokerFallback('handleUnavailable') : decision;
 }
 
 /** The controller's explanation, with the broker's own answer in its place if there is one. */
-export function explainWith(
-  own: BrokerFallback | undefined,
-  explanation: HandoffExplanation,
-): BrokerExplanation {
-  if (own === undefined) return explanation;
-  const { means } = RECONNECT_REASON_WORDS[own.reason];
-  return { ...explanation, decision: own, because: `${means.charAt(0).toUpperCase()}${means.slice(1)}.` };
+export function explainWith(decision: BrokerDecision, explanation: HandoffExplanation): BrokerExplanation {
+  if (decision.type === 'attempt' || decision === explanation.decision) return explanation;
+  const { means } = RECONNECT_REASON_WORDS[decision.reason];
+  return { ...explanation, decision, because: `${means.charAt(0).toUpperCase()}${means.slice(1)}.` };
 }
