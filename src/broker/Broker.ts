@@ -38,26 +38,25 @@ import type { BackendStatus, BrokerStats } from './telemetry/BrokerStatus';
 import type { ServiceCounts } from './telemetry/ServiceCounts';
 import { TransferTokens } from './transfers/TransferTokens';
 
-/** What a later broker needs to go on: its `adopt` and `snapshot` options. */
+/** The `adopt` and `snapshot` options of the next broker. */
 export interface StoppedBroker {
   /** Empty unless backends were left running. */
   readonly adopt: readonly AdoptableBackend[];
-  /** What the controller knew. */
+  /** The controller's state when the broker stopped. */
   readonly snapshot: PersistedHandoffSnapshot;
 }
 
 /**
- * Brings clients to backends. Make one with `createBroker`. Its events are those of `BrokerEvents`. What a listener throws,
- * or rejects with, is told as a warning `listenerFailed`, and keeps neither the broker nor the other listeners from their
- * work. What a listener of `warning` throws goes to `process.emitWarning`, and so does a failure in the embedder's code that
- * nobody listens for.
+ * Brings clients to backends. Made by `createBroker`; emits `BrokerEvents`. If a listener throws or rejects, the broker emits
+ * the warning `listenerFailed`, and the other listeners are still called. A failing listener of `warning` is reported by
+ * `process.emitWarning`, as is a failure of the embedder's code while `warning` has no listener.
  */
 export class Broker extends EventEmitter<BrokerEvents> {
-  /** Decides about handoff. It's disposed when the broker has stopped. */
+  /** Decides about handoff. Disposed by `stop`. */
   readonly controller: HandoffController;
   /** Path of the socket that clients connect to. */
   readonly socketPath: string;
-  /** Its name among the brokers of this host. */
+  /** The `instance` of this broker's backend keys. */
   readonly instance: string;
   #options: CheckedBrokerOptions;
   readonly #state: BrokerState | undefined;
@@ -68,7 +67,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly #connections = new PeerConnections();
   readonly #inspection: BrokerInspection;
   readonly #pressure: FdPressure;
-  // The embedder's own, kept from throwing.
+  // The transport option, wrapped so that it never throws.
   readonly #transport: HandoffTransport;
   readonly #backends: BackendSet;
   readonly #decisions: HandoffDecisions;
@@ -149,7 +148,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   /**
-   * Listens and starts the backends. On an error everything is cleaned up.
+   * Listens and starts the backends. On an error it stops everything that was started.
    *
    * @internal
    */
@@ -178,7 +177,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     if (stateDirectory !== undefined) directories.push(stateDirectory);
     const warnings = directories.flatMap((directory) => checkPrivateDirectory(directory));
     for (const message of new Set(warnings)) this.#reporter.warn({ code: 'groupWritable', message });
-    // First, so that a second broker finds out before it starts a process.
+    // Before the backends: a second broker must fail before it starts a process.
     await listenOnPath(this.#server, this.socketPath, backlog);
     checkPrivateSocket(this.socketPath);
     this.#server.on('error', (cause) => {
@@ -194,32 +193,32 @@ export class Broker extends EventEmitter<BrokerEvents> {
     await this.#state?.removeDeadEndpoints();
   }
 
-  /** Every backend as it is now. Empty once the broker has stopped. */
+  /** The current status of each backend, in order of creation; empty after `stop` was called. */
   backends(): BackendStatus[] {
     if (this.#stopped !== undefined) return [];
     return [...this.#backends].map(backendStatus);
   }
 
   /**
-   * What a later broker would need to adopt the processes that take connections now. To survive a broker's sudden end give
-   * it a `stateDirectory`, or store this; `backendReady` tells when it has changed.
+   * The backends that accept connections now, for the `adopt` option of a later broker. To survive a crash of the broker, use
+   * `stateDirectory`, or store this after each `backendReady` event.
    */
   adoptableBackends(): AdoptableBackend[] {
     return this.#backends.adoptable();
   }
 
-  /** What the transport can't do here, and what that costs; undefined if nothing is wrong. */
+  /** What the transport lacks on this system and the effect; undefined if nothing. */
   get limitation(): string | undefined {
     return this.#transport.limitation;
   }
 
-  /** Counts since the start; they stay when the broker has stopped. */
+  /** Counts since the start; still available after `stop`. */
   stats(): BrokerStats {
     return this.#counts.stats();
   }
 
   /**
-   * The counts of every service that there has been since the start; they stay when the broker has stopped.
+   * The counts of every service since the start, removed ones too; still available after `stop`.
    *
    * @internal
    */
@@ -228,9 +227,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   /**
-   * How the next request of a client that can be handed over would be answered, and why. Changes nothing. What
-   * `adjustInputs` would add is left out: it's asked about requests that there are. A backend that retires is answered for
-   * too, though no request comes to it.
+   * How the broker would answer the next request of a client that supports handoff, and why. Changes nothing, and doesn't call
+   * `adjustInputs`, which needs a real request. Works for a retiring backend too, although it gets no more requests.
    *
    * @throws {BrokerError} `unknownBackend` or `stopped`.
    */
@@ -239,14 +237,14 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   /**
-   * Tells the observer of the charts beside the controller's: `backendLifecycle` of each process, `fdPressure`, and
-   * `handoffTransfer` of transfers that begin while anybody watches, at most 32 at a time. First it's told of every actor
-   * that lives (`@xstate.actor`, `@xstate.snapshot`), then of all that happens; `@xstate.actor` comes again when a process
-   * that has started gets its process id into its actor's `id`. What the observer throws, or rejects with, is told as a
-   * warning `listenerFailed`. The backends' own charts: `controller.inspect`. `createInspectionRelay` shows both.
+   * Observes the broker's own charts: `backendLifecycle` of each process, `fdPressure`, and `handoffTransfer` of transfers that
+   * begin while somebody observes, at most 32 at a time. The observer first gets every running actor (`@xstate.actor`,
+   * `@xstate.snapshot`), then every event. `@xstate.actor` is repeated when a started process gets its process id into its
+   * actor's `id`. If the observer throws or rejects, the broker emits the warning `listenerFailed`. For the charts of the
+   * backends use `controller.inspect`; `createInspectionRelay` shows both.
    *
-   * @returns ends that.
-   * @throws {TypeError} if it's no observer.
+   * @returns a subscription; `unsubscribe` ends it.
+   * @throws {TypeError} `observer` is neither a function nor an observer.
    * @throws {BrokerError} `stopped`.
    */
   inspect(observer: InspectionObserver): { unsubscribe(): void } {
@@ -255,10 +253,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   /**
-   * Changes a service's policy, from the next client on.
+   * Turns handoff on or off for a service, from the next client on.
    *
-   * @param version one version, or undefined for all.
-   * @throws {TypeError | RangeError} with the argument's name and value.
+   * @param version one version; undefined for all.
+   * @throws {TypeError | RangeError} an argument is invalid; the message names it and its value.
    * @throws {BrokerError} `unknownBackend`.
    */
   setServiceHandoff(name: string, version: string | undefined, isEnabled: boolean): void {
@@ -269,20 +267,21 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   /**
-   * Ends a backend's process and starts a new one, to which connections can be handed if it's the adopted ones' successor.
-   * An adopted process is ended only if it proves to be the one that was adopted.
+   * Ends a backend's process and starts a new one. The successor of an adopted process gets handoffs again. An adopted process
+   * is ended only if its identity is confirmed.
    *
-   * @throws {BrokerError} `unknownBackend`, `stopped`, or `startFailed`; then it is tried again (the promise rejects).
+   * @throws {BrokerError} `unknownBackend`, `stopped`, or `startFailed`; after `startFailed` the broker retries the start (the
+   *   promise rejects).
    */
   async respawnBackend(key: BackendKey): Promise<void> {
     await this.#backends.find(key).respawn();
   }
 
   /**
-   * Goes on with other options, without dropping a connection. What can change: services that are new or gone, each one's
-   * `handoff` and `ackDeadlineMs`, timeouts and bounds, `fdPressure`, `adjustInputs`. The backend of a service that is gone
-   * brings its connections to an end first. `adopt` and `snapshot` are for a start and don't count. Resolves when the
-   * backends of new services take connections; if it rejects, the old options stay.
+   * Applies other options without dropping a connection. They may add and remove services, and change each service's `handoff`
+   * and `ackDeadlineMs`, timeouts and bounds, `fdPressure` and `adjustInputs`. The backend of a removed service first finishes
+   * its connections. `adopt` and `snapshot` are ignored. Resolves when the backends of new services accept connections. If it
+   * rejects, the old options stay.
    *
    * @throws {TypeError | RangeError} as `createBroker` (the promise rejects).
    * @throws {BrokerError} `notReloadable`, `startFailed`, `pathTooLong` or `stopped` (the promise rejects).
@@ -299,17 +298,17 @@ export class Broker extends EventEmitter<BrokerEvents> {
     const present = this.#options;
     requireReloadable(present, next, options);
     const started = await this.#backends.startNew(present.services, next);
-    // What the embedder didn't give goes on as it was.
+    // These keep their present values if they aren't given.
     const { fdPressure, transport, clock, inspect } = present;
     this.#options = { ...next, clock, inspect, transport, fdPressure: options.fdPressure ?? fdPressure };
     return this.#backends.change(present.services, next, started);
   }
 
   /**
-   * Stops accepting, lets the transfers in flight end (within their deadlines and `stopTimeoutMs`), then stops the
-   * backends or leaves them, and removes its socket files. A second call gets the first one's promise.
+   * Stops accepting, waits for the transfers in flight (within their deadlines and `stopTimeoutMs`), then stops the backends or
+   * leaves them running, and removes its socket files. Later calls return the first call's promise.
    *
-   * @throws {TypeError | RangeError} an option is bad or isn't known (the promise rejects); nothing is stopped then.
+   * @throws {TypeError | RangeError} an option is invalid or unknown (the promise rejects); nothing is stopped then.
    */
   stop(options: StopOptions = {}): Promise<StoppedBroker> {
     try {
@@ -337,7 +336,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.#pressure.stop();
     await this.#state?.close();
     this.controller.dispose();
-    // Backends that were left running may have their sockets there.
+    // Removed only if empty: backends that were left running may have their sockets there.
     if (this.#options.endpointDirectory === undefined) removeEndpointDirectory(this.#endpointDirectory);
     return { adopt, snapshot };
   }
@@ -345,16 +344,16 @@ export class Broker extends EventEmitter<BrokerEvents> {
   async #endBackends(then: 'stop' | 'leave'): Promise<AdoptableBackend[]> {
     if (then === 'leave') return this.#backends.leave();
     process.on('exit', this.#killBackends);
-    // A start that fails is no reason to end what an earlier broker started.
+    // After a failed start, the backends of an earlier broker stay running.
     await this.#backends.stop(this.#hasStarted ? 'all' : 'started');
     process.off('exit', this.#killBackends);
     return [];
   }
 
-  /** A process that ends in the middle of a start or a stop must leave none behind that it has started. */
+  /** If this process exits during a start or stop, it must not leave its backends behind. */
   readonly #killBackends = (): void => this.#backends.kill();
 
-  /** Whatever became of the controller, backends and sockets must not be left behind. */
+  /** Never throws: even if the controller can't be read, `stop` must clean up backends and sockets. */
   #snapshot(): PersistedHandoffSnapshot {
     try {
       return this.controller.getPersistedSnapshot();

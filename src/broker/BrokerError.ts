@@ -1,16 +1,16 @@
 import { HandoffError } from '../errors/HandoffError';
 
 /**
- * - `alreadyRunning`: another broker answers at `socketPath`, or has the `stateDirectory`.
- * - `notASocket`: something that isn't a socket is at `socketPath`; it is left alone.
- * - `listenFailed`: `socketPath` can't be listened on, or a directory that is needed isn't there or is none.
- * - `pathTooLong`: a socket's path is over the platform's bound.
- * - `startFailed`: a backend's first start failed; the message says which and how.
- * - `unsafePermissions`: a directory of sockets, the `stateDirectory` or the socket belongs to somebody else or is open to others.
- * - `stateNotWritten`: a process can't be put on record in `stateDirectory`, so it isn't started.
- * - `notReloadable`: a change of the options needs a new broker; the message says which.
- * - `unknownBackend`: the broker has no backend with this key.
- * - `alreadyRecorded`: a broker of the same `instance` is recorded with the same meter provider.
+ * - `alreadyRunning`: another broker answers at `socketPath`, or uses the `stateDirectory`.
+ * - `notASocket`: `socketPath` exists and isn't a socket; it is left alone.
+ * - `listenFailed`: can't listen on `socketPath`, or a required directory is missing or not a directory.
+ * - `pathTooLong`: a socket's path exceeds the platform's limit.
+ * - `startFailed`: a backend didn't start; the message names it and the cause.
+ * - `unsafePermissions`: a socket directory, the `stateDirectory` or the socket belongs to another user or is open to others.
+ * - `stateNotWritten`: a process can't be recorded in `stateDirectory`, so it isn't started.
+ * - `notReloadable`: the changed options need a new broker; the message names them.
+ * - `unknownBackend`: the broker has no such backend or service.
+ * - `alreadyRecorded`: a broker with the same `instance` is already recorded with this meter provider.
  * - `stopped`: the broker is stopped, or is stopping.
  */
 export type BrokerErrorCode =

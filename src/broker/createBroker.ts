@@ -5,9 +5,9 @@ import { BrokerState } from './state/BrokerState';
 import type { BrokerWarning } from './telemetry/BrokerEvents';
 
 /**
- * Starts the backends of all services and listens for clients. Resolves when every backend takes connections.
+ * Starts the backends of all services and listens for clients. Resolves when every backend accepts connections.
  *
- * @throws {TypeError | RangeError} an option is bad or isn't known; the message names the field and the value (the promise
+ * @throws {TypeError | RangeError} an option is invalid or unknown; the message names the field and the value (the promise
  *   rejects).
  * @throws {HandoffError} `ERR_INVALID_SNAPSHOT`: the `snapshot` is malformed or of another version (the promise rejects).
  * @throws {BrokerError} `unsafePermissions`, `alreadyRunning`, `notASocket`, `listenFailed`, `pathTooLong`
@@ -21,7 +21,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     return broker;
   }
   const warnings: BrokerWarning[] = [];
-  // First of all, since what an earlier broker left is read from it.
+  // Opened first: it holds the state of an earlier broker.
   const state = await BrokerState.open(checked.stateDirectory, (warning) => warnings.push(warning));
   let broker: Broker;
   try {

@@ -8,7 +8,7 @@ import type { CheckedBrokerOptions } from './options/checkBrokerOptions';
 import { guardClock } from './options/guardClock';
 import type { BrokerReporter } from './telemetry/BrokerReporter';
 
-/** A broker's controller: new, or with what an earlier one knew. What fails of the embedder's in it is a warning. */
+/** Creates a broker's controller or restores it. Errors of the embedder's clock or observer become warnings. */
 export function createController(
   { policy, clock }: CheckedBrokerOptions,
   snapshot: PersistedHandoffSnapshot | undefined,

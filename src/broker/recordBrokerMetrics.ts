@@ -22,8 +22,8 @@ import type { ServiceCounts } from './telemetry/ServiceCounts';
 /** Options of {@link recordBrokerMetrics}. */
 export interface BrokerMetricsOptions {
   /**
-   * Where the instruments are made.
-   * @default OpenTelemetry's global provider; while nobody has set one, nothing is recorded
+   * Creates the instruments.
+   * @default OpenTelemetry's global provider; if none is set, nothing is recorded
    */
   readonly meterProvider?: MeterProvider | undefined;
 }
@@ -39,14 +39,14 @@ const METHODS = [
   'removeBatchObservableCallback',
 ] as const satisfies (keyof Meter)[];
 
-// From a fraction of what a handoff takes to the longest deadline.
+// From well below the duration of a handoff to the longest deadline.
 const SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ];
 
 const CHART_STATES = Object.keys(BACKEND_HANDOFF_STATES) as BackendStatus['state'][];
 
-/** What was recorded of the brokers with one `instance`: their series are the same. */
+/** The totals of all brokers with one `instance`: they share their series. */
 interface Recorded {
   readonly counts: LastingCounts;
   isGoingOn: boolean;
@@ -54,7 +54,7 @@ interface Recorded {
 
 const recorded = new WeakMap<object, Map<string, Recorded>>();
 
-/** A provider in a wrapper has the meter in common with its like; one that makes a meter for each call, itself. */
+/** Keyed by provider and meter: wrappers of one provider share the meter, and some providers create a meter for each call. */
 function recordedOf(provider: MeterProvider, meter: Meter, instance: string): Recorded {
   const ofProvider = recorded.get(provider) ?? recorded.get(meter) ?? new Map<string, Recorded>();
   recorded.set(provider, ofProvider);
@@ -71,25 +71,24 @@ function checkMeter(value: unknown): void {
   if (!isMeter) throw invalidType(field, 'a Meter', value);
 }
 
-/** Tells a counter's value. */
+/** Reports a counter's value. */
 type ObserveCount = (counter: ObservableCounter, count: number, labels: Record<string, string>) => void;
 
-/** The labels of a backend. All are configured: nothing that a client says ever becomes one. */
+/** The labels of a backend. All come from the configuration; none from a client. */
 function labelsOf({ instance, serviceName, serviceVersion }: BackendKey) {
   return { broker: instance, service: serviceName, version: serviceVersion };
 }
 
 /**
- * Records what a broker does through the OpenTelemetry API. The instruments, their units and labels are in
- * `docs/observability.md`. Counts are read from the broker when they're collected and so cost a request nothing;
- * the two histograms cost a few microseconds.
+ * Records a broker's metrics through the OpenTelemetry API. `docs/observability.md` lists the instruments, units and labels.
+ * Counts are read at collection and cost a request nothing; the two histograms cost a few microseconds for each request.
  *
- * Brokers that are recorded with one provider at a time differ in their `instance`. One that follows another of the same
- * `instance`, whose recording has ended, goes on with its counts.
+ * Brokers recorded with one provider at the same time need different `instance`s. A broker that is recorded after the
+ * recording of another one with the same `instance` has ended continues its counts.
  *
- * @returns ends it.
- * @throws TypeError a bad argument, or an unknown option
- * @throws {BrokerError} `alreadyRecorded`: a broker with the same `instance`, or this one, is recorded with the provider.
+ * @returns a function that ends the recording.
+ * @throws {TypeError} an argument is invalid, or an option is unknown.
+ * @throws {BrokerError} `alreadyRecorded`: this broker, or one with the same `instance`, is recorded with the provider.
  */
 export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOptions = {}): () => void {
   if (!readGiven('broker', () => broker instanceof Broker)) throw invalidType('broker', 'a Broker', broker);
@@ -102,7 +101,7 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
   const getMeter = readGiven('meterProvider.getMeter', () => provider.getMeter);
   if (typeof getMeter !== 'function') throw invalidType('meterProvider.getMeter', 'a function', getMeter);
   const meter = readGiven('meterProvider.getMeter()', () => meterProvider.getMeter(METER));
-  // Of this one nothing comes, so that nothing is mixed up either.
+  // A no-op meter records nothing, so equal instances can't be mixed up.
   if (meter === createNoopMeter()) return () => {};
   checkMeter(meter);
   const { instance } = broker;
@@ -113,7 +112,7 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
       `a broker with the instance ${showValue(instance)} is recorded with this meter provider already: give one of the two another instance, or end that recording first`,
     );
   }
-  // With the unit in a name, it's the same whoever makes Prometheus' name of it: some exporters add the unit, others don't.
+  // The unit is part of the name, since only some Prometheus exporters append it.
   const counterNames = new Map<ObservableCounter, string>();
   const counter = (name: string, unit: string, description: string) => {
     const made = meter.createObservableCounter(`handoff.${name}`, { unit, description });
@@ -129,18 +128,22 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
       advice: { explicitBucketBoundaries: SECONDS },
     });
 
-  const decisions = counter('decisions', '{request}', 'How requests got to their backend, and why');
-  const attempts = counter('attempts', '{attempt}', 'Tries at handing a connection over');
+  const decisions = counter('decisions', '{request}', 'Requests by route and reason');
+  const attempts = counter('attempts', '{attempt}', 'Attempts to hand a connection over');
   const failures = counter('attempt.failures', '{attempt}', 'Failed attempts');
   const connections = counter('connections', '{connection}', 'Connections accepted from clients');
   const clientErrors = counter('client.errors', '{error}', 'Error frames sent to clients');
-  const clientsLeft = counter('clients.left', '{client}', 'Clients that left before their way was decided');
+  const clientsLeft = counter('clients.left', '{client}', 'Clients that left before their route was decided');
   const abandoned = counter('attempts.abandoned', '{attempt}', 'Attempts with neither success nor failure');
   const lateAcks = counter('acks.late', '{ack}', 'Acknowledgements after the deadline');
-  const unknownAcks = counter('acks.unknown', '{ack}', 'Answers of backends that belong to no transfer');
-  const replayedAcks = counter('acks.replayed', '{ack}', 'Answers of backends that had answered already');
-  const foreignAcks = counter('acks.foreign', '{ack}', 'Answers of backends for transfers to others');
-  const malformedAcks = counter('acks.malformed', '{ack}', 'Answers of backends that make no sense');
+  const unknownAcks = counter('acks.unknown', '{ack}', 'Answers of backends for an unknown transfer');
+  const replayedAcks = counter('acks.replayed', '{ack}', 'Repeated answers of backends for a transfer');
+  const foreignAcks = counter(
+    'acks.foreign',
+    '{ack}',
+    'Answers of backends for another backend\u2019s transfer',
+  );
+  const malformedAcks = counter('acks.malformed', '{ack}', 'Malformed answers of backends');
   const acks = [lateAcks, unknownAcks, replayedAcks, foreignAcks, malformedAcks];
   const counts = [connections, clientErrors, clientsLeft, abandoned, ...acks];
 
@@ -153,27 +156,27 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
   const ready = gauge(
     'backend.ready',
     '{boolean}',
-    '1 while the backend\u2019s process takes connections, else 0',
+    '1 while the backend\u2019s process accepts connections, else 0',
   );
   const windowFailures = gauge('window.failures', '{attempt}', 'Failed attempts counted in the open window');
-  const windowRemaining = gauge('window.remaining_seconds', 's', 'Time that is left of the open window');
+  const windowRemaining = gauge('window.remaining_seconds', 's', 'Time until the open window ends');
   const inFlight = gauge('transfers.in_flight', '{transfer}', 'Transfers that have not ended');
-  const queued = gauge('transfers.queued', '{transfer}', 'Transfers that wait for their turn');
-  const fdOpen = gauge('fd.open', '{fd}', 'File descriptors that the broker\u2019s process has open');
-  const fdLimit = gauge('fd.limit', '{fd}', 'Most file descriptors that it may have open');
+  const queued = gauge('transfers.queued', '{transfer}', 'Transfers that wait in a queue');
+  const fdOpen = gauge('fd.open', '{fd}', 'Open file descriptors of the broker\u2019s process');
+  const fdLimit = gauge('fd.limit', '{fd}', 'Limit of open file descriptors of the broker\u2019s process');
   const gauges = [backends, rateLimited, ready, windowFailures, windowRemaining, inFlight, queued];
 
   const transferSeconds = histogram('transfer.duration_seconds', 'From a transfer\u2019s issue to its end');
   const routeSeconds = histogram(
     'route.duration_seconds',
-    'From a client\u2019s hello to the decision on its way',
+    'From a client\u2019s hello to the decision on its route',
   );
 
   const observeServiceCounts = (observe: ObserveCount, counts: ServiceCounts): void => {
     const labels = labelsOf(counts.key);
     const { handedOff, reconnected } = counts;
     observe(decisions, handedOff, { ...labels, route: 'handedOff', reason: 'none' });
-    // Those that haven't happened too: an alert on an increase misses a series' first value.
+    // Include reasons with count 0: an alert on an increase would miss a series' first value.
     for (const reason of RECONNECT_REASONS) {
       observe(decisions, reconnected.get(reason) ?? 0, { ...labels, route: 'reconnected', reason });
     }
@@ -205,7 +208,7 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
     return ofInstance.counts.take(broker, series, count);
   };
 
-  /** Of the backends that have a service's key: none when it's gone, two while one retires whose service has come back. */
+  /** @param statuses the backends with this key: none after removal, two while one retires and its service was added again. */
   const observeService = (
     result: BatchObservableResult,
     key: BackendKey,
@@ -214,7 +217,7 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
     const labels = labelsOf(key);
     const sum = (of: (status: BackendStatus) => number): number =>
       statuses.reduce((total, status) => total + of(status), 0);
-    // They have one chart.
+    // Backends with one key share one chart.
     const [status] = statuses;
     result.observe(rateLimited, Number(status?.state === 'rateLimited'), labels);
     result.observe(ready, Number(statuses.some(({ process }) => process === 'ready')), labels);
@@ -235,7 +238,7 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
   const observe = (result: BatchObservableResult): void => {
     observeCounts((of, count, labels) => result.observe(of, lastingCount(of, count, labels), labels));
     const statuses = broker.backends();
-    // Those that are gone too: a provider goes on telling the last value of a gauge.
+    // Include removed services: a provider keeps reporting a gauge's last value.
     for (const { key } of broker.serviceCounts()) {
       const ofService = statuses.filter(
         ({ backend }) =>
@@ -273,7 +276,7 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
     meter.removeBatchObservableCallback(observe, observed);
     broker.off('transfer', onTransfer);
     broker.off('route', onRoute);
-    // What was counted since the last collection.
+    // Take the counts since the last collection.
     observeCounts(lastingCount);
     ofInstance.isGoingOn = false;
   };

@@ -61,7 +61,7 @@ describe('a broker', () => {
       const other = jest.spyOn(process, 'geteuid').mockReturnValue(12_345);
       await expect(brokers.start()).rejects.toMatchObject({
         code: 'unsafePermissions',
-        message: expect.stringMatching(/belongs to user \d+, not to user 12345/),
+        message: expect.stringMatching(/belongs to user \d+, not to this process's user 12345/),
       });
       other.mockRestore();
       await expect(brokers.start({ socketPath: '/nowhere/at/all.sock' })).rejects.toMatchObject({

@@ -6,14 +6,14 @@ describe('a broker whose controller the embedder disposes of', () => {
 
   afterEach(async () => expect(await brokers.stop()).toEqual([]));
 
-  it('warns once that what it knows is saved no more, and stops cleanly', async () => {
+  it('warns once that its state is no longer saved, and stops cleanly', async () => {
     const broker = await brokers.start({
       services: [fixtureService('echo')],
       stateDirectory: brokers.path('state'),
     });
     const warnings: string[] = [];
     broker.on('warning', ({ message }) => {
-      if (message.includes('saved no more')) warnings.push(message);
+      if (message.includes('no longer saved')) warnings.push(message);
     });
     broker.controller.dispose();
     await eventually('the warning', () => warnings.length > 0);

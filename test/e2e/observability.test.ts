@@ -471,7 +471,7 @@ describe('handoff-controller broker', () => {
     it.each([
       [1, ['why', 'nobody', ...at], /no backend nobody; it has echo@1\.0\.0, echo@2/],
       [1, ['why', 'echo@9', ...at], /no backend echo@9/],
-      [1, ['why', 'echo@?', ...at], /no semantic version or range/],
+      [1, ['why', 'echo@?', ...at], /not a semantic version or range/],
       [1, ['status', '--socket', join(temporary, 'none.sock')], /No broker listens at/],
       [1, ['status', '--socket', temporary], /No broker listens at/],
       [2, ['status', '--socket', join(temporary, 'x'.repeat(120))], /at most 10\d bytes/],

@@ -152,9 +152,9 @@ describe('a log file', () => {
     ];
     for (const path of links) {
       expect(() => asUser(ME, ME, () => openLogFile(path))).toThrow(
-        'a link that somebody else could have made',
+        'a link that another user could have made',
       );
-      expect(() => openLogFile(path)).toThrow('somebody else could have');
+      expect(() => openLogFile(path)).toThrow('another user could have');
     }
     expect(readFileSync(at('mine/precious'), 'utf8')).toBe('precious');
     expect(existsSync(at('mine/new'))).toBe(false);
@@ -168,7 +168,7 @@ describe('a log file', () => {
     chownSync(at('sticky/theirs.log'), OTHER, OTHER);
     chmodSync(at('sticky/theirs.log'), 0o666);
     const refused = (path: string): unknown =>
-      expect(() => asUser(ME, ME, () => openLogFile(at(path)))).toThrow('somebody else could have put there');
+      expect(() => asUser(ME, ME, () => openLogFile(at(path)))).toThrow('another user could have put there');
     refused('sticky/theirs.log');
     make('mine', 0o755, ME);
     writeFileSync(at('mine/precious'), '');
@@ -198,7 +198,7 @@ describe('a log file', () => {
       return original(...args);
     }) as typeof original);
     expect(() => asUser(ME, ME, () => openLogFile(at('open/logs/a.log')))).toThrow(
-      'somebody else could have made',
+      'another user could have made',
     );
   });
 });

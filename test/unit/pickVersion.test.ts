@@ -57,17 +57,17 @@ describe('the version that a client gets', () => {
     expect(pickVersion(offered, wanted)).toBe(picked);
   });
 
-  it('where there is none: it is said what there is, and which prerelease would have to be asked for', () => {
+  it('without a match: the message names what is available and how to get a prerelease', () => {
     expect(describeNoMatch('echo', ['1.0.0', '1.2.0'], '^2')).toBe(
-      'there is no echo of a version that matches ^2, but 1.2.0, 1.0.0',
+      'no version of echo matches ^2; available: 1.2.0, 1.0.0',
     );
     expect(describeNoMatch('echo', ['2.1.0-rc.1', '1.0.0'], '^2.0.0')).toBe(
-      'there is no echo of a version that matches ^2.0.0, but 2.1.0-rc.1, 1.0.0; a prerelease has to be asked for, as by 2.1.0-rc.1',
+      'no version of echo matches ^2.0.0; available: 2.1.0-rc.1, 1.0.0; a prerelease must be requested by name, such as 2.1.0-rc.1',
     );
     expect(describeNoMatch('echo', ['1.0.0', '1.0.1', '1.0.2', '1.0.3', '1.0.4'], '2')).toMatch(/1\.0\.0$/);
     const many = Array.from({ length: 20 }, (_, index) => `1.0.${index}`);
     expect(describeNoMatch('echo', many, '2')).toMatch(
-      /but 1\.0\.19, 1\.0\.18, 1\.0\.17, 1\.0\.16, 1\.0\.15, …$/,
+      /available: 1\.0\.19, 1\.0\.18, 1\.0\.17, 1\.0\.16, 1\.0\.15, …$/,
     );
   });
 });

@@ -74,7 +74,7 @@ describe('a state file in one process', () => {
     await file[way]('old');
     // Two more for the quotes.
     await expect((async () => file[way]('x'.repeat(MAX_STATE_FILE_BYTES - 1)))()).rejects.toThrow(
-      `it has ${MAX_STATE_FILE_BYTES + 1} bytes, and at most 16777216 are taken`,
+      `it has ${MAX_STATE_FILE_BYTES + 1} bytes; the limit is 16777216`,
     );
     expect(file.read()).toBe('old');
     await file[way]('x'.repeat(MAX_STATE_FILE_BYTES - 2));

@@ -7,24 +7,24 @@ import { MAX_PAYLOAD_BYTES } from '../../protocol/wireLimits';
 import type { BrokerExplanation } from '../telemetry/BrokerDecision';
 import type { BackendStatus, BrokerStats } from '../telemetry/BrokerStatus';
 
-// What a reply has beside the backends in it.
+// Size of a reply without its backends.
 const FRAME_BYTES = 64;
-/** The instance's name has no bound; a frame has one. */
+/** The instance's name has no length limit; a frame has one. */
 const MAX_INSTANCE_CHARACTERS = 256;
 const MAX_LIMITATION_CHARACTERS = 512;
 
-/** What a status is made of. */
+/** Source of a status reply. */
 export interface StatusSource {
   readonly instance: string;
   readonly controller: HandoffController;
-  /** What its transport can't do here, and what that costs. */
+  /** What the transport lacks on this system, and the effect. */
   readonly limitation?: string | undefined;
   backends(): BackendStatus[];
   stats(): BrokerStats;
   explain(backend: BackendStatus['backend']): BrokerExplanation;
 }
 
-/** A broker's status as frames: one of the broker itself, then as many as its backends need, the last one marked. */
+/** A broker's status as frames: one for the broker, then as many as its backends need; the last has `last: true`. */
 export function statusFrames(broker: StatusSource): Buffer {
   const frames = [encodeFrame({ type: 'statusReply', broker: summaryOf(broker), backends: [], last: false })];
   let page: BackendSummary[] = [];

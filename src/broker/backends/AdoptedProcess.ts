@@ -18,15 +18,15 @@ const PROBE_TIMEOUT_MS = 2000;
 const PROBE_PAUSE_MS = 50;
 const EXIT_POLL_MS = 50;
 
-/** What the owner of an {@link AdoptedProcess} is told. */
+/** Callbacks of an {@link AdoptedProcess}. */
 export interface AdoptedProcessListener {
-  /** It takes no connections any more, and still runs. */
+  /** It accepts no more connections, but still runs. */
   onClosed(): void;
-  /** It has ended, as far as that can be told. */
+  /** It has ended, or isn't known to run. */
   onExited(): void;
 }
 
-/** A process that an earlier broker started. It's no child of this one: all it can be asked is who it is. */
+/** A process of an earlier broker. It isn't this broker's child and has no channel: it only answers identity probes. */
 export class AdoptedProcess {
   readonly backend: AdoptableBackend;
   #listener: AdoptedProcessListener | undefined;
@@ -41,30 +41,30 @@ export class AdoptedProcess {
   }
 
   /**
-   * Makes sure that the process at the endpoint is the one that is meant.
+   * Adopts the process at the endpoint after checking its identity.
    *
-   * @param timeoutMs milliseconds that it has to answer.
-   * @throws {Error} if it isn't (the promise rejects).
+   * @param timeoutMs milliseconds to wait for its answer.
+   * @throws {Error} it doesn't answer in time, or is another process (the promise rejects).
    */
   static async adopt(backend: AdoptableBackend, timeoutMs: number): Promise<AdoptedProcess> {
     return new AdoptedProcess(backend, await verify(backend, timeoutMs));
   }
 
-  /** Has it told what becomes of the process. Not after `leave` or `stop`. */
+  /** Sets the listener. It isn't called after `leave` or `stop`. */
   listen(listener: AdoptedProcessListener): void {
     this.#listener = listener;
     if (this.#isClosed) void this.#tellEnd();
   }
 
-  /** Stops watching; the process goes on. */
+  /** Stops watching; the process keeps running. */
   leave(): void {
     this.#isLeft = true;
     this.#watch.destroy();
   }
 
   /**
-   * Ends the process with SIGTERM, or with SIGKILL if it's still there `timeoutMs` milliseconds later, or doesn't answer. A
-   * process that isn't the one that was adopted is left alone.
+   * Ends the process with SIGTERM, and with SIGKILL if it still runs after `timeoutMs` milliseconds or doesn't answer a probe.
+   * Leaves another process alone.
    */
   async stop(timeoutMs: number): Promise<void> {
     this.#isLeft = true;
@@ -73,7 +73,7 @@ export class AdoptedProcess {
     try {
       watch = await verify(this.backend, PROBE_TIMEOUT_MS);
     } catch (error) {
-      // It's gone, or doesn't answer, or another process has its place.
+      // It has ended, doesn't answer, or another process listens at its endpoint.
       if (isProbeTimeout(error)) graceMs = 0;
     }
     this.#watch.destroy();
@@ -83,7 +83,7 @@ export class AdoptedProcess {
     if (isEnded || watch !== undefined) removeSocket(this.backend.endpoint);
   }
 
-  /** The system can't tell when the process is gone, but it has said who it is, and its connection ends with it. */
+  /** Ends a process that the system can't identify but that answered a probe: its connection closes when it ends. */
   #endWatched(watch: Socket, timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => sendSignal(this.backend.pid, 'SIGKILL'), timeoutMs);
@@ -102,7 +102,7 @@ export class AdoptedProcess {
   async #onClose(): Promise<void> {
     while (!this.#isLeft) {
       try {
-        // The connection alone may have been closed.
+        // Perhaps only the connection was closed.
         const watch = await verify(this.backend, PROBE_TIMEOUT_MS);
         if (this.#isLeft) {
           watch.destroy();
@@ -112,7 +112,7 @@ export class AdoptedProcess {
         this.#listen();
         return;
       } catch (error) {
-        // Somebody holds the endpoint and is slow: it's not gone.
+        // A process that listens but is slow hasn't ended.
         if (isProbeTimeout(error) && isStartRight(this.backend)) continue;
         if (this.#isLeft) return;
         this.#isLeft = true;
@@ -123,7 +123,7 @@ export class AdoptedProcess {
     }
   }
 
-  /** It may only have closed its endpoint, to bring to an end what it has. */
+  /** A process that has closed its endpoint may still run, to finish its connections. */
   async #tellEnd(): Promise<void> {
     if (isKnownToRun(this.backend)) this.#listener?.onClosed();
     while (isKnownToRun(this.backend)) await sleep(EXIT_POLL_MS, undefined, { ref: false });
@@ -140,7 +140,7 @@ async function verify(expected: AdoptableBackend, timeoutMs: number): Promise<So
   const difference = differenceOf(expected, identity);
   if (difference !== undefined) {
     watch.destroy();
-    throw new Error(`the process at ${expected.endpoint} is another one: ${difference}`);
+    throw new Error(`another process listens at ${expected.endpoint}: ${difference}`);
   }
   return watch;
 }
@@ -151,7 +151,7 @@ async function probeUntilAnswered(expected: AdoptableBackend, timeoutMs: number)
     try {
       return await probeBackend(expected.endpoint, Math.max(1, end - performance.now()));
     } catch (error) {
-      // A process that is taken for gone because of one connection would run beside its successor.
+      // One broken connection doesn't prove that the process has ended; a successor must not run beside it.
       if (!isProbeBroken(error) || !isStartRight(expected)) throw error;
       if (performance.now() + PROBE_PAUSE_MS >= end) throw probeTimeout(expected.endpoint, timeoutMs);
       await sleep(PROBE_PAUSE_MS);
@@ -163,10 +163,10 @@ function differenceOf(expected: AdoptableBackend, found: FrameOf<'identity'>): s
   for (const field of ['backend', 'serviceName', 'serviceVersion', 'pid'] as const) {
     if (expected[field] !== found[field]) return `${field} is ${found[field]}, not ${expected[field]}`;
   }
-  return isStartRight(expected) ? undefined : `process ${expected.pid} has started at another time`;
+  return isStartRight(expected) ? undefined : `process ${expected.pid} was started at another time`;
 }
 
-// What the earlier broker couldn't clean up.
+// The earlier broker can't remove them any more.
 function removeSocket(endpoint: string): void {
   removeEndpoint(endpoint);
   removeEndpointDirectory(dirname(endpoint));

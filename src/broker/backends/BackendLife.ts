@@ -19,42 +19,42 @@ import { checkServiceFiles } from './checkStartable';
 import { describeFailedStart } from './describeFailedStart';
 import { LogTail } from './LogTail';
 
-// A process that was ready for this long didn't fail because it was restarted too early.
+// After this time of being ready, the restart backoff starts over.
 const STABLE_AFTER_MS = 10_000;
-// What a process said before its end is in its channel, and is read at once unless this process is very busy.
+// How long to read a dead process's last messages from its channel; takes no time unless this process is very busy.
 const CHANNEL_DRAIN_MS = 500;
 
-/** How long a process may take, in milliseconds. */
+/** Timeouts of a process, in milliseconds. */
 export interface ProcessTimeouts {
   readonly startTimeoutMs: number;
   readonly stopTimeoutMs: number;
 }
 
-/** What the owner of a {@link BackendLife} is told. */
+/** Callbacks of a {@link BackendLife}. */
 export interface BackendLifeListener {
-  /** A process is about to be started. If it throws, the process isn't. */
+  /** The process is about to be started. Throw to prevent that. */
   onStarting(identity: BackendIdentity): void;
-  /** It runs. */
+  /** The process was started. */
   onStarted(process: AdoptableBackend): void;
-  /** Clients may be sent to it. */
+  /** It accepts connections. */
   onReady(life: BackendLife): void;
-  /** It has been ready for so long that its end won't be a failed start. */
+  /** It has been ready long enough to reset the restart backoff. */
   onStable(): void;
-  /** It takes no client any more. */
+  /** It takes no more clients; `successor` says when the next process starts. */
   onVacated(life: BackendLife, successor: BackendSuccession): void;
-  /** Nothing is left of it. */
+  /** The process has ended and was cleaned up. */
   onGone(life: BackendLife): void;
   onRefusedAnswer(why: RefusedAnswer): void;
 }
 
 /** Options of {@link BackendLife}. */
 export interface BackendLifeOptions extends ProcessTimeouts {
-  /** For people. */
+  /** The backend's name in messages. */
   readonly name: string;
-  /** Milliseconds until the process is started, unless it's asked for earlier. */
+  /** Milliseconds until the process starts, unless `start.asked` comes first. */
   readonly restartDelayMs: number;
   readonly inspect: InspectionObserver | undefined;
-  /** What the process is to be started with, asked for when it is. */
+  /** Returns the options of the process; called at its start. */
   readonly processOptions: () => BackendProcessOptions;
 }
 
@@ -63,7 +63,7 @@ type Running =
   | { readonly type: 'adopted'; readonly process: AdoptedProcess }
   | { readonly type: 'none' };
 
-/** One process of a backend, from before its start until nothing is left of it: the chart decides, here is how it's done. */
+/** One process of a backend, from before its start to its end. The chart `backendLifecycle` decides; this class acts. */
 export class BackendLife {
   readonly #options: BackendLifeOptions;
   readonly #listener: BackendLifeListener;
@@ -101,7 +101,7 @@ export class BackendLife {
     this.#actor.start();
   }
 
-  /** What is shown of the process. Undefined: it made room, and is still there. */
+  /** The visible state. Undefined if the process gave way to its successor but hasn't ended. */
   get state(): BackendProcessState | undefined {
     const snapshot = this.#actor.getSnapshot();
     if (this.#shown?.snapshot !== snapshot) {
@@ -129,12 +129,12 @@ export class BackendLife {
     return running.type === 'own' ? running.process.pid : running.process.backend.pid;
   }
 
-  /** Undefined as long as there is no process. */
+  /** Undefined before the process is started or adopted. */
   get identity(): BackendIdentity | undefined {
     return this.#identity;
   }
 
-  /** The transfers to it; undefined where there is no channel. */
+  /** The transfers to it; undefined if there is no channel. */
   get queue(): TransferQueue | undefined {
     return this.#running.type === 'own' ? this.#running.process.queue : undefined;
   }
@@ -146,12 +146,12 @@ export class BackendLife {
     return running.type === 'own' ? running.process.adoptable : running.process.backend;
   }
 
-  /** How it ended. */
+  /** How the process ended. */
   get exit(): ProcessExit {
     return this.#exit;
   }
 
-  /** Why it was never ready, if nobody asked it to end. */
+  /** Why it never became ready. Only meaningful if nobody asked it to end. */
   get startError(): BrokerError {
     const { name } = this.#options;
     if (this.#spawnError instanceof BrokerError) return this.#spawnError;
@@ -163,17 +163,17 @@ export class BackendLife {
     return new BrokerError('startFailed', `${name} didn't start: ${how}`);
   }
 
-  /** Resolves when nothing is left of it, or it was left to itself. */
+  /** Resolves when the process has ended or was left running. */
   get over(): Promise<void> {
     return this.#over;
   }
 
   ask(event: BackendLifecycleEvent): void {
-    // What comes after the end has nobody to do it.
+    // A stopped actor takes no events.
     if (this.#actor.getSnapshot().status === 'active') this.#actor.send(event);
   }
 
-  /** It runs already: an earlier broker started it. */
+  /** Adopts a running process of an earlier broker. */
   adopt(process: AdoptedProcess): void {
     this.#running = { type: 'adopted', process };
     this.#showPid();
@@ -185,7 +185,7 @@ export class BackendLife {
     });
   }
 
-  /** Several processes of a backend may be there at a time: a person tells them apart by it. */
+  /** Several processes of a backend may run at a time: the process id tells their actors apart. */
   #showPid(): void {
     if (this.pid !== undefined) this.#actor.id = `${this.#options.name} pid ${this.pid}`;
   }
@@ -210,7 +210,7 @@ export class BackendLife {
         return;
       case 'kill':
         this.#isKilled = true;
-        // How long an adopted one may take is known to who terminates it.
+        // `AdoptedProcess.stop` sends an adopted process SIGKILL by itself.
         if (this.#running.type === 'own') this.#running.process.kill();
         return;
       case 'vacated':

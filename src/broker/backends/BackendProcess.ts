@@ -25,31 +25,31 @@ export interface ProcessExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** What a {@link BackendProcess} tells its owner. */
+/** Callbacks of a {@link BackendProcess}. */
 export interface BackendProcessListener {
   /** Its endpoint accepts connections. */
   onListening(): void;
-  /** An answer came that isn't the awaited one. A late refusal is no news and isn't told. */
+  /** An answer was refused. Not called for a late refusal, which changes nothing. */
   onRefusedAnswer(why: RefusedAnswer): void;
-  /** The program couldn't be started. */
+  /** The process couldn't be started. */
   onSpawnFailed(error: Error): void;
-  /** It has ended. With `isChannelOpen`, what it said last is still to be read, and `onChannelClosed` comes. */
+  /** It has ended. With `isChannelOpen`, its last messages are still to be read, and `onChannelClosed` follows. */
   onExit(exit: ProcessExit, isChannelOpen: boolean): void;
-  /** Nothing can be passed to it any more, and if it has ended, all that it said is read. */
+  /** Nothing can be sent to it any more. If it has ended, all its messages were read. */
   onChannelClosed(): void;
 }
 
-/** What a process is started with. */
+/** Options of {@link BackendProcess}. */
 export interface BackendProcessOptions {
   readonly service: CheckedService;
   readonly identity: BackendIdentity;
-  /** Of the broker, without links; undefined if it has none. */
+  /** The broker's state directory with links resolved; undefined if it has none. */
   readonly stateDirectory: string | undefined;
   readonly transport: HandoffTransport;
   readonly tokens: TransferTokens<TransferQueue>;
 }
 
-/** A process that this broker started, and the way to it. When to do what is the chart's to say. */
+/** A process that this broker started, and the channel to it. The chart `backendLifecycle` decides when to do what. */
 export class BackendProcess {
   readonly identity: BackendIdentity;
   readonly queue: TransferQueue;
@@ -76,23 +76,23 @@ export class BackendProcess {
           ...process.env,
           ...service.env,
           [BACKEND_IDENTITY_VARIABLE]: formatBackendIdentity(identity),
-          // Without one too: this process may itself be a backend, of another broker.
+          // Set even if undefined: this process may itself be a backend of another broker and have the variable.
           [STATE_DIRECTORY_VARIABLE]: stateDirectory,
         },
         execArgv: [...service.execArgv],
         serialization: 'advanced',
         stdio: ['ignore', output, output, 'ipc', ...Array<'pipe'>(transport.pipes ?? 0).fill('pipe')],
-        // A process group of its own: a terminal's Ctrl-C is the broker's to handle.
+        // A process group of its own, so that a terminal's Ctrl-C reaches only the broker.
         detached: true,
         ...(service.cwd === undefined ? {} : { cwd: service.cwd }),
       });
     } finally {
       if (output > STANDARD_ERROR) closeSync(output);
     }
-    // First of all: what can't be started says so by an event, which would end this process if nobody listened.
+    // Before anything else: a failed start emits `error`, which would end this process if nobody listened.
     this.#child.on('error', this.#onError);
     this.#child.on('exit', this.#onExit);
-    // Who uses them may come later than an error, and an embedder's transport may listen for none.
+    // An error may come before the transport listens, and an embedder's transport may never listen.
     for (const pipe of this.#pipes) pipe?.on('error', () => {});
     const { pid } = this.#child;
     const start = pid === undefined ? undefined : processStart(pid);
@@ -109,7 +109,7 @@ export class BackendProcess {
     this.queue = new TransferQueue(this.#channel, tokens, (why) => listener.onRefusedAnswer(why));
   }
 
-  /** None where there was no descriptor left to start it, whatever Node's types say. */
+  /** Contrary to Node's types, `stdio` is missing if no descriptor was left for the start. */
   get #pipes(): ChildProcess['stdio'] | [] {
     return this.#child.stdio ?? [];
   }
@@ -118,9 +118,9 @@ export class BackendProcess {
     return this.#child.pid;
   }
 
-  /** Asks the process to stop, once the transfers in flight have ended. */
+  /** Asks the process to stop, after the transfers in flight have ended. */
   askToStop(): void {
-    // The message could overtake handles, and what ends with the channel counts as a failure.
+    // The message could overtake handles, and transfers that end with the channel count as failures.
     this.queue.whenSettled(() => {
       if (!this.#child.connected) return;
       this.#child.send({ handoffController: PROTOCOL_VERSION, type: 'stop' }, () => {});
@@ -135,7 +135,7 @@ export class BackendProcess {
     this.#child.kill('SIGKILL');
   }
 
-  /** Leaves the process to itself: it goes on without this broker. */
+  /** Lets the process run on without this broker. */
   leave(): void {
     this.#child.off('exit', this.#onExit);
     this.#channel.close();
@@ -145,7 +145,7 @@ export class BackendProcess {
     this.#child.unref();
   }
 
-  /** The process is gone: ends its transfers, and removes what it left. */
+  /** After the process has ended: ends its transfers and removes its socket. */
   cleanUp(): void {
     this.#channel.close();
     this.queue.close();
@@ -153,7 +153,7 @@ export class BackendProcess {
   }
 
   readonly #onError = (error: Error): void => {
-    // Also told for a signal or message that couldn't be sent, which is no end: whoever sent it finds out.
+    // Also emitted if a signal or message couldn't be sent; its sender handles that.
     if (this.#child.pid === undefined) this.#listener.onSpawnFailed(error);
   };
 
@@ -163,7 +163,7 @@ export class BackendProcess {
     this.#listener.onExit({ code, signal }, this.#channel.isOpen);
   };
 
-  /** What it said before may still be unread, but clients must not be sent to it any more. */
+  /** Its last messages may still be unread, but it must get no more clients. */
   #onCut(): void {
     this.queue.stopSending();
     if (!this.#hasExited) this.#listener.onChannelClosed();

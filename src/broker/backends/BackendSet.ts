@@ -8,7 +8,7 @@ import { type AdoptionOptions, adoptSurvivors } from './adoptSurvivors';
 import type { ProcessTimeouts } from './BackendLife';
 import { ManagedBackend, type SharedByBackends } from './ManagedBackend';
 
-// A client that was told an endpoint may not have connected to it yet.
+// For clients that got the endpoint but haven't connected to it yet.
 const RECONNECT_GRACE_MS = 1000;
 
 /** What `Broker.reload` changed; each name is `service@version`. */
@@ -25,7 +25,7 @@ export interface BackendSetOptions extends SharedByBackends {
 
 type Services = CheckedBrokerOptions['services'];
 
-/** A broker's backends: those that are offered to clients, by service and version, and those that start or retire. */
+/** A broker's backends: those offered to clients, by service and version, and those that start or retire. */
 export class BackendSet {
   readonly #options: BackendSetOptions;
   readonly #all = new Set<ManagedBackend>();
@@ -40,7 +40,7 @@ export class BackendSet {
     return this.#all.values();
   }
 
-  /** The offered backends of a service by their version; undefined if it has none. */
+  /** The offered backends of a service by version; undefined if there are none. */
   versionsOf(service: string): ReadonlyMap<string, ManagedBackend> | undefined {
     return this.#offered.get(service);
   }
@@ -89,12 +89,12 @@ export class BackendSet {
     throw new BrokerError('unknownBackend', `there is no service ${showValue(text)}`);
   }
 
-  /** What a later broker would need to adopt the processes that take connections now. */
+  /** The processes that accept connections now, for a later broker to adopt. */
   adoptable(): AdoptableBackend[] {
     return [...this.#all].map((backend) => backend.adoptable).filter((each) => each !== undefined);
   }
 
-  /** Adds backends of a starting broker, which are offered before they are started. */
+  /** Adds the backends of a starting broker; they are offered before they are started. */
   addOffered(services: Services, timeouts: ProcessTimeouts): void {
     for (const service of services) {
       const backend = this.#create(service, timeouts);
@@ -103,7 +103,7 @@ export class BackendSet {
     }
   }
 
-  /** Makes the controller forget the backends of services that are gone: nobody would ask for them again. */
+  /** Makes the controller forget restored backends that this broker doesn't have. */
   forgetOthers(): void {
     const { controller, instance } = this.#options;
     for (const backend of [...controller.backends()]) {
@@ -116,9 +116,9 @@ export class BackendSet {
   }
 
   /**
-   * Goes on with what earlier brokers have left, and ends what nobody needs.
+   * Adopts the processes of earlier brokers and ends those that aren't needed.
    *
-   * @returns what is to stay on record.
+   * @returns the processes to keep recorded.
    */
   adopt(options: Omit<AdoptionOptions, 'backendOf' | 'onRefused'>): Promise<AdoptableBackend[]> {
     return adoptSurvivors({
@@ -135,7 +135,7 @@ export class BackendSet {
   }
 
   /**
-   * Starts the backends that have adopted no process. Resolves when all take connections.
+   * Starts the backends that haven't adopted a process. Resolves when all accept connections.
    *
    * @throws {BrokerError} as `ManagedBackend.start`, once all have started or failed (the promise rejects).
    */
@@ -148,9 +148,9 @@ export class BackendSet {
   }
 
   /**
-   * Starts the backends of services that are not among the present ones. They are not offered yet.
+   * Starts the backends of services that are new in `next`. They aren't offered yet.
    *
-   * @throws {BrokerError} as `ManagedBackend.start`; then none of them is left (the promise rejects).
+   * @throws {BrokerError} as `ManagedBackend.start`; all of them are stopped then (the promise rejects).
    */
   async startNew(present: Services, next: CheckedBrokerOptions): Promise<readonly ManagedBackend[]> {
     const backends = without(next.services, present).map((service) => this.#create(service, next));
@@ -166,7 +166,7 @@ export class BackendSet {
     }
   }
 
-  /** Goes over to the next services: offers the started ones, and retires those that are gone. */
+  /** Changes to the next services: offers the started backends and retires those of removed services. */
   change(
     present: Services,
     next: CheckedBrokerOptions,
@@ -181,7 +181,7 @@ export class BackendSet {
     return { added: started.map(({ service }) => nameOf(service)), removed: removed.map(nameOf) };
   }
 
-  /** From now on none is found, and the controller forgets none. */
+  /** From now on no backend is found, and the controller forgets none. */
   close(): void {
     this.#isClosed = true;
   }
@@ -191,19 +191,19 @@ export class BackendSet {
     if (this.#isClosed) throw new BrokerError('stopped', 'the broker is stopped');
   }
 
-  /** Leaves the processes running, and returns what a later broker needs to adopt them. */
+  /** Leaves the processes running and returns them for a later broker to adopt. */
   async leave(): Promise<AdoptableBackend[]> {
     const left = await Promise.all([...this.#all].map((backend) => backend.leave()));
     return left.filter((each) => each !== undefined);
   }
 
-  /** Ends the processes, or only those that this broker has started. */
+  /** Ends all processes, or only those that this broker started. */
   async stop(which: 'all' | 'started'): Promise<void> {
     const isLeft = (backend: ManagedBackend): boolean => backend.isAdopted && which === 'started';
     await Promise.all([...this.#all].map((backend) => (isLeft(backend) ? backend.leave() : backend.stop())));
   }
 
-  /** Ends the processes that this broker has started at once, and waits for nothing. */
+  /** Kills the processes that this broker started, without waiting. */
   kill(): void {
     for (const backend of this.#all) backend.kill();
   }
@@ -215,7 +215,7 @@ export class BackendSet {
       serviceName: service.name,
       serviceVersion: service.version,
     });
-    // Who watches the charts sees it before its first client, or though its policy never lets a request reach the chart's end.
+    // Create the chart's actor now, so that observers see a backend before its first request.
     const handle = controller.backend(key);
     handle.hold();
     return new ManagedBackend({ key, handle, service, startTimeoutMs, stopTimeoutMs }, this.#options);

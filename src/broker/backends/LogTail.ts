@@ -3,11 +3,11 @@ import { stripVTControlCharacters } from 'node:util';
 
 const MAX_BYTES = 4096;
 const MAX_LINES = 12;
-// What was wrong stands in front of them.
+// Skipped: the error message stands before them.
 const STACK_FRAME = /^\s+at /;
 const MAX_LINE_CHARACTERS = 300;
 
-/** What is written to a log file from now on: the last of it, as it can be shown on a terminal. */
+/** The last lines written to a log file from now on, safe to print on a terminal. */
 export class LogTail {
   readonly path: string;
   readonly #start: number;
@@ -17,7 +17,7 @@ export class LogTail {
     this.#start = sizeOf(path);
   }
 
-  /** The last lines; undefined if it isn't a file that can be read again. */
+  /** The last lines, at most 12; undefined if the file can't be read. */
   lines(): string[] | undefined {
     try {
       return this.#read()
@@ -35,7 +35,7 @@ export class LogTail {
   }
 
   #read(): string | undefined {
-    // A pipe would be waited for.
+    // Opening a pipe would block.
     const fd = openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stats = fstatSync(fd);
@@ -43,7 +43,7 @@ export class LogTail {
       const start = Math.max(this.#start, stats.size - MAX_BYTES);
       const bytes = Buffer.alloc(Math.max(0, stats.size - start));
       const text = bytes.toString('utf8', 0, readSync(fd, bytes, 0, bytes.length, start));
-      // The first line may have lost its beginning.
+      // The first line may be incomplete.
       return start > this.#start ? text.slice(text.indexOf('\n') + 1) : text;
     } finally {
       closeSync(fd);

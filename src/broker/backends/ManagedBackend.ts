@@ -20,7 +20,7 @@ import { BackendLife, type ProcessTimeouts } from './BackendLife';
 import type { BackendProcessOptions } from './BackendProcess';
 import type { ProcessRecords } from './ProcessRecords';
 
-/** Where a ready backend takes connections. */
+/** Where to send connections for a ready backend. */
 export interface BackendTarget {
   readonly identity: BackendIdentity;
   /** Undefined for an adopted process: there is no channel to it. */
@@ -34,33 +34,33 @@ export interface ManagedBackendOptions extends ProcessTimeouts {
   readonly service: CheckedService;
 }
 
-/** What all backends of a broker use. */
+/** Shared by all backends of a broker. */
 export interface SharedByBackends {
   readonly endpointDirectory: string;
-  /** Of the broker, without links; undefined if it has none. */
+  /** The broker's state directory with links resolved; undefined if it has none. */
   readonly stateDirectory: string | undefined;
   readonly transport: HandoffTransport;
   readonly tokens: TransferTokens<TransferQueue>;
   readonly reporter: BrokerReporter;
   readonly counts: BrokerCounts;
-  /** Is told if there is no descriptor left to start a process with. */
+  /** Informed when no descriptor is left to start a process. */
   readonly pressure: FdPressure;
-  /** Undefined if the broker keeps none. */
+  /** Undefined if the broker has no state directory. */
   readonly records: ProcessRecords | undefined;
-  /** Is told of the chart of each process, as XState tells it. */
+  /** Gets XState's inspection events of each process's chart. */
   readonly inspect: InspectionObserver | undefined;
 }
 
 const REFUSED_ANSWERS: Readonly<Record<Exclude<RefusedAnswer, 'late'>, string>> = {
   replayed: 'answered twice for a transfer',
   foreign: "answered for another backend's transfer",
-  unknown: "answered for a transfer that there isn't",
-  malformed: 'sent an answer that makes no sense',
+  unknown: 'answered for an unknown transfer',
+  malformed: 'sent a malformed answer',
 };
 
 type Waiting = { resolve(): void; reject(error: BrokerError): void }[];
 
-/** A service's backend: its present process, and the next one when that has made room. */
+/** A service's backend: its present process, and former ones that haven't ended yet. */
 export class ManagedBackend {
   readonly key: BackendKey;
   /** Cached handle; avoids building a key string. */
@@ -68,17 +68,17 @@ export class ManagedBackend {
   service: CheckedService;
   /** Whether the service's policy allows handoff. */
   handoffEnabled: boolean;
-  /** Shared with the other backends that its service has had. */
+  /** Shared with earlier backends of the same service. */
   readonly counts: ServiceCounts;
   readonly #shared: SharedByBackends;
   #timeouts: ProcessTimeouts;
-  // Undefined until the first is started or found.
+  // Undefined until the first process is started or adopted.
   #current: BackendLife | undefined;
-  // Processes that made room and are still there, and in how many milliseconds their successor was to start.
+  // Former processes that haven't ended, with the delay of their successor's start in milliseconds.
   readonly #former = new Map<BackendLife, number | undefined>();
-  // Who waits for a process to be ready.
+  // Callers that wait for a process to become ready.
   readonly #waiting = new Map<BackendLife, Waiting>();
-  // The one whose failure is told to who started it, and is no warning.
+  // If this one fails to start, the caller of `start` gets the error and no warning is emitted.
   #first: BackendLife | undefined;
   #isStopped = false;
   #failedStarts = 0;
@@ -117,26 +117,26 @@ export class ManagedBackend {
     return this.#current?.queue;
   }
 
-  /** Where to send a client, or undefined while there is no process that takes it. */
+  /** Where to send a client; undefined while no process is ready. */
   get target(): BackendTarget | undefined {
     const current = this.#current;
     if (current?.isReady !== true || current.identity === undefined) return undefined;
     return { identity: current.identity, queue: current.queue };
   }
 
-  /** What a later broker would need to adopt the present process, or undefined while there is none that takes connections. */
+  /** The present process for a later broker to adopt; undefined while none is ready. */
   get adoptable(): AdoptableBackend | undefined {
     return this.#current?.isReady === true ? this.#current.adoptable : undefined;
   }
 
   /**
-   * Starts a process; a later end of it is answered with a restart.
+   * Starts a process, and restarts it whenever it ends.
    *
    * @throws {BrokerError} `startFailed`, `stateNotWritten`, `pathTooLong` or `stopped` (the promise rejects).
    */
   start(): Promise<void> {
     if (this.#isStopped) return Promise.reject(this.#stoppedError());
-    // An adopted process may have ended since: then its successor is planned or started, and a second one would be nobody's.
+    // If an adopted process has ended meanwhile, its successor is already planned or started; don't start a second one.
     const life = this.#current ?? this.#begin(0);
     if (life.isReady) return Promise.resolve();
     this.#first = life;
@@ -145,15 +145,15 @@ export class ManagedBackend {
     return started;
   }
 
-  /** Goes on with a process that an earlier broker started. */
+  /** Adopts a process of an earlier broker. */
   adopt(adopted: AdoptedProcess): void {
     this.#begin(0).adopt(adopted);
   }
 
   /**
-   * Ends the present process and starts another. Called meanwhile again it's the same: two would start one each.
+   * Ends the present process and starts another. Calls during a replacement join it.
    *
-   * @throws {BrokerError} `startFailed` if the new one doesn't start; it will be tried again (the promise rejects).
+   * @throws {BrokerError} `startFailed`: the new process didn't start; the broker retries (the promise rejects).
    */
   respawn(): Promise<void> {
     this.#replaced ??= this.#replace().finally(() => {
@@ -165,13 +165,13 @@ export class ManagedBackend {
   async #replace(): Promise<void> {
     const life = this.#current;
     if (life === undefined || this.#isStopped) throw this.#stoppedError();
-    // Who waits for a process that makes room for another waits for that one.
+    // `#onVacated` passes those who wait on to the successor.
     const replaced = this.#whenReady(life);
     life.ask({ type: 'replacement.asked' });
     await replaced;
   }
 
-  /** Goes on with other values of what can change while a process runs. */
+  /** Changes the options that can change while the process runs. */
   reconfigure(service: CheckedService, timeouts: ProcessTimeouts): void {
     this.service = service;
     this.handoffEnabled = service.handoff;
@@ -179,10 +179,10 @@ export class ManagedBackend {
   }
 
   /**
-   * Takes no new connections, and lets the process bring to an end what it has. Resolves when it's gone; an adopted one
-   * can't be asked to go.
+   * Takes no more clients and lets the process finish its connections. Resolves when it has ended. An adopted process can't be
+   * asked to stop.
    *
-   * @param clientGraceMs milliseconds in which clients that were sent here may still come.
+   * @param clientGraceMs milliseconds in which clients that got the endpoint may still connect.
    */
   retire(clientGraceMs: number): Promise<void> {
     return this.#endWith({ type: 'retirement.asked', clientGraceMs });
@@ -193,7 +193,7 @@ export class ManagedBackend {
     return this.#endWith({ type: 'stop.asked' });
   }
 
-  /** Leaves the process running, and says what a later broker needs to adopt it. */
+  /** Leaves the process running and returns it for a later broker to adopt. */
   async leave(): Promise<AdoptableBackend | undefined> {
     const { adoptable } = this;
     await this.#endWith({ type: 'leave.asked' });
@@ -204,7 +204,7 @@ export class ManagedBackend {
     this.#isStopped = true;
     const lives = this.#lives();
     for (const life of lives) life.ask(event);
-    // Who asked for a replacement is told that there will be none.
+    // A pending replacement is rejected by then.
     await Promise.all([this.#replaced?.catch(() => {}), ...lives.map(({ over }) => over)]);
   }
 
@@ -212,10 +212,10 @@ export class ManagedBackend {
     return [...this.#former.keys(), ...(this.#current === undefined ? [] : [this.#current])];
   }
 
-  /** The next process, which isn't there yet. */
+  /** Creates the next process's life; the process starts after the delay. */
   #begin(delayMs: number): BackendLife {
     const { inspect, records } = this.#shared;
-    // By name: who gives them may give more with them, such as an `inspect` of its own.
+    // Pick the fields: the object may have others, such as an `inspect` of its own.
     const { startTimeoutMs, stopTimeoutMs } = this.#timeouts;
     const life = new BackendLife(
       {
@@ -303,7 +303,7 @@ export class ManagedBackend {
     const { startError } = life;
     if (isDescriptorShortage(startError)) this.#shared.pressure.reportExhausted();
     for (const { reject } of waiting) reject(startError);
-    // What can't be put on record, whoever keeps the record has told.
+    // For `stateNotWritten` the broker's state has already warned.
     if (life === this.#first || startError.code === 'stateNotWritten') return;
     const { message } = startError;
     this.#shared.reporter.warn({ code: 'startFailed', message, backend: this.key, cause: startError });
@@ -314,7 +314,7 @@ export class ManagedBackend {
     const hasSuccessor = this.#former.delete(life);
     if (life.identity === undefined) return;
     this.#shared.records?.remove(life.identity.backend);
-    // Of a start that failed the warning tells.
+    // A failed start is reported as a warning instead.
     if (!life.wasReady && hasSuccessor) return;
     this.#shared.reporter.emit('backendExit', {
       backend: this.key,
@@ -325,7 +325,7 @@ export class ManagedBackend {
     });
   }
 
-  /** Ends the processes that are this broker's own at once, and waits for nothing. */
+  /** Kills the processes that this broker started, without waiting. */
   kill(): void {
     this.#isStopped = true;
     for (const life of this.#lives()) if (!life.isAdopted) life.ask({ type: 'kill.asked' });

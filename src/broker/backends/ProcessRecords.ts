@@ -1,12 +1,12 @@
 import type { BackendIdentity } from '../../protocol/backendIdentity';
 import type { AdoptableBackend } from '../options/BrokerOptions';
 
-/** Keeps on record which processes there are, for a later broker. */
+/** Records the processes for a later broker. */
 export interface ProcessRecords {
-  /** A process is about to be started. If it throws, the process isn't. */
+  /** Records a process before its start. If it throws, the process isn't started. */
   add(identity: BackendIdentity): void;
-  /** It runs. */
+  /** Adds the process id and start time of a started process. */
   complete(backend: AdoptableBackend): void;
-  /** A process, own or adopted, is gone, or has left to bring to an end what it has. */
+  /** Removes a process that has ended. */
   remove(backend: string): void;
 }

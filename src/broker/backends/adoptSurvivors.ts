@@ -7,29 +7,29 @@ import { inTurn } from './inTurn';
 import type { ManagedBackend } from './ManagedBackend';
 import { isProbeTimeout } from './probeBackend';
 
-// A probe takes a descriptor.
+// Bounded, since each probe needs a descriptor.
 const PROBES_AT_A_TIME = 16;
-// After a restart of the system there may be thousands.
+// Bounded: after a reboot there may be thousands.
 const MAX_WARNINGS_OF_GONE = 10;
 
 /** Options of {@link adoptSurvivors}. */
 export interface AdoptionOptions extends ProcessTimeouts {
-  /** What the embedder wants adopted. What isn't adopted of it is left alone, unless it holds its endpoint and is silent. */
+  /** The embedder's `adopt` option. Those not adopted are left alone, unless one holds its endpoint without answering. */
   readonly given: readonly AdoptableBackend[];
-  /** What earlier brokers with the same state directory started. What isn't adopted of it nobody else would end. */
+  /** Processes of earlier brokers with the same state directory. Those not adopted are ended: nobody else would. */
   readonly survivors: readonly AdoptableBackend[];
   readonly backendOf: (adoptable: AdoptableBackend) => ManagedBackend | undefined;
-  /** A process isn't adopted. */
+  /** Called for each process that isn't adopted. */
   readonly onRefused: (name: string, why: string, cause?: unknown, backend?: BackendKey) => void;
 }
 
 type Candidate = { readonly adoptable: AdoptableBackend; readonly isGiven: boolean };
 
 /**
- * Goes on with the processes of earlier brokers, one for each backend: of those that answer as they should the one that
- * was started last. What is ours and isn't adopted is ended, if the system knows that for sure.
+ * Adopts processes of earlier brokers, one for each backend: the one started last of those that confirm their identity. Ends
+ * the other survivors if their identity is proved.
  *
- * @returns what is to stay on record: what was adopted, and what is known to be there and could be neither adopted nor ended.
+ * @returns the processes to keep recorded: the adopted ones, and running ones that could be neither adopted nor ended.
  */
 export async function adoptSurvivors(options: AdoptionOptions): Promise<AdoptableBackend[]> {
   const { given, survivors, backendOf, startTimeoutMs, stopTimeoutMs, onRefused } = options;
@@ -74,11 +74,11 @@ export async function adoptSurvivors(options: AdoptionOptions): Promise<Adoptabl
       else endings.push(found.stop(stopTimeoutMs));
       refuse(
         adoptable,
-        backend === undefined ? 'this broker has no such service' : 'another process has its place',
+        backend === undefined ? 'this broker has no such service' : 'another process was adopted instead',
       );
     } else {
       const isSilent = isProbeTimeout(found);
-      // The embedder may be wrong about an endpoint where nobody is.
+      // The embedder may be wrong about an endpoint that nobody listens on.
       const mayEnd = !isGiven || (isSilent && backend !== undefined);
       const end = async (): Promise<void> => {
         const isEnded = mayEnd && (await endIfProved(adoptable, isSilent ? 0 : stopTimeoutMs));
@@ -89,7 +89,7 @@ export async function adoptSurvivors(options: AdoptionOptions): Promise<Adoptabl
   }
   await Promise.all(endings);
   const adoptedIds = new Set(adopted.map(({ pid }) => pid));
-  // One may have ended since it was adopted.
+  // One may have ended since its adoption.
   const isStillAdopted = (one: AdoptableBackend): boolean => backendOf(one)?.isAdopted === true;
   const left = there
     .map(({ adoptable }) => adoptable)
@@ -99,10 +99,10 @@ export async function adoptSurvivors(options: AdoptionOptions): Promise<Adoptabl
 
 function warnOfGone(gone: readonly AdoptableBackend[], onRefused: AdoptionOptions['onRefused']): void {
   for (const adoptable of gone.slice(0, MAX_WARNINGS_OF_GONE)) {
-    onRefused(nameOf(adoptable), 'it is gone, and its id is free or another process has it');
+    onRefused(nameOf(adoptable), 'it has ended; its process id is free or reused');
   }
   const more = gone.length - MAX_WARNINGS_OF_GONE;
-  if (more > 0) onRefused(`each of ${more} more processes on record`, 'it is gone too');
+  if (more > 0) onRefused(`each of ${more} more recorded processes`, 'it has ended too');
 }
 
 function nameOf({ serviceName, serviceVersion, pid }: AdoptableBackend): string {

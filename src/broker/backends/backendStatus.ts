@@ -1,7 +1,7 @@
 import type { BackendStatus } from '../telemetry/BrokerStatus';
 import type { ManagedBackend } from './ManagedBackend';
 
-/** A backend as it is now. */
+/** The current status of a backend. */
 export function backendStatus(backend: ManagedBackend): BackendStatus {
   const window = backend.handle.windowOf();
   return {

@@ -13,14 +13,13 @@ import {
 } from '../options/checkBrokerOptions';
 import { logDirectory } from '../options/defaultLogFile';
 
-// As long as the name of any backend's socket.
+// All names of backends' sockets have this length.
 const SAMPLE_SOCKET = `${'x'.repeat(16)}.sock`;
 
 /**
- * Checks that what a service's process is started from is there: its working directory, its module, its log file's
- * directory.
+ * Checks that a service's process can be started: its working directory, its module and its log file.
  *
- * @throws {BrokerError} `startFailed`; the message says what isn't there.
+ * @throws {BrokerError} `startFailed`; the message names the path and the problem.
  */
 export function checkServiceFiles({ name, version, module, cwd, logFile }: CheckedService): void {
   const fail = (why: string): never => {
@@ -45,8 +44,8 @@ export function checkServiceFiles({ name, version, module, cwd, logFile }: Check
 }
 
 /**
- * Finds what would keep a broker from starting, as far as it can be known without starting one. It changes nothing, and
- * doesn't mind that another broker runs.
+ * Checks whether a broker could start, as far as possible without starting one. Changes nothing. A running broker with the
+ * same options is no error.
  *
  * @throws {BrokerError} as `createBroker` would.
  */
@@ -62,9 +61,9 @@ export function checkStartable(options: CheckedBrokerOptions): void {
 }
 
 /**
- * Makes sure that a socket can be listened on at a path, as far as it can be known.
+ * Checks whether a socket can be created at a path, without creating one.
  *
- * @throws {BrokerError} `listenFailed`: there is no directory for it. `notASocket`: something else is there.
+ * @throws {BrokerError} `listenFailed`: its directory is missing. `notASocket`: something else is there.
  */
 export function checkSocketPlace(path: string): void {
   const directory = dirname(path);
@@ -78,7 +77,7 @@ export function checkSocketPlace(path: string): void {
   statOfSocket(path);
 }
 
-/** It may be made: then the first directory above it that there is must let us. */
+/** If it's missing, the nearest existing directory above it must be writable. */
 function checkStateDirectory(path: string): void {
   if (statOf(path) !== undefined) {
     checkPrivateDirectory(path);
@@ -87,7 +86,7 @@ function checkStateDirectory(path: string): void {
       if (statOf(made)?.isDirectory() === false) {
         throw new BrokerError(
           'listenFailed',
-          `can't make the directory ${showPath(made)}: it's there, and no directory`,
+          `can't make the directory ${showPath(made)}: it exists and is not a directory`,
         );
       }
     }
@@ -105,13 +104,13 @@ function checkStateDirectory(path: string): void {
   }
 }
 
-/** The directory of the logs in a state directory is made at the start. */
+/** Skips the check of a log file in the state directory: its directory is created at the start. */
 function withoutMadeLog(service: CheckedService, stateDirectory: string | undefined): CheckedService {
   const isMade = stateDirectory !== undefined && service.logFile?.startsWith(join(stateDirectory, 'logs'));
   return isMade ? { ...service, logFile: undefined } : service;
 }
 
-/** The file that Node takes a module's path for: an extension may be left out, and a directory may have a main file. */
+/** The file that Node resolves a module's path to: the path may lack an extension, or be a directory with a main file. */
 function moduleFile(path: string): string | undefined {
   if (statOf(path)?.isFile()) return path;
   try {
@@ -147,7 +146,7 @@ function statOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch {
-    // A part of its path is no directory, or may not be searched.
+    // A part of the path isn't a directory or can't be searched.
     return undefined;
   }
 }

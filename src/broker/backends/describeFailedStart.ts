@@ -2,9 +2,9 @@ import type { ProcessExit } from './BackendProcess';
 import type { LogTail } from './LogTail';
 
 /**
- * Why a process that was started didn't come to serve.
+ * Says why a started process didn't become ready.
  *
- * @param log where its output went; undefined if to the broker's own standard error.
+ * @param log its log file; undefined if its output went to the broker's standard error.
  */
 export function describeFailedStart(exit: ProcessExit, timedOut: boolean, log: LogTail | undefined): string {
   const how = describeExit(exit, timedOut);

@@ -4,15 +4,15 @@ import { processStart } from './processStart';
 import { wasStartedAs } from './startedProcesses';
 
 const POLL_MS = 20;
-// A process that is killed is gone when the system has cleaned up after it.
+// Even after SIGKILL the system needs time to remove a process.
 const KILL_TIMEOUT_MS = 2000;
 
-/** Whether the process with this id is still the one that is meant, as far as that can be told. */
+/** Whether the process with this pid has the expected start time; true if that isn't known. */
 export function isStartRight({ pid, processStart: expected }: AdoptableBackend): boolean {
   return expected === undefined || processStart(pid) === expected;
 }
 
-/** Whether the system knows for sure that a process is the one that a broker started. */
+/** Whether the system proves, by start time and environment, that this is the process that a broker started. */
 export function isProved(backend: AdoptableBackend): boolean {
   return (
     backend.processStart !== undefined && isStartRight(backend) && wasStartedAs(backend.pid, backend.backend)
@@ -20,7 +20,7 @@ export function isProved(backend: AdoptableBackend): boolean {
 }
 
 /**
- * Ends a process that can't be asked who it is, if the system knows that for sure.
+ * Ends a process if the system proves its identity.
  *
  * @param graceMs milliseconds from SIGTERM to SIGKILL; 0: SIGKILL at once.
  * @returns whether it was ended (the promise never rejects).
@@ -28,12 +28,12 @@ export function isProved(backend: AdoptableBackend): boolean {
 export async function endIfProved(backend: AdoptableBackend, graceMs: number): Promise<boolean> {
   if (!isProved(backend)) return false;
   if (graceMs > 0 && sendSignal(backend.pid, 'SIGTERM') && (await isGone(backend, graceMs))) return true;
-  // Its id may be another process's by now.
+  // Its pid may have been reused meanwhile.
   if (isProved(backend)) sendSignal(backend.pid, 'SIGKILL');
   return isGone(backend, KILL_TIMEOUT_MS);
 }
 
-/** Sends a signal to a process; false if there is none, or it's somebody else's. */
+/** Sends a signal to a process; false if there is none, or it belongs to another user. */
 export function sendSignal(pid: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, name);

@@ -1,4 +1,4 @@
-/** Does something with each of many, so many at a time, and returns the results in their order. */
+/** Like `Promise.all(many.map(doIt))`, but runs at most `atATime` at once. */
 export async function inTurn<T, R>(
   many: readonly T[],
   atATime: number,

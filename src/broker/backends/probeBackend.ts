@@ -8,45 +8,45 @@ const TIMEOUT = 'ETIMEDOUT';
 const BUSY = 'EBUSY';
 const BROKEN = [BUSY, 'ECONNRESET', 'EPIPE', 'EAGAIN', 'EMFILE', 'ENFILE'];
 
-/** The error of a probe that had no answer in time. */
+/** The error of a probe without an answer in time. */
 export function probeTimeout(endpoint: string, timeoutMs: number): Error {
   return Object.assign(new Error(`no answer from ${endpoint} within ${Math.round(timeoutMs)} ms`), {
     code: TIMEOUT,
   });
 }
 
-/** Whether a probe failed because the endpoint took the connection, or may have, and said nothing. */
+/** Whether a probe got no answer in time: somebody may be listening. */
 export function isProbeTimeout(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === TIMEOUT;
 }
 
 /**
- * Whether a probe failed on the way to somebody who is there: who is out of descriptors accepts and closes, and one with too
- * many visitors lets nobody connect, or says that it's busy.
+ * Whether a probe failed although a process is there: one that is out of descriptors accepts and closes, and one with too
+ * many connections refuses further ones or answers `busy`.
  */
 export function isProbeBroken(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code !== undefined && BROKEN.includes(code);
 }
 
-/** Whether a probe failed because nobody listens at the endpoint. */
+/** Whether a probe failed because nobody listens. */
 export function isProbeRefused(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ECONNREFUSED' || code === 'ENOENT';
 }
 
-/** What a probe found. */
+/** The result of a probe. */
 export interface ProbedBackend {
   readonly identity: FrameOf<'identity'>;
-  /** Stays open for as long as the process lives, and tells its end by closing. Whoever probed has to destroy it. */
+  /** Stays open until the process ends. The caller has to destroy it. */
   readonly watch: Socket;
 }
 
 /**
- * Asks the process at an endpoint who it is.
+ * Asks the process at an endpoint for its identity.
  *
- * @param timeoutMs milliseconds for the whole.
- * @throws {Error} if nobody answers in time, or not in this protocol (the promise rejects).
+ * @param timeoutMs milliseconds for connecting and the answer.
+ * @throws {Error} there is no answer in time, or it isn't an `identity` frame (the promise rejects).
  */
 export function probeBackend(endpoint: string, timeoutMs: number): Promise<ProbedBackend> {
   return new Promise((resolve, reject) => {
@@ -61,7 +61,7 @@ export function probeBackend(endpoint: string, timeoutMs: number): Promise<Probe
     const timer = setTimeout(() => fail(probeTimeout(endpoint, timeoutMs)), timeoutMs);
     const onClose = (): void =>
       fail(
-        Object.assign(new Error(`${endpoint} closed the connection instead of an answer`), {
+        Object.assign(new Error(`${endpoint} closed the connection without an answer`), {
           code: 'ECONNRESET',
         }),
       );

@@ -8,10 +8,10 @@ import type { AdoptableBackend } from '../options/BrokerOptions';
 import { processFacts } from './processStart';
 
 /**
- * The processes of backends that run and were started by brokers with a state directory, as the system knows them: by their
- * user, start time and environment. Empty where that can't be told (only Linux can).
+ * The running backend processes that brokers with this state directory started, oldest first. Found in /proc by user and
+ * environment; empty if the system isn't Linux.
  *
- * @param directory the state directory, without links.
+ * @param directory the state directory with links resolved.
  */
 export function startedProcesses(directory: string): AdoptableBackend[] {
   const first = new Map<string, AdoptableBackend & { readonly startTicks: number }>();
@@ -22,7 +22,7 @@ export function startedProcesses(directory: string): AdoptableBackend[] {
     const facts = processFacts(pid);
     if (identity === undefined || facts?.isSessionLeader !== true || !seesTheSame(pid, directory)) continue;
     const { processStart, startTicks } = facts;
-    // Those that a backend starts may have its environment.
+    // A backend's children may have inherited its environment; the backend is the oldest.
     const other = first.get(identity.backend);
     if (other !== undefined && other.startTicks <= startTicks) continue;
     first.set(identity.backend, { ...identity, pid, processStart, startTicks });
@@ -32,7 +32,7 @@ export function startedProcesses(directory: string): AdoptableBackend[] {
     .map(({ startTicks: _, ...backend }) => backend);
 }
 
-/** Whether a broker started the process as the backend with this id. False where that can't be told (only Linux can). */
+/** Whether a broker started the process as the backend with this id; false if the system isn't Linux. */
 export function wasStartedAs(pid: number, backend: string): boolean {
   return parseBackendIdentity(environmentOf(pid).get(BACKEND_IDENTITY_VARIABLE))?.backend === backend;
 }
@@ -60,7 +60,7 @@ function environmentOf(pid: number): Map<string, string> {
   }
 }
 
-/** In a container of its own a process may mean another directory by the same path. */
+/** Whether the path is the same directory for that process; in a container it may not be. */
 function seesTheSame(pid: number, directory: string): boolean {
   try {
     const ours = statSync(directory);

@@ -11,7 +11,7 @@ import type { ClientRequest } from './ClientRequest';
 
 const BUSY_RETRY_MS = 100;
 
-/** The last thing that each client gets from the broker, counted and told as an event. */
+/** Sends each client's final answer, counts it and emits the `route` event. */
 export class ClientAnswers {
   readonly #connections: PeerConnections;
   readonly #counts: BrokerCounts;
@@ -30,7 +30,7 @@ export class ClientAnswers {
     lingeringClose(socket, encodeError(code, message, retryAfterMs));
   }
 
-  /** Says `busy` and closes at once: a connection over the bound must not keep a descriptor while it is waited for. */
+  /** Sends `busy` and closes at once: a connection over the bound must not hold a descriptor until the client closes. */
   turnAway(socket: Socket): void {
     this.#counts.countError('busy');
     socket.write(encodeError('busy', 'too many connections', BUSY_RETRY_MS));
@@ -60,7 +60,7 @@ export class ClientAnswers {
     );
   }
 
-  /** Counts and tells which way the client goes. */
+  /** Counts the client's route and emits `route`. */
   countRoute(
     { hello, earlyData, arrivedAt }: ClientRequest,
     backend: ManagedBackend,

@@ -18,14 +18,14 @@ export interface ClientGateOptions {
   readonly connections: PeerConnections;
   readonly router: ClientRouter;
   readonly answers: ClientAnswers;
-  /** The answer to somebody who asks for the broker's status. */
+  /** The encoded reply to a `status` frame. */
   readonly status: () => Buffer;
   readonly counts: BrokerCounts;
   readonly pressure: FdPressure;
   readonly reporter: BrokerReporter;
 }
 
-/** Lets connections in, as many as there is room for, and waits for what each one wants. */
+/** Accepts connections up to the bound and reads each one's first frame. */
 export class ClientGate {
   readonly #options: ClientGateOptions;
 
@@ -38,7 +38,7 @@ export class ClientGate {
     serveClient(socket, this.#options.reporter, () => this.#onConnection(socket));
   }
 
-  /** Answers those that have not said yet what they want. */
+  /** Sends `stopping` to the connections that haven't sent a complete frame yet. */
   close(): void {
     for (const socket of this.#options.connections.stopWaiting()) {
       this.#options.answers.sendError(socket, 'stopping', 'the broker is stopping');

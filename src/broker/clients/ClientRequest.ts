@@ -4,17 +4,17 @@ import type { FrameOf } from '../../protocol/frame';
 import { stampOfNow } from '../../protocol/stamp';
 import type { HelloResult } from './readHello';
 
-/** A client that has said what it wants. */
+/** A client's complete `hello` and its connection. */
 export interface ClientRequest {
   readonly socket: Socket;
   readonly hello: FrameOf<'hello'>;
   readonly earlyData: Buffer;
   readonly canHandOff: boolean;
-  /** One for all of the connection's routes, or its claim could outlive one and not the other. */
+  /** Shared by both routes of the connection, so that its claim expires on both at the same time. */
   readonly issuedAt: number;
-  /** How old that was when the `hello` was complete, in milliseconds: 0 if it's the broker's own. */
+  /** Age of `issuedAt` in milliseconds when the `hello` was complete; 0 if the broker made the stamp. */
   readonly ageMs: number;
-  /** When the `hello` was complete: milliseconds, as `performance.now` has them. */
+  /** When the `hello` was complete, in milliseconds of `performance.now`. */
   readonly arrivedAt: number;
 }
 

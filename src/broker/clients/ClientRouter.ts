@@ -9,10 +9,10 @@ import type { HandoffDecisions } from './HandoffDecisions';
 import { describeNoMatch, pickVersion } from './pickVersion';
 
 const UNAVAILABLE_RETRY_MS = 100;
-// How long a client's stamp may be on its way before the wait for its hello begins.
+// Longest delay between a client's stamp and the start of the broker's hello timeout.
 const ACCEPT_GRACE_MS = 1000;
-// An older stamp could be too old for the backend when the handle arrives, which would count against it: half of the
-// claims' default life.
+// Half of a claim's default lifetime. An older stamp could expire before the backend gets the handle, which would count as
+// a failed attempt.
 const MAX_CLIENT_STAMP_AGE_MS = 30_000;
 
 /** Options of {@link ClientRouter}. */
@@ -25,7 +25,7 @@ export interface ClientRouterOptions {
   readonly answers: ClientAnswers;
 }
 
-/** Finds the backend that a client asks for, and the way there. */
+/** Finds the backend for a client's request and picks the route. */
 export class ClientRouter {
   readonly #options: ClientRouterOptions;
 
@@ -43,7 +43,7 @@ export class ClientRouter {
     }
     const version = pickVersion(versions.keys(), hello.version);
     if (version === 'badVersion') {
-      answers.sendError(socket, 'badVersion', `${hello.version} is no semantic version or range`);
+      answers.sendError(socket, 'badVersion', `${hello.version} is not a semantic version or range`);
       return;
     }
     const backend = version === undefined ? undefined : versions.get(version);
@@ -59,8 +59,8 @@ export class ClientRouter {
       return;
     }
     if (!this.#isAsKnown(request, target)) {
-      // Before the controller is asked: nothing of this is the backend's doing.
-      const message = `${hello.service}@${version} is another process, or the stamp is not of now`;
+      // Before asking the controller: this isn't the backend's fault and must not count against it.
+      const message = `${hello.service}@${version} is another process, or the stamp is too old or of the future`;
       answers.sendError(socket, 'staleBackend', message);
       return;
     }
@@ -69,7 +69,7 @@ export class ClientRouter {
     else answers.reconnect(request, backend, target, decision.reason, decision.retryAfterMs);
   }
 
-  /** A client that knows a process may be at its endpoint already, so its connection leads there or nowhere. */
+  /** A client that names a process may already use its endpoint, so only this process may get the connection. */
   #isAsKnown({ hello: { knows }, ageMs }: ClientRequest, { identity }: BackendTarget): boolean {
     if (knows === undefined) return true;
     const { helloTimeoutMs } = this.#options.settings();

@@ -20,11 +20,11 @@ export interface HandoffAttemptsOptions {
   readonly counts: BrokerCounts;
   readonly pressure: FdPressure;
   readonly reporter: BrokerReporter;
-  /** Is told of each transfer's chart. */
+  /** Observes each transfer's chart. */
   readonly inspection: BrokerInspection;
 }
 
-/** The attempts that the controller has allowed: makes a transfer of each, and tells the controller how it ended. */
+/** Runs each attempt that the controller allowed as a transfer, and records the outcome with the controller. */
 export class HandoffAttempts {
   readonly #options: HandoffAttemptsOptions;
   #inFlight = 0;
@@ -35,7 +35,7 @@ export class HandoffAttempts {
     this.#options = options;
   }
 
-  /** Hands the connection over, or lets the client reconnect if there are too many transfers. */
+  /** Starts a transfer, or sends `reconnect` if there are too many. */
   begin(request: ClientRequest, backend: ManagedBackend, target: BackendTarget): void {
     const { settings, answers, counts, reporter, inspection } = this.#options;
     const { queue, identity } = target;
@@ -77,7 +77,7 @@ export class HandoffAttempts {
     );
   }
 
-  /** From now on no transfer begins. */
+  /** Starts no more transfers. */
   close(): void {
     this.#isClosed = true;
   }

@@ -22,7 +22,7 @@ export interface HandoffDecisionsOptions {
   readonly reporter: BrokerReporter;
 }
 
-/** Asks the controller whether to attempt a handoff, with what the broker knows. */
+/** Collects the inputs and asks the controller whether to attempt a handoff. */
 export class HandoffDecisions {
   readonly #options: HandoffDecisionsOptions;
 
@@ -38,13 +38,13 @@ export class HandoffDecisions {
     const decision =
       inputs &&
       reporter.tellController(key, () =>
-        // An attempt that can't be made must not be counted as one.
+        // `explain` counts nothing: without a handle to pass there will be no attempt.
         canPassHandle ? handle.shouldAttempt(inputs) : handle.explain(inputs).decision,
       );
     return brokerDecision(decision, canPassHandle);
   }
 
-  /** How the next request of a client that can be handed over would be answered. Changes nothing. */
+  /** How the broker would answer the next request of a client that supports handoff. Changes nothing. */
   explain(backend: ManagedBackend): BrokerExplanation {
     const inputs = this.#check(backend, () => this.#usualInputs(true, backend));
     const explanation = backend.handle.explain(inputs ?? HandoffAttemptInputs.enabled());
@@ -54,7 +54,7 @@ export class HandoffDecisions {
     );
   }
 
-  /** Undefined if a check of the embedder fails, which is no client's error: the client reconnects. */
+  /** Undefined if a check of the embedder fails; the client then reconnects instead of getting an error. */
   #check<T>(backend: ManagedBackend, check: () => T): T | undefined {
     return this.#options.reporter.attempt('checkFailed', 'a check of the embedder', backend.key, check);
   }

@@ -2,14 +2,15 @@ import { compareBuild, satisfies, validRange } from 'semver';
 
 const MAX_KNOWN = 1_000;
 const MAX_NAMED_VERSIONS = 5;
-// A range takes longer to read than all else that is done for a request, and there are few that are asked for.
+// Cache: parsing a range costs more than the rest of a request, and clients use few different ranges.
 const known = new Map<string, string | 'badVersion' | undefined>();
 
 /**
- * The version that a client gets who asks for `wanted`, a version or a range: the one that is named in full, or else the
- * highest that matches. `*` matches prereleases only where there is nothing else; another range, as npm has it, only those
- * of a version that it names. Of versions that differ in nothing but their build metadata, which says nothing about their
- * order, the one whose build is the highest is taken. `badVersion`: it's neither a version nor a range.
+ * Picks the version for a client that asks for `wanted`, a version or a range: the exact version if offered, otherwise the
+ * highest match. `*` matches prereleases only if there are no releases; another range matches only prereleases of a version
+ * that it names, as in npm. Among versions that differ only in build metadata, the highest build wins.
+ *
+ * @returns undefined if none matches; `badVersion` if `wanted` is neither a version nor a range.
  */
 export function pickVersion(versions: Iterable<string>, wanted: string): string | 'badVersion' | undefined {
   const offered = [...versions];
@@ -21,14 +22,15 @@ export function pickVersion(versions: Iterable<string>, wanted: string): string 
   return known.get(question);
 }
 
-/** Why `pickVersion` found nothing, and what would be found. */
+/** Says why `pickVersion` found nothing, and lists what is offered. */
 export function describeNoMatch(service: string, versions: Iterable<string>, wanted: string): string {
   const highestFirst = [...versions].sort(compareBuild).reverse();
   const named = highestFirst.slice(0, MAX_NAMED_VERSIONS).join(', ');
   const more = highestFirst.length > MAX_NAMED_VERSIONS ? ', …' : '';
   const prereleased = highestFirst.find((version) => satisfies(version, wanted, { includePrerelease: true }));
-  const advice = prereleased === undefined ? '' : `; a prerelease has to be asked for, as by ${prereleased}`;
-  return `there is no ${service} of a version that matches ${wanted}, but ${named}${more}${advice}`;
+  const advice =
+    prereleased === undefined ? '' : `; a prerelease must be requested by name, such as ${prereleased}`;
+  return `no version of ${service} matches ${wanted}; available: ${named}${more}${advice}`;
 }
 
 function pick(offered: readonly string[], wanted: string): string | 'badVersion' | undefined {

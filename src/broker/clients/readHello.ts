@@ -4,27 +4,27 @@ import { FrameReader } from '../../protocol/FrameReader';
 import type { FrameOf } from '../../protocol/frame';
 import { WireError } from '../../protocol/WireError';
 
-/** How the wait for a client's `hello` ended. */
+/** The outcome of waiting for a client's `hello`. */
 export type HelloResult =
   | {
       readonly type: 'hello';
       readonly hello: FrameOf<'hello'>;
-      /** What came behind the `hello`. */
+      /** The bytes received after the `hello`. */
       readonly earlyData: Buffer;
-      /** Whether the kernel keeps every byte that isn't in `earlyData`, so that the handle may be passed on. */
+      /** Whether every byte that isn't in `earlyData` is still in the kernel, so that the handle may be passed. */
       readonly canHandOff: boolean;
     }
-  /** Somebody who wants to know how the broker is, instead of a client. */
+  /** A request for the broker's status. */
   | { readonly type: 'status' }
   | { readonly type: 'invalid'; readonly error: WireError }
   | { readonly type: 'timeout' }
   | { readonly type: 'left' };
 
 /**
- * Reads a client's `hello` and not a byte more than came with it.
+ * Reads a client's `hello`, then stops reading the socket.
  *
  * @param timeoutMs milliseconds to wait for the whole frame.
- * @returns a function that stops waiting, without a call back.
+ * @returns a function that stops waiting without calling `callback`.
  */
 export function readHello(
   socket: Socket,
@@ -55,7 +55,7 @@ export function readHello(
       if (frame === undefined) return undefined;
       if (frame.type === 'status') return { type: 'status' };
       if (frame.type !== 'hello') throw new WireError('badFrame', `a broker takes no ${frame.type} frame`);
-      // Right here, in the middle of the delivery: later the handle might have read on.
+      // Now, while the chunk is delivered: later the handle might have read more.
       const isHeld = holdReading(socket);
       if (!isHeld) socket.pause();
       const canHandOff = isHeld && socket.bytesRead === received && socket.readableLength === 0;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { BrokerReporter } from '../telemetry/BrokerReporter';
 
-/** Does what a client's socket or timer asks for: whatever goes wrong with it ends this client's connection alone. */
+/** Runs `work` for a client. If it throws, closes this client's connection only, with a warning. */
 export function serveClient(socket: Socket, reporter: BrokerReporter, work: () => void): void {
   try {
     work();

@@ -13,18 +13,18 @@ function complain(what: string, path: string, why: string, advice: string): neve
 function checkOwner(what: string, path: string, { uid, mode }: Stats, modeAdvice: string): void {
   const self = process.geteuid?.();
   if (self !== undefined && uid !== self) {
-    complain(what, path, `belongs to user ${uid}, not to user ${self}, who this is`, 'use one of your own');
+    complain(what, path, `belongs to user ${uid}, not to this process's user ${self}`, 'use one of your own');
   }
   if ((mode & OTHERS_BITS) !== 0) complain(what, path, `is open to others (mode ${octal(mode)})`, modeAdvice);
 }
 
 /**
- * Checks that a directory is this user's own, and nobody else's to enter, and that nobody but root and this user can put
- * another in its place: whoever can could put a socket or a file of his own in the place of ours. So every directory above
- * is looked at too, and those that links lead through. Checks nothing on Windows, where pipes are in no directory.
+ * Checks that a directory belongs to this user and is closed to others, and that nobody but root and this user can replace
+ * it: who can could replace our sockets and files too. So it checks every directory above it as well, and those on the way of
+ * links. Checks nothing on Windows, where pipes are in no directory.
  *
- * @returns what is worth a warning: directories above that the user's own group can write.
- * @throws {BrokerError} `unsafePermissions`, or `listenFailed` if it isn't there, or no directory.
+ * @returns warnings: directories above it that the user's group can write.
+ * @throws {BrokerError} `unsafePermissions`, or `listenFailed` if it's missing or not a directory.
  */
 export function checkPrivateDirectory(path: string): string[] {
   if (process.platform === 'win32') return [];
@@ -45,7 +45,7 @@ export function checkPrivateDirectory(path: string): string[] {
 }
 
 /**
- * Makes a directory for this user alone, unless it's there; then it's checked.
+ * Creates a directory for this user alone if it's missing, then checks it.
  *
  * @throws {BrokerError} as {@link checkPrivateDirectory}.
  */
@@ -62,7 +62,7 @@ export function makePrivateDirectory(path: string): void {
 }
 
 /**
- * Checks that a socket is this user's own, and for nobody else to connect to.
+ * Checks that a socket belongs to this user and that nobody else can connect to it.
  *
  * @throws {BrokerError} `unsafePermissions`.
  */
@@ -71,7 +71,7 @@ export function checkPrivateSocket(path: string): void {
   checkOwner('the socket', path, lstatSync(path), 'the file system must be able to keep a mode of 0600');
 }
 
-/** Nothing is made where a link of somebody else's leads to. */
+/** Checks the nearest existing entry, so that nothing is created where another user's link leads. */
 function checkNearest(path: string): void {
   for (let near = path; ; near = dirname(near)) {
     try {
@@ -98,19 +98,17 @@ function checkWay({ steps }: WalkedPath): string[] {
   for (const step of steps) {
     const swappers = swappersOf(step);
     if (swappers === ANYBODY) refuse(step);
-    // A group of the user's own number was made with the user, and has no other members unless he wanted it so.
+    // A group with the user's own number is the user's private group, normally without other members.
     if (swappers === OWN_GROUP && process.getegid?.() !== process.geteuid?.()) {
       const { path, stats } = step.holder;
-      warnings.add(
-        `the directory ${path} can be written by group ${stats.gid}, and so by whoever else is in it: chmod g-w ${path}`,
-      );
+      warnings.add(`all members of group ${stats.gid} can write the directory ${path}: chmod g-w ${path}`);
     }
   }
   return [...warnings];
 }
 
 function refuse({ path, stats, holder }: PathStep): never {
-  const why = `could put another in the place of ${path}`;
+  const why = `could replace ${path}`;
   if (!holder.isTrusted) {
     const { uid } = holder.stats;
     complain(

@@ -8,13 +8,12 @@ import { BrokerError } from '../BrokerError';
 import { checkPathLength } from '../options/checkBrokerOptions';
 
 const PROBE_TIMEOUT_MS = 2000;
-// Longer than anybody needs from binding a socket to listening on it.
+// Longer than any broker takes from `bind` to `listen`.
 const SECOND_PROBE_MS = 20;
 const TRIES = 5;
 
 /**
- * Listens on a path, for its owner only. A socket that a dead process left there is removed; anything else there is left
- * alone.
+ * Listens on a path, accessible to its owner only. Removes the socket of a dead process; leaves anything else alone.
  *
  * @throws {BrokerError} `alreadyRunning`, `notASocket`, `pathTooLong` or `listenFailed` (the promise rejects).
  */
@@ -36,7 +35,7 @@ export async function listenOnPath(server: Server, path: string, backlog = DEFAU
 function listen(server: Server, path: string, backlog: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    // The socket is bound before `listen` returns. Whoever may connect must not depend on what the embedder's mask is.
+    // `listen` binds the socket before it returns. Its mode must not depend on the embedder's umask.
     const mask = setMask(0o177);
     try {
       server.listen({ path, backlog }, () => {
@@ -54,7 +53,7 @@ function setMask(mask: number): number | undefined {
   try {
     return process.umask(mask);
   } catch {
-    // A worker thread can't; the mode that is set right afterwards has to do.
+    // A worker thread can't set it; `chmod` right after `listen` has to do.
     return undefined;
   }
 }
@@ -66,7 +65,7 @@ async function removeStale(path: string): Promise<void> {
     await sleep(pauseMs);
     if (await answers(path)) throw new BrokerError('alreadyRunning', `another broker answers at ${path}`);
   }
-  // Two brokers may have found the same dead socket. What is moved aside is looked at again: it may be the other's new one.
+  // Another broker may have replaced the same dead socket meanwhile. Check again after the rename, and put it back if so.
   const aside = `${path}.${randomBytes(4).toString('hex')}`;
   try {
     renameSync(path, aside);
@@ -81,14 +80,14 @@ async function removeStale(path: string): Promise<void> {
   }
 }
 
-// An inode's number alone is soon given to another file; neither part changes when a file is moved.
+// An inode number alone is soon reused; neither it nor mtime changes with a rename.
 function markOf(path: string): string | undefined {
   const stats = statOfSocket(path);
   return stats && `${stats.ino} ${stats.mtimeNs}`;
 }
 
 /**
- * What the system knows of a socket at a path; undefined if nothing is there.
+ * The stats of the socket at a path; undefined if nothing is there.
  *
  * @throws {BrokerError} `notASocket`: something else is there.
  */
@@ -108,7 +107,7 @@ function answers(path: string): Promise<boolean> {
       socket.destroy();
       resolve(isAlive);
     };
-    // Somebody has the socket open, or the connect would have failed at once.
+    // Somebody listens: otherwise the connect would have failed at once.
     const timer = setTimeout(() => finish(true), PROBE_TIMEOUT_MS);
     socket.once('connect', () => finish(true));
     socket.on('error', ({ code }: NodeJS.ErrnoException) =>

@@ -3,18 +3,18 @@ import { dirname } from 'node:path';
 import { ANYBODY, isTrustedEntry, swappersOf, type WalkedPath, walkPath } from './walkPath';
 
 const TRIES = 5;
-// Another process makes, removes or renames the file at the same moment.
+// Transient: another process creates, removes or renames the file at the same moment.
 const PASSING = ['EEXIST', 'ENOENT', 'ELOOP', 'ESTALE'];
 
-/** What stands for this process's own output, which isn't opened a second time. */
+/** Paths of this process's standard output and error, which aren't opened again. */
 const OWN_OUTPUT = new Map(([1, 2] as const).flatMap((fd) => namesOf(fd).map((name) => [name, fd])));
 
 /**
- * Opens a file to append to, which is made for its owner only if it's missing. Links are followed where nobody but root and
- * this user could have made them.
+ * Opens a file for appending; creates it for its owner only if it's missing. Follows only links that nobody but root and this
+ * user could have made.
  *
  * @returns a descriptor that the caller closes, or 1 or 2 for `/dev/stdout` and `/dev/stderr`, which stay open.
- * @throws {Error} if that isn't a file (`/dev/null` counts as one), or somebody else could have put it there.
+ * @throws {Error} it isn't a file (`/dev/null` counts as one), or another user could have put it there.
  */
 export function openLogFile(path: string): number {
   if (process.platform === 'win32') return openSync(path, 'a', 0o600);
@@ -31,8 +31,9 @@ export function openLogFile(path: string): number {
 }
 
 /**
- * Finds what would keep {@link openLogFile} from opening a file. It makes and changes nothing.
- * @throws {Error} as it would.
+ * Checks whether {@link openLogFile} could open a file. Creates and changes nothing.
+ *
+ * @throws {Error} as `openLogFile` would.
  */
 export function checkLogFile(path: string): void {
   if (process.platform === 'win32') return;
@@ -44,7 +45,7 @@ export function checkLogFile(path: string): void {
 function openAsSeen(path: string, { path: real, stats }: WalkedPath): number {
   const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
   const making = stats === undefined ? O_CREAT | O_EXCL : 0;
-  // Without blocking, in case that it's something else by now.
+  // Non-blocking, in case it was replaced by a pipe.
   const fd = openSync(real, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | making, 0o600);
   try {
     const opened = fstatSync(fd);
@@ -61,14 +62,14 @@ function look(path: string): WalkedPath {
   const walked = walkPath(path, [...OWN_OUTPUT.keys()]);
   for (const step of walked.steps) {
     if (step.stats.isSymbolicLink() && swappersOf(step) === ANYBODY) {
-      throw new Error(`${step.path} is a link that somebody else could have made`);
+      throw new Error(`${step.path} is a link that another user could have made`);
     }
   }
   const { stats, holder } = walked;
   if (stats === undefined || isNull(walked)) return walked;
   if (!stats.isFile()) throw new Error(`${path} is ${kindOf(walked)}, not a file`);
   if (holder.writers === ANYBODY && (!isTrustedEntry(stats, holder) || stats.nlink > 1)) {
-    throw new Error(`${path} is a file that somebody else could have put there`);
+    throw new Error(`${path} is a file that another user could have put there`);
   }
   return walked;
 }

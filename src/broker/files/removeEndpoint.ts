@@ -1,15 +1,15 @@
 import { rmSync } from 'node:fs';
 
 /**
- * Removes the socket of a process that is gone: one that was killed leaves it behind. What the process has put in its
- * place, a directory for instance, stays: it isn't ours, and can't be a reason to fail.
+ * Removes the socket of a process that has ended; a killed one leaves it behind. A directory that the process may have put
+ * there stays and is no error.
  */
 export function removeEndpoint(path: string): void {
-  // A named pipe isn't in any directory.
+  // Windows' named pipes are in no directory.
   if (process.platform === 'win32') return;
   try {
     rmSync(path, { force: true });
   } catch {
-    // As said.
+    // It can't be removed, for instance because it's a directory.
   }
 }

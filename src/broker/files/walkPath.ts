@@ -6,49 +6,49 @@ const STICKY = 0o1000;
 const GROUP = { search: 0o010, change: 0o030 } as const;
 const OTHERS = { search: 0o001, change: 0o003 } as const;
 
-/** Who else can do something, beside root and this user: nobody, members of the user's own group at most, or others too. */
+/** Who can do something besides root and this user: nobody, only members of the user's group, or others too. */
 export const NOBODY = 0;
 export const OWN_GROUP = 1;
 export const ANYBODY = 2;
 export type Others = typeof NOBODY | typeof OWN_GROUP | typeof ANYBODY;
 
-/** An entry of a directory that a path leads through, its last one included. */
+/** A directory entry on a path's way, including the last one. */
 export interface PathStep {
-  /** Where the entry is; no links are left in it. */
+  /** The entry's path, without links. */
   readonly path: string;
   readonly stats: Stats;
   /** The directory that holds it. */
   readonly holder: Directory;
 }
 
-/** A directory on the way, as far as it concerns who can change what it holds. */
+/** A directory on a path's way, and who can change its entries. */
 export interface Directory {
   readonly path: string;
   readonly stats: Stats;
-  /** Whether it's root's or this user's. */
+  /** Whether it belongs to root or this user. */
   readonly isTrusted: boolean;
-  /** Who can make and remove entries; in a sticky directory everybody only his own. */
+  /** Who can create and remove entries; in a sticky directory only their own. */
   readonly writers: Others;
-  /** Who can get to what is in it. */
+  /** Who can reach its entries. */
   readonly reach: Others;
 }
 
-/** Where a path leads to. */
+/** The result of {@link walkPath}. */
 export interface WalkedPath {
-  /** Every entry on the way, in order; of a link, the link and then its target's way. */
+  /** Every entry on the way, in order; a link is followed by the entries on its target's way. */
   readonly steps: readonly PathStep[];
-  /** The end, without links. */
+  /** The resolved path, without links. */
   readonly path: string;
-  /** Undefined if nothing is there; its directory is. */
+  /** Undefined if nothing is there; its directory exists. */
   readonly stats: Stats | undefined;
   readonly holder: Directory;
 }
 
 /**
- * Follows a path as the system does, from the root down: what is looked at can't be changed any more by somebody who
- * couldn't change what was looked at before.
+ * Resolves a path as the system does, from the root down, so that nobody who couldn't change an earlier entry can change a
+ * later one after it was checked.
  *
- * @param stopAt paths at which to stop without a look, such as `/proc/self/fd/1`.
+ * @param stopAt paths to stop at without reading them, such as `/proc/self/fd/1`.
  * @throws {Error} `ENOENT`, `ENOTDIR`, `ELOOP`, `EACCES` and the like.
  */
 export function walkPath(path: string, stopAt: readonly string[] = []): WalkedPath {
@@ -90,17 +90,17 @@ export function walkPath(path: string, stopAt: readonly string[] = []): WalkedPa
   }
 }
 
-/** Who else could have put an entry where it is, or can put another in its place. */
+/** Who else could have created an entry, or can replace it. */
 export function swappersOf({ stats, holder }: PathStep): Others {
   const isSticky = (holder.stats.mode & STICKY) !== 0 && holder.isTrusted;
   return isSticky && isTrustedEntry(stats, holder) ? NOBODY : holder.writers;
 }
 
-/** Whether an entry is root's or this user's own. */
+/** Whether an entry belongs to root or this user. */
 export function isTrustedEntry({ uid }: Stats, holder: Directory | undefined): boolean {
   if (uid === 0 || uid === process.geteuid?.()) return true;
-  // In a user namespace root's files have no owner that has a number here; nor have those of the users outside. What
-  // stands where none of them could make it is root's.
+  // In a user namespace, root and all other users outside share one unmapped number. An entry with this number is root's if
+  // only root and this user can write its directory.
   return uid === unmappedUser() && (holder === undefined || holder.writers === NOBODY);
 }
 
@@ -127,7 +127,7 @@ function failure(code: string, what: string, path: string): Error {
   return Object.assign(new Error(`${code}: ${what}, '${path}'`), { code });
 }
 
-/** The number that stands for users without one in this process's user namespace; undefined if everybody has one. */
+/** The number of unmapped users in this process's user namespace; undefined if all users are mapped. */
 function unmappedUser(): number | undefined {
   try {
     const maps = readFileSync('/proc/self/uid_map', 'utf8').trim().split('\n');

@@ -9,7 +9,7 @@ import type {
 } from '../../index';
 import type { HandoffTransport } from '../channels/HandoffTransport';
 
-/** A service in one version, and how its backend process is started. */
+/** One version of a service, and how to start its backend process. */
 export interface BrokerService {
   /** Name that clients ask for, 1 to 256 characters. */
   readonly name: string;
@@ -26,12 +26,12 @@ export interface BrokerService {
    */
   readonly args?: readonly string[] | undefined;
   /**
-   * Environment variables beside the broker's own.
+   * Environment variables, added to the broker's own. `undefined` removes a variable.
    * @default none
    */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /**
-   * Arguments of Node itself. The broker's own are not passed on.
+   * Arguments for Node itself. The broker's own aren't passed on.
    * @default none
    */
   readonly execArgv?: readonly string[] | undefined;
@@ -41,62 +41,62 @@ export interface BrokerService {
    */
   readonly cwd?: string | undefined;
   /**
-   * The service's policy: whether its connections may be handed over. `setServiceHandoff` changes it.
+   * Whether the service's connections may be handed over. `setServiceHandoff` changes it.
    * @default true
    */
   readonly handoff?: boolean | undefined;
   /**
-   * Milliseconds in which the backend has to acknowledge a connection, 1 to 60,000, the wait in the queue included.
+   * Time for the backend to acknowledge a connection in milliseconds, 1 to 60,000, including the wait in the queue.
    * @default the broker's `ackDeadlineMs`
    */
   readonly ackDeadlineMs?: number | undefined;
   /**
-   * File that the process's output is appended to. A backend that is to outlive its broker needs one: output to a terminal
-   * or pipe that is gone would end it.
+   * File for the process's output, which is appended. A backend that must outlive its broker needs one: writing to a closed
+   * terminal or pipe would end it.
    * @default a file in `stateDirectory`; without one, the broker's standard error
    */
   readonly logFile?: string | undefined;
 }
 
-/** A backend process that an earlier broker started and left running; `Broker.stop` and `Broker.adoptableBackends` tell it. */
+/** A backend process that an earlier broker started, as returned by `Broker.stop` and `Broker.adoptableBackends`. */
 export interface AdoptableBackend {
   readonly serviceName: string;
   readonly serviceVersion: string;
-  /** Path of the process's own socket. A relative one is taken from this process's directory. */
+  /** Path of the process's own socket. A relative path is resolved against this process's working directory. */
   readonly endpoint: string;
-  /** Which process: 32 hexadecimal digits. */
+  /** Id of the process: 32 lower-case hexadecimal digits. */
   readonly backend: string;
   readonly pid: number;
   /**
-   * When the process started, in a form of this library's own that no later process with the same `pid` has. Given, it has
-   * to be right. Left out where that can't be told (only Linux can).
+   * Identifies the process's start, so that a later process with the same `pid` isn't mistaken for it. Must match if given.
+   * Omitted where it's unknown (everywhere but on Linux).
    */
   readonly processStart?: string;
 }
 
-/** What the embedder's own checks may look at. */
+/** The request, for the embedder's `adjustInputs`. */
 export interface AttemptRequest {
   readonly backend: BackendKey;
   /** Id of the client's `hello`. */
   readonly connectionId: string;
-  /** The version or range that the client asked for. */
+  /** The requested version or range. */
   readonly requestedVersion: string;
-  /** Bytes of early data that came with the `hello`. */
+  /** Size of the early data that came with the `hello`, in bytes. */
   readonly earlyDataBytes: number;
 }
 
 /** Options of `createBroker`. */
 export interface BrokerOptions {
   /**
-   * Path of the socket to listen on, at most 107 bytes (macOS: 103). A dead broker's socket is taken over. The socket is
-   * made accessible to its owner only. Its directory must be this user's own and closed to others (mode 0700), such as
+   * Path of the socket to listen on, at most 107 bytes (macOS: 103). Replaces the socket of a dead broker. The socket is
+   * accessible to its owner only. Its directory must belong to this user and be closed to others (mode 0700), such as
    * `/run/user/1000`.
    */
   readonly socketPath: string;
-  /** At least one. Each one's backend is started before `createBroker` resolves. */
+  /** At least one service. Their backends are started before `createBroker` resolves. */
   readonly services: readonly BrokerService[];
   /**
-   * The failed-attempt policy, or what to make it of.
+   * The failed-attempt policy, or its options.
    * @default 8 failed attempts in 30,000 ms
    */
   readonly policy?: HandoffFallbackPolicy | HandoffFallbackPolicyOptions | undefined;
@@ -106,95 +106,96 @@ export interface BrokerOptions {
    */
   readonly instance?: string | undefined;
   /**
-   * The controller's clock: it drives the failed-attempt windows. Deadlines of transfers and processes are always real time.
+   * The controller's clock, used for the failed-attempt windows. Deadlines of transfers and processes always use real time.
    * @default monotonic time
    */
   readonly clock?: Clock | undefined;
-  /** Is told of every chart, as XState tells it: the backends', each transfer's, and that of descriptor pressure. */
+  /** Gets XState's inspection events of all charts: backends, their processes, transfers and descriptor pressure. */
   readonly inspect?: InspectionObserver | undefined;
   /**
-   * Directory for what is to outlive a sudden end of this broker: which backends it has started and what its controller
-   * knows, at most a second old. The next broker with this directory goes on with them. It's made if it's missing; it has
-   * to be accessible to its owner only, and one broker at a time can have it.
-   * @default nothing is kept: backends of a broker that is killed are nobody's
+   * Directory for the state that survives a crash of this broker: the backends that it started, and the controller's state, at
+   * most a second old. The next broker with this directory adopts the backends and restores the state. Created if missing; must
+   * be accessible to its owner only. One broker at a time can use it.
+   * @default nothing is kept: a killed broker leaves its backends behind
    */
   readonly stateDirectory?: string | undefined;
   /**
-   * A snapshot of an earlier broker's controller, to go on from.
+   * A snapshot of an earlier broker's controller to restore.
    * @default the one in `stateDirectory`
    */
   readonly snapshot?: PersistedHandoffSnapshot | undefined;
   /**
-   * Backends of an earlier broker to go on with, beside those in `stateDirectory`. One that isn't what it's said to be is
-   * started anew, with a warning.
+   * Backends of an earlier broker to adopt, in addition to those in `stateDirectory`. If one can't be confirmed, the broker
+   * warns and starts a new process.
+   * @default none
    */
   readonly adopt?: readonly AdoptableBackend[] | undefined;
   /**
-   * Milliseconds in which a backend has to acknowledge a connection, 1 to 60,000, the wait in the queue included.
+   * Time for a backend to acknowledge a connection in milliseconds, 1 to 60,000, including the wait in the queue.
    * @default 1000
    */
   readonly ackDeadlineMs?: number | undefined;
   /**
-   * Milliseconds in which a backend process has to listen, from 1.
+   * Time for a backend process to start listening in milliseconds, from 1.
    * @default 10000
    */
   readonly startTimeoutMs?: number | undefined;
   /**
-   * Milliseconds that a backend has to stop by itself, and again after SIGTERM before SIGKILL, from 1.
+   * Time for a backend to stop by itself in milliseconds, from 1; the same time again after SIGTERM, before SIGKILL.
    * @default 5000
    */
   readonly stopTimeoutMs?: number | undefined;
   /**
-   * Milliseconds in which a client has to say its whole `hello`, from 1.
+   * Time for a client to send its complete `hello` in milliseconds, from 1.
    * @default 5000
    */
   readonly helloTimeoutMs?: number | undefined;
   /**
-   * Connections that the system holds until the broker accepts them, 1 to 65,535; Linux holds at most `net.core.somaxconn`.
-   * A client that meets a full one tries again within its `connectTimeoutMs`.
+   * Length of the system's queue of connections that the broker hasn't accepted yet, 1 to 65,535; Linux limits it to
+   * `net.core.somaxconn`. If it's full, a client retries within its `connectTimeoutMs`.
    * @default 4096
    */
   readonly backlog?: number | undefined;
   /**
-   * Most client connections in the broker's hands at a time, from 1. Over it, one that has had its answer makes room, or
-   * one that has let 100 ms pass without a complete `hello`; if there is none, the new one is told `busy` and
-   * comes again. Where descriptors can be counted (Linux) the bound is lower while fewer are left: a tenth of the soft
-   * limit, from 8 to 64 of them, stays in reserve.
+   * Most open client connections, from 1. Beyond it the broker evicts a connection that has got its answer, or else the oldest
+   * one whose `hello` is still incomplete after two turns of the event loop. If there is none, the new client gets `busy` and
+   * retries. Where descriptors can be counted (Linux), the bound is lowered to keep a reserve: a tenth of the soft limit, at
+   * least 8 and at most 64 descriptors.
    * @default 4096
    */
   readonly maxConnections?: number | undefined;
   /**
-   * Most transfers in flight in all, from 1. What comes on top reconnects (`transferLimit`).
+   * Most transfers in flight, from 1. Further clients reconnect (`transferLimit`).
    * @default 1024
    */
   readonly maxTransfers?: number | undefined;
   /**
-   * Most transfers in flight to one backend, from 1. What comes on top reconnects (`transferLimit`).
+   * Most transfers in flight to one backend, from 1. Further clients reconnect (`transferLimit`).
    * @default 256
    */
   readonly maxTransfersPerBackend?: number | undefined;
   /**
-   * Whether the process is short of file descriptors. Asked for each request; keep it fast. Whatever it says, there is
-   * pressure for a second after the system had none left (EMFILE, ENFILE) to pass a handle or to start a process.
-   * @default true from 80 % of the soft limit on, until the count is below 70 % (Linux; elsewhere false)
+   * Tells whether the process is short of file descriptors. Called for each request, so keep it fast. Regardless of its answer,
+   * handoff is off for a second after the system refused a descriptor (EMFILE, ENFILE) to pass a handle or start a process.
+   * @default true from 80 % of the soft limit until the count is below 70 % (Linux; elsewhere false)
    */
   readonly fdPressure?: (() => boolean) | undefined;
   /**
-   * Adds the embedder's own knowledge to a request's checks.
-   * @default the inputs as they are
+   * Returns a request's inputs with the embedder's own checks added.
+   * @default the inputs unchanged
    */
   readonly adjustInputs?:
     | ((inputs: HandoffAttemptInputs, request: AttemptRequest) => HandoffAttemptInputs)
     | undefined;
   /**
    * How handles are passed.
-   * @default `createScmRightsTransport()`, which is Node's IPC channel where there is nothing faster
+   * @default `createScmRightsTransport()`, which falls back to Node's IPC channel
    */
   readonly transport?: HandoffTransport | undefined;
   /**
-   * Directory of the backends' sockets. It must exist, be this user's own and closed to others (mode 0700). A relative one is
-   * taken from this process's directory at this moment; clients and backends are told the absolute path.
-   * @default one in `stateDirectory`; without it, a new private directory, removed at the end
+   * Directory of the backends' sockets. It must exist, belong to this user and be closed to others (mode 0700). A relative path
+   * is resolved against this process's working directory at once; clients and backends get the absolute path.
+   * @default `endpoints` in `stateDirectory`; without one, a new private directory, removed when the broker stops
    */
   readonly endpointDirectory?: string | undefined;
 }

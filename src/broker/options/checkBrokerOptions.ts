@@ -103,7 +103,7 @@ const TRANSPORT_NAMES: OptionNames<HandoffTransport> = {
   open: true,
 };
 
-/** A service with its defaults filled in. */
+/** A service with defaults. */
 export interface CheckedService {
   readonly name: string;
   readonly version: string;
@@ -117,7 +117,7 @@ export interface CheckedService {
   readonly logFile: string | undefined;
 }
 
-/** The options of a broker with their defaults filled in. */
+/** The options of a broker with defaults. */
 export interface CheckedBrokerOptions
   extends Pick<BrokerOptions, 'clock' | 'inspect' | 'snapshot' | 'adjustInputs' | 'endpointDirectory'> {
   readonly socketPath: string;
@@ -140,7 +140,7 @@ export interface CheckedBrokerOptions
 /**
  * Checks the options and fills in the defaults.
  *
- * @throws {TypeError | RangeError} with the field and the value.
+ * @throws {TypeError | RangeError} an option is invalid or unknown; the message names the field and the value.
  * @throws {BrokerError} `pathTooLong`.
  */
 export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions {
@@ -179,10 +179,10 @@ export function checkBrokerOptions(options: BrokerOptions): CheckedBrokerOptions
 }
 
 /**
- * Makes sure that a socket's path is one, and not cut by the system. Every path that a broker or its commands listen on or
- * connect to goes through here.
+ * Checks a socket's path; the system would truncate one that is too long. Every path that a broker or its commands listen on
+ * or connect to is checked here.
  *
- * @throws {RangeError} it's empty, or has a zero character.
+ * @throws {RangeError} the path is empty or contains a zero character.
  * @throws {BrokerError} `pathTooLong`.
  */
 export function checkPathLength(field: string, path: string): void {
@@ -247,7 +247,7 @@ function checkService(
 
 function checkAdoptable(field: string, value: unknown): AdoptableBackend {
   const given = readOptions<AdoptableBackend>(field, value, ADOPTABLE_NAMES);
-  // 0 and 1 would be a signal to the own process group or to init.
+  // A signal to 0 would go to the own process group, one to 1 to init.
   const pid = requireCount(`${field}.pid`, given.pid, 2);
   const backend = requireText(`${field}.backend`, given.backend, 32, 32);
   if (!isBackendId(backend)) {
@@ -265,7 +265,7 @@ function checkAdoptable(field: string, value: unknown): AdoptableBackend {
   };
 }
 
-/** The object itself: its methods may need it. */
+/** Returns the object itself, since its methods may use `this`. */
 function checkTransport(value: unknown): HandoffTransport {
   const transport = requireMembers<HandoffTransport>('transport', value, TRANSPORT_NAMES);
   const { supported, pipes, open } = readGiven('transport', () => ({
@@ -280,7 +280,7 @@ function checkTransport(value: unknown): HandoffTransport {
   return transport;
 }
 
-/** Names and values as the system takes them. */
+/** Checks that the system accepts the names and values. */
 function checkEnvironment(field: string, value: unknown): Readonly<Record<string, string | undefined>> {
   const given = requireNamedValues(field, value, 'an object with the name and the value of each variable');
   const variables = readGiven(field, () => Object.entries(given)).map(([name, text]) => {
@@ -307,7 +307,7 @@ function optionalPath(field: string, value: unknown): string | undefined {
   return value === undefined ? undefined : requirePath(field, value);
 }
 
-/** Clients and backends, with working directories of their own, are told of what is in it. */
+/** Absolute, since clients and backends with other working directories get paths below it. */
 function optionalAbsolutePath(field: string, value: unknown): string | undefined {
   const path = optionalPath(field, value);
   return path === undefined ? undefined : resolve(path);

@@ -13,9 +13,10 @@ export interface StopOptions {
 const OPTION_NAMES: OptionNames<StopOptions> = { backends: true };
 
 /**
- * What becomes of the backends.
+ * Checks the options of `Broker.stop`.
  *
- * @throws {TypeError | RangeError} with the field and the value.
+ * @returns what to do with the backends.
+ * @throws {TypeError | RangeError} an option is invalid or unknown; the message names the field and the value.
  */
 export function checkStopOptions(options: StopOptions): 'stop' | 'leave' {
   const { backends = 'stop' } = readOptions<StopOptions>('options', options, OPTION_NAMES);

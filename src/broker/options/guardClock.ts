@@ -3,11 +3,11 @@ import { requireAnswer } from '../../errors/callbackAnswer';
 import { onRejection } from '../../errors/onRejection';
 
 /**
- * A clock that never throws, whatever an embedder's does: the last time that could be read goes on to count, and a timer
- * that can't be set is none. It makes a window's end visible, and no decision needs it.
+ * Wraps an embedder's clock so that it never throws: `now` repeats the last valid time, and a timer that can't be set is
+ * skipped. Timers only make a window's end visible; no decision depends on them.
  *
- * @param tell which function failed, and how.
- * @throws {TypeError | RangeError} if the clock doesn't work now.
+ * @param tell called with the failed function's name and its error.
+ * @throws {TypeError | RangeError} the clock is invalid or fails now.
  */
 export function guardClock(clock: Clock, tell: (method: string, cause: unknown) => void): Clock {
   checkClock(clock);

@@ -3,18 +3,18 @@ import { BrokerError } from '../BrokerError';
 import type { BrokerOptions } from './BrokerOptions';
 import type { CheckedBrokerOptions } from './checkBrokerOptions';
 
-// Others would be another broker, or another controller.
+// A change would need another broker or controller.
 const FIXED = ['socketPath', 'instance', 'stateDirectory', 'endpointDirectory', 'backlog'] as const;
-// Given anew each time, or not at all.
+// Fixed too, but may be omitted.
 const FIXED_IF_GIVEN = ['clock', 'inspect', 'transport'] as const;
-// What a process was started with.
+// A running process keeps what it was started with.
 const FIXED_OF_SERVICE = ['module', 'args', 'env', 'execArgv', 'cwd', 'logFile'] as const;
 
 /**
- * Makes sure that a running broker can go over from some options to others.
+ * Checks that a running broker can change to other options.
  *
- * @param given `next` as the caller gave it.
- * @throws {BrokerError} `notReloadable`, naming every field that can't change.
+ * @param given `next` before its defaults were added.
+ * @throws {BrokerError} `notReloadable`; the message names every field that can't change.
  */
 export function requireReloadable(
   present: CheckedBrokerOptions,

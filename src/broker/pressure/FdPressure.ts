@@ -4,12 +4,12 @@ import { requireAnswer } from '../../errors/callbackAnswer';
 import type { InspectionObserver } from '../../index';
 import { openFdCount, softFdLimit } from '../../net/fdUsage';
 
-// A count reads a directory of /proc: about as long as a handoff takes when there are a thousand descriptors.
+// A count reads a directory of /proc. With a thousand descriptors that takes about as long as a handoff.
 const COUNT_MAX_AGE_MS = 50;
 const COUNT_MIN_CALLS = 64;
-// Far from the limit there is no need to count so often: no call is followed by as many new descriptors.
+// Far from the limit, count less often: no call is followed by as many new descriptors as this.
 const FDS_A_CALL = 8;
-// Enough to start a process, to count, and to tell whoever comes on top that this process is busy.
+// Enough to start a process, to count, and to answer `busy`.
 const RESERVED_SHARE = 0.1;
 const MIN_RESERVED = 8;
 const MAX_RESERVED = 64;
@@ -22,22 +22,22 @@ const UNREF_CLOCK = {
 
 /** Options of {@link FdPressure}. */
 export interface FdPressureOptions {
-  /** Connections that are in this process's hands. */
+  /** The number of open client connections. */
   readonly connections: () => number;
-  /** The embedder's own check, which then decides instead of the count. */
+  /** The embedder's own check; replaces the count. */
   readonly check?: (() => boolean) | undefined;
   readonly inspect?: InspectionObserver | undefined;
-  /** Descriptors that are open, or undefined where that can't be told. */
+  /** The number of open descriptors; undefined if unknown. */
   readonly countOpen?: () => number | undefined;
-  /** Most that may be open, or undefined where that can't be told. */
+  /** The limit of open descriptors; undefined if unknown. */
   readonly limit?: () => number | undefined;
-  /** Milliseconds on a steady clock. */
+  /** A monotonic time in milliseconds. */
   readonly now?: () => number;
 }
 
 /**
- * Whether this process is short of file descriptors, from what it sees of them; the chart decides. And how many
- * connections it may take without using up what it needs to go on.
+ * Tells whether this process is short of file descriptors, as the chart `fdPressure` decides, and how many connections it may
+ * accept without using up its reserve.
  */
 export class FdPressure {
   readonly #options: FdPressureOptions;
@@ -45,7 +45,7 @@ export class FdPressure {
   readonly #now: () => number;
   readonly #limit: number | undefined;
   readonly #actor;
-  // What the chart says, at hand: it's asked for each connection.
+  // The chart's state, cached: it's read for each connection.
   #isDeclared = false;
   #maxConnections = Number.POSITIVE_INFINITY;
   #countedAt = Number.NEGATIVE_INFINITY;
@@ -59,7 +59,7 @@ export class FdPressure {
     this.#actor = createActor(fdPressure, {
       id: 'fd pressure',
       input: FD_PRESSURE_INPUT,
-      // Its handles are this clock's own.
+      // The handles that XState passes back are this clock's timers.
       clock: UNREF_CLOCK as {
         setTimeout(fn: () => void, ms: number): unknown;
         clearTimeout(id: unknown): void;
@@ -75,7 +75,7 @@ export class FdPressure {
   /**
    * Whether handoff is off.
    *
-   * @throws what the embedder's check throws; a TypeError if it gives no boolean.
+   * @throws what the embedder's check throws; a TypeError if it doesn't return a boolean.
    */
   get isPressured(): boolean {
     const { check } = this.#options;
@@ -83,19 +83,19 @@ export class FdPressure {
       this.#count();
     } else {
       const isPressured = requireAnswer('fdPressure', check(), isBoolean, 'a boolean');
-      // An answer that says nothing new isn't worth an event for each connection.
+      // Send an event only for a change, not for each connection.
       if (isPressured !== this.#isDeclared) this.#actor.send({ type: 'pressure.stated', isPressured });
     }
     return this.#isDeclared;
   }
 
-  /** Most connections that may be in this process's hands for its reserve of descriptors to stay: at least 1. */
+  /** The most connections that leave the reserve of descriptors untouched; at least 1. */
   get maxConnections(): number {
     this.#count();
     return this.#maxConnections;
   }
 
-  /** The system had no descriptor to give. */
+  /** The system refused a descriptor (EMFILE, ENFILE). */
   reportExhausted(): void {
     this.#actor.send({ type: 'fds.exhausted' });
   }
@@ -114,7 +114,7 @@ export class FdPressure {
     const open = this.#countOpen();
     const room = limit * FD_PRESSURE_INPUT.pressuredFromShare - (open ?? limit);
     this.#callsLeft = Math.max(COUNT_MIN_CALLS, Math.floor(room / FDS_A_CALL));
-    // Where even the count found no descriptor, there is nothing to believe but that.
+    // Counting itself needs a descriptor and got none.
     if (open === undefined) {
       this.reportExhausted();
       return;

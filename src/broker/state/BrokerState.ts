@@ -25,9 +25,9 @@ const MANIFEST_VERSION = 1;
 const PROBES_AT_A_TIME = 16;
 const PROBE_TIMEOUT_MS = 2000;
 const PROBES_TIMEOUT_MS = 5000;
-// With what a write takes, state is on disk well within a second of its change.
+// Short enough that a change, with the time of a write, is on disk well within a second.
 const LOOK_EVERY_MS = 250;
-// A window's end is computed from two clocks that are read one after the other.
+// A window's computed end jitters: it comes from two clocks that are read one after the other.
 const SAME_END_MS = 50;
 
 const manifestSchema = z.object({
@@ -36,13 +36,13 @@ const manifestSchema = z.object({
     z.object({
       serviceName: z.string().min(1).max(256),
       serviceVersion: z.string().min(1).max(128),
-      // Of an earlier version it may be relative to the directory that all its brokers were started in.
+      // An earlier version of this library may have written a path relative to the broker's working directory.
       endpoint: z
         .string()
         .min(1)
         .transform((path) => resolve(path)),
       backend: z.string().refine(isBackendId, { params: { expected: '32 lower-case hexadecimal digits' } }),
-      // Left out while the process is being started.
+      // Missing while the process is being started.
       pid: z.number().int().min(2).optional(),
       processStart: z.string().min(1).optional(),
     }),
@@ -53,19 +53,19 @@ type Manifest = z.infer<typeof manifestSchema>;
 type RecordedProcess = Manifest['backends'][number];
 
 /**
- * A broker's state on disk: the processes that it has started, and what its controller knows. One broker at a time has
- * the directory.
+ * A broker's state on disk: the processes that it started, and the controller's snapshot. One broker at a time can use the
+ * directory.
  */
 export class BrokerState implements ProcessRecords {
-  /** The directory, without links: the same for every broker that has it. */
+  /** The directory with links resolved, so that every broker that uses it has the same path. */
   readonly directory: string;
   /** Directory of the backends' sockets. */
   readonly endpointDirectory: string;
-  /** Processes that earlier brokers started and didn't see end: by the record, and by what the system knows. */
+  /** Processes of earlier brokers that may still run, from the manifest and the system's process list. */
   readonly survivors: readonly AdoptableBackend[];
-  /** What an earlier broker's controller knew last. */
+  /** The last snapshot of an earlier broker's controller. */
   readonly snapshot: PersistedHandoffSnapshot | undefined;
-  /** What was wrong with the files; the broker's own warnings from its start on. */
+  /** Receives warnings about the files. The broker replaces it with its own. */
   onWarning: (warning: BrokerWarning) => void;
   readonly #lock: Server;
   readonly #manifest: StateFile<Manifest>;
@@ -99,12 +99,12 @@ export class BrokerState implements ProcessRecords {
     this.snapshot = this.#snapshotFile.read();
     this.#saved = this.snapshot;
     this.survivors = withWhatRuns(recorded, startedProcesses(this.directory));
-    // They stay on record until somebody knows that they are gone.
+    // They stay recorded until they are known to have ended.
     for (const survivor of this.survivors) this.#processes.set(survivor.backend, survivor);
   }
 
   /**
-   * Takes a directory, which is made if it's missing.
+   * Locks a state directory and reads it; creates it if missing.
    *
    * @throws {BrokerError} `unsafePermissions`, `alreadyRunning`, `pathTooLong` or `listenFailed` (the promise rejects).
    */
@@ -121,9 +121,10 @@ export class BrokerState implements ProcessRecords {
   }
 
   /**
-   * A process is about to be started. It's on disk when this returns: a broker that is killed right afterwards leaves no stray.
+   * Records a process before its start. It's on disk when this returns, so that even a broker killed right afterwards leaves no
+   * unknown process.
    *
-   * @throws {BrokerError} `stateNotWritten`: it must not be started.
+   * @throws {BrokerError} `stateNotWritten`: don't start the process.
    */
   add(process: BackendIdentity): void {
     this.#processes.set(process.backend, process);
@@ -133,34 +134,34 @@ export class BrokerState implements ProcessRecords {
     const { serviceName, serviceVersion } = process;
     throw new BrokerError(
       'stateNotWritten',
-      `${serviceName}@${serviceVersion} isn't started, since it can't be put on record in ${this.directory}`,
+      `${serviceName}@${serviceVersion} isn't started: it can't be recorded in ${this.directory}`,
       { cause: this.#writeError },
     );
   }
 
-  /** What the system knows of a process that was started. */
+  /** Adds the process id and start time of a started process. */
   complete(process: AdoptableBackend): void {
     this.#processes.set(process.backend, process);
     this.#writeManifest();
   }
 
-  /** A process is gone, or no later broker's concern any more. */
+  /** Removes a process that has ended, or that no later broker needs to adopt. */
   remove(backend: string): void {
     if (this.#processes.delete(backend)) this.#writeManifest();
   }
 
-  /** Of the processes that earlier brokers started only these are left. What this one has started meanwhile stays. */
+  /** Replaces the processes of earlier brokers by those that are left. Processes that this broker started stay. */
   keep(processes: Iterable<AdoptableBackend>): void {
     for (const { backend } of this.survivors) this.#processes.delete(backend);
     for (const process of processes) this.#processes.set(process.backend, process);
     this.#writeManifest();
   }
 
-  /** Removes the sockets that dead processes left. Whoever holds another one and isn't known is left alone, and named. */
+  /** Removes sockets of dead processes. Warns of a socket that an unrecorded process listens on, and leaves it. */
   async removeDeadEndpoints(): Promise<void> {
-    // A named pipe isn't in any directory.
+    // Windows' named pipes are in no directory.
     if (process.platform === 'win32') return;
-    // By name: the directory may have been reached by another way.
+    // Compare names, not paths: a path may lead to the directory through a link.
     const known = new Set([...this.#processes.values()].map(({ endpoint }) => basename(endpoint)));
     const endpoints = readdirSync(this.endpointDirectory)
       .filter((name) => name.endsWith('.sock') && !known.has(name))
@@ -169,7 +170,7 @@ export class BrokerState implements ProcessRecords {
     await inTurn(endpoints, PROBES_AT_A_TIME, async (endpoint) => {
       const leftMs = Math.min(PROBE_TIMEOUT_MS, end - performance.now());
       if (leftMs <= 0) return;
-      let who = 'Somebody';
+      let who = 'An unknown process';
       try {
         const { identity, watch } = await probeBackend(endpoint, leftMs);
         watch.destroy();
@@ -180,20 +181,20 @@ export class BrokerState implements ProcessRecords {
           return;
         }
       }
-      const message = `${who} listens at ${endpoint}, isn't on record, and is left alone`;
+      const message = `${who} listens at ${endpoint} but isn't recorded; it is left alone`;
       this.onWarning({ code: 'adoptionRefused', message });
     });
   }
 
-  /** Keeps what the controller knows on disk from now on. */
+  /** From now on saves the controller's snapshot when it changes. */
   watch(controller: HandoffController): void {
     this.#controller = controller;
-    // Anybody may tell the controller something, and following its actors would slow each of its decisions.
+    // Poll: subscribing to the controller's actors would slow each of its decisions.
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
     this.#timer.unref();
   }
 
-  /** Writes what there is to write, and lets another broker have the directory. */
+  /** Writes what is pending and releases the directory. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#saving;
@@ -213,13 +214,13 @@ export class BrokerState implements ProcessRecords {
     });
   }
 
-  /** Undefined where there is nothing to save: an embedder may have disposed of the controller, which is told once. */
+  /** Undefined if there is nothing to save. Warns once if the embedder has disposed of the controller. */
   #readController(): PersistedHandoffSnapshot | undefined {
     try {
       return this.#controller?.getPersistedSnapshot();
     } catch (cause) {
       this.#controller = undefined;
-      const message = `what the controller knows is saved no more: ${messageOf(cause)}`;
+      const message = `the controller's state is no longer saved: ${messageOf(cause)}`;
       this.onWarning({ code: 'internalError', message, cause });
       return undefined;
     }
@@ -247,12 +248,12 @@ export class BrokerState implements ProcessRecords {
     }
   }
 
-  // It's tried again several times a second, and a full disk stays full for a while: its begin and its end are told.
+  // Writes are retried several times a second: warn only at the first failure and when all writes work again.
 
   #onUnwritten(file: StateFile<Manifest> | StateFile<PersistedHandoffSnapshot>, cause: unknown): void {
     if (this.#unwritten.add(file).size > 1 || this.#isWarned) return;
     this.#isWarned = true;
-    const message = `${file.path} can't be written, and is tried again; until it can no process is started: ${(cause as Error).message}`;
+    const message = `can't write ${file.path}; retrying, and starting no process until it works: ${(cause as Error).message}`;
     this.onWarning({ code: 'stateNotWritten', message, cause });
   }
 
@@ -265,7 +266,7 @@ export class BrokerState implements ProcessRecords {
 }
 
 async function takeLock(lock: Server, directory: string): Promise<void> {
-  // A named pipe isn't in any directory.
+  // Windows' named pipes are in no directory.
   if (process.platform === 'win32') return;
   const path = join(directory, 'lock.sock');
   checkPathLength('stateDirectory/lock.sock', path);
@@ -273,7 +274,7 @@ async function takeLock(lock: Server, directory: string): Promise<void> {
     await listenOnPath(lock, path);
   } catch (error) {
     if (error instanceof BrokerError && error.code === 'alreadyRunning') {
-      throw new BrokerError('alreadyRunning', `another broker runs with the state directory ${directory}`);
+      throw new BrokerError('alreadyRunning', `another broker uses the state directory ${directory}`);
     }
     throw error;
   }
@@ -299,14 +300,14 @@ function isSame(a: PersistedHandoffSnapshot, b: PersistedHandoffSnapshot | undef
   });
 }
 
-/** What runs, and what is on record and not known to the system, which may be over. What the system knows is right. */
+/** The running processes, then the recorded ones that the system doesn't list and that may have ended. */
 function withWhatRuns(
   recorded: readonly RecordedProcess[],
   running: readonly AdoptableBackend[],
 ): AdoptableBackend[] {
   const known = new Set(running.map(({ backend }) => backend));
   const others = recorded.flatMap(({ pid, processStart, ...identity }): AdoptableBackend[] => {
-    // One without a process id never came to listen, or it would be known.
+    // Without a process id it never started: a started one would be in the system's list.
     if (pid === undefined || known.has(identity.backend)) return [];
     return [{ ...identity, pid, ...(processStart === undefined ? {} : { processStart }) }];
   });

@@ -15,21 +15,21 @@ import { basename, dirname } from 'node:path';
 import type { BrokerWarning } from '../telemetry/BrokerEvents';
 
 const OWNER_ONLY = 0o600;
-/** Far more than a broker's state ever takes; more is neither read nor written. */
+/** Most bytes that are read or written; far more than a broker's state needs. */
 export const MAX_STATE_FILE_BYTES = 16_777_216;
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const NEW_FILE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 
-/** A JSON file that is there in whole or not at all, whenever its writer dies. It has one writer at a time. */
+/** A JSON file that is replaced atomically, so that a crash never leaves a part of it. One writer at a time. */
 export class StateFile<T> {
   readonly path: string;
-  /** What is written until it takes the file's place. */
+  /** Path of the new content until it replaces the file. */
   readonly #next: string;
   readonly #parse: (value: unknown) => T;
   readonly #onWarning: (warning: BrokerWarning) => void;
 
-  /** @param parse checks what was read, and throws if it isn't right */
+  /** @param parse checks what was read, and throws if it's invalid */
   constructor(path: string, parse: (value: unknown) => T, onWarning: (warning: BrokerWarning) => void) {
     this.path = path;
     this.#next = `${path}.new`;
@@ -37,10 +37,10 @@ export class StateFile<T> {
     this.#onWarning = onWarning;
   }
 
-  /** What the file holds; undefined if there is none. A damaged one is set aside, with a warning. */
+  /** Reads the file; undefined if there is none. Renames a damaged file to `*.damaged`, with a warning. */
   read(): T | undefined {
     try {
-      // A writer that was killed leaves it.
+      // Left by a writer that was killed.
       rmSync(this.#next, { force: true });
       return this.#parse(JSON.parse(readFile(this.path)));
     } catch (cause) {
@@ -49,16 +49,16 @@ export class StateFile<T> {
     }
   }
 
-  /** It's on disk when this returns. If it throws, the file is as it was. */
+  /** Writes the file; it's on disk when this returns. If it throws, the file is unchanged. */
   writeSync(value: T): void {
     const bytes = toBytes(value);
     rmSync(this.#next, { force: true });
     try {
       const fd = openSync(this.#next, NEW_FILE, OWNER_ONLY);
       try {
-        // Whatever this process's mask takes away.
+        // Regardless of the process's umask.
         fchmodSync(fd, OWNER_ONLY);
-        // A disk that is nearly full takes a part without an error.
+        // On a nearly full disk a write can be partial without an error.
         for (let at = 0; at < bytes.length; at += writeSync(fd, bytes, at));
         fsyncSync(fd);
       } finally {
@@ -72,7 +72,7 @@ export class StateFile<T> {
     syncDirectorySync(dirname(this.path));
   }
 
-  /** It's on disk when this resolves. If it rejects, the file is as it was. */
+  /** Writes the file; it's on disk when this resolves. If it rejects, the file is unchanged. */
   async write(value: T): Promise<void> {
     const bytes = toBytes(value);
     await rm(this.#next, { force: true });
@@ -107,7 +107,7 @@ export class StateFile<T> {
 }
 
 function readFile(path: string): string {
-  // Somebody may have put a pipe or a link there by mistake.
+  // Don't follow a link, or block on a pipe, that is there by mistake.
   const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stats = fstatSync(fd);
@@ -127,11 +127,11 @@ function toBytes(value: unknown): Buffer {
 
 function checkSize(bytes: number): void {
   if (bytes > MAX_STATE_FILE_BYTES) {
-    throw new Error(`it has ${bytes} bytes, and at most ${MAX_STATE_FILE_BYTES} are taken`);
+    throw new Error(`it has ${bytes} bytes; the limit is ${MAX_STATE_FILE_BYTES}`);
   }
 }
 
-// A file's new name is on disk only with its directory. Windows opens no directories, and keeps names by itself.
+// A rename is on disk only after its directory was synced. Windows can't open directories and needs no sync.
 
 function syncDirectorySync(path: string): void {
   if (process.platform === 'win32') return;
@@ -157,7 +157,7 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** There are file systems that can't sync a directory. */
+/** Some file systems can't sync a directory. */
 function isUnknownThere(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'EINVAL';
 }

@@ -6,7 +6,7 @@ import type { RefusedAnswer } from '../transfers/TransferQueue';
 import type { BrokerStats } from './BrokerStatus';
 import { ServiceCounts } from './ServiceCounts';
 
-/** What has happened since a broker's start: in all, and by service. */
+/** Counts since a broker's start: in total and by service. */
 export class BrokerCounts {
   connections = 0;
   abandoned = 0;
@@ -21,7 +21,7 @@ export class BrokerCounts {
     unknown: 0,
     malformed: 0,
   };
-  // Those too that a reload has taken away: they may come back, and their counts then go on.
+  // Includes services that a reload removed: their counts continue if they are added again.
   readonly #services = new Map<string, ServiceCounts>();
 
   countRoute(way: 'handedOff' | ReconnectReason): void {
@@ -37,7 +37,7 @@ export class BrokerCounts {
     this.#answers[why] += 1;
   }
 
-  /** The counts of a service, which go on where they were. */
+  /** The counts of a service; they continue if it was removed and added again. */
   ofService(key: BackendKey): ServiceCounts {
     const text = backendKeyText(key);
     const counts = this.#services.get(text) ?? new ServiceCounts(key);
@@ -45,7 +45,7 @@ export class BrokerCounts {
     return counts;
   }
 
-  /** The counts of every service that there has been. */
+  /** The counts of every service since the start. */
   services(): readonly ServiceCounts[] {
     return [...this.#services.values()];
   }

@@ -1,7 +1,7 @@
 import { type BrokerReason, RECONNECT_REASON_WORDS } from '../../../machines/vocabulary';
 import type { HandoffAttemptDecision, HandoffExplanation } from '../../index';
 
-/** The answer "reconnect" for a reason of the broker. */
+/** A fallback for one of the broker's own reasons. */
 export interface BrokerFallback {
   readonly type: 'fallbackToReconnect';
   readonly reason: Exclude<BrokerReason, 'transferLimit'>;
@@ -23,11 +23,11 @@ function brokerFallback(reason: BrokerFallback['reason']): BrokerFallback {
 }
 
 /**
- * The controller's answer, or the broker's own in its place. The policy's reasons come first: a handle that can't be passed
- * matters to an attempt alone.
+ * The controller's decision, or the broker's own fallback. The policy's reasons win: whether the handle can be passed matters
+ * only if the policy allows an attempt.
  *
- * @param decision undefined if a check failed, or the controller couldn't be asked
- * @param canPassHandle whether the connection's handle is held and can be passed to another process
+ * @param decision undefined if a check threw or the controller failed
+ * @param canPassHandle whether reading has stopped and the transport can pass the handle
  */
 export function brokerDecision(
   decision: HandoffAttemptDecision | undefined,
@@ -37,7 +37,7 @@ export function brokerDecision(
   return decision.type === 'attempt' && !canPassHandle ? brokerFallback('handleUnavailable') : decision;
 }
 
-/** The controller's explanation, with the broker's own answer in its place if there is one. */
+/** The controller's explanation, with the decision replaced if the broker decides otherwise. */
 export function explainWith(decision: BrokerDecision, explanation: HandoffExplanation): BrokerExplanation {
   if (decision.type === 'attempt' || decision === explanation.decision) return explanation;
   const { means } = RECONNECT_REASON_WORDS[decision.reason];

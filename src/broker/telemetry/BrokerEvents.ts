@@ -2,24 +2,24 @@ import type { ReconnectReason } from '../../../machines/vocabulary';
 import type { BackendKey, HandoffFailure } from '../../index';
 import type { TransferState } from '../transfers/TransferTable';
 
-/** A client's way to its backend is decided. */
+/** A client's route to its backend is decided. */
 export interface RouteEvent {
   /** Id of the client's `hello`. */
   readonly connectionId: string;
   readonly backend: BackendKey;
   readonly route: 'handedOff' | 'reconnected';
-  /** Why it was not handed off. Only with `reconnected`. */
+  /** Why it wasn't handed off. Only with `reconnected`. */
   readonly reason?: ReconnectReason;
-  /** Milliseconds. Only with `failedAttemptRateLimited`. */
+  /** Milliseconds until the window ends. Only with `failedAttemptRateLimited`. */
   readonly retryAfterMs?: number;
   readonly earlyDataBytes: number;
   /** Milliseconds since the client's `hello` was complete. */
   readonly elapsedMs: number;
-  /** The client's trace context, in the form of W3C's `traceparent` header. Left out if it gave none. */
+  /** The client's trace context in the format of W3C's `traceparent` header. Omitted if it sent none. */
   readonly traceparent?: string;
 }
 
-/** A transfer came to a new state. */
+/** A transfer entered a new state. */
 export interface TransferEvent {
   readonly connectionId: string;
   readonly backend: BackendKey;
@@ -28,11 +28,11 @@ export interface TransferEvent {
   readonly elapsedMs: number;
   /** Only with `failed`. */
   readonly failure?: HandoffFailure;
-  /** The client's trace context. Left out if it gave none. */
+  /** The client's trace context. Omitted if it sent none. */
   readonly traceparent?: string;
 }
 
-/** A backend process accepts connections. */
+/** A backend process accepts connections: it has started, or was adopted. */
 export interface BackendReadyEvent {
   readonly backend: BackendKey;
   readonly pid: number;
@@ -40,36 +40,35 @@ export interface BackendReadyEvent {
   readonly adopted: boolean;
 }
 
-/** A backend process is gone. */
+/** A backend process has ended. */
 export interface BackendExitEvent {
   readonly backend: BackendKey;
-  /** Undefined if it couldn't be started. */
+  /** Undefined if the process couldn't be started. */
   readonly pid: number | undefined;
   readonly adopted: boolean;
-  /** Null for a signal, for an adopted process, and for one that couldn't be started. */
+  /** Null if a signal ended it, if it was adopted, or if it couldn't be started. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Milliseconds from the loss of the process to the start of its successor. Left out if there is none. */
+  /** Milliseconds from the loss of the process to the start of its successor. Omitted if none is planned. */
   readonly restartInMs?: number;
 }
 
 /**
- * - `adoptionRefused`: a backend to adopt isn't what it's said to be, or isn't of a service of this broker.
- * - `stateDamaged`: a file in `stateDirectory` couldn't be used and was set aside.
- * - `stateNotWritten`: a file in `stateDirectory` couldn't be written; it's tried again, and until it can be no process is
- *   started. Told once.
- * - `stateWritten`: since then everything in `stateDirectory` could be written.
- * - `startFailed`: a restart of a backend failed; it will be tried again.
- * - `unknownAnswer`: a backend answered what nobody waits for: for no transfer, for another's, twice, or nonsense.
+ * - `adoptionRefused`: a process wasn't adopted: it is gone, isn't the recorded one, or belongs to no service of this broker.
+ * - `stateDamaged`: a file in `stateDirectory` is damaged and was renamed to `*.damaged`.
+ * - `stateNotWritten`: a file in `stateDirectory` can't be written. The broker retries, and starts no process until it
+ *   succeeds. Emitted once.
+ * - `stateWritten`: after `stateNotWritten`, everything in `stateDirectory` was written.
+ * - `startFailed`: a restart of a backend failed; the broker retries.
+ * - `unknownAnswer`: a backend's answer was unexpected: for an unknown or another backend's transfer, repeated, or malformed.
  * - `serverError`: the listening socket failed.
- * - `groupWritable`: members of the user's own group can put another directory in the place of one of the broker's.
- * - `checkFailed`: `adjustInputs` or `fdPressure` threw or gave what isn't valid, a promise for instance; the client
- *   reconnects.
- * - `listenerFailed`: a listener of an event, or an observer of the charts, threw or rejected.
- * - `slowTransport`: the transport can't do here what it does elsewhere; the message says what that costs.
- * - `clockFailed`: `clock` threw or gave what isn't a time; the last time that could be read goes on to count.
- * - `transportFailed`: `transport` threw, rejected, or gave what isn't valid.
- * - `internalError`: something else failed that must not end the broker. A client's connection that it was about is closed.
+ * - `groupWritable`: members of the user's group can replace one of the broker's directories.
+ * - `checkFailed`: `adjustInputs` or `fdPressure` threw or returned an invalid value. The client reconnects.
+ * - `listenerFailed`: an event listener or an observer of the charts threw or rejected.
+ * - `slowTransport`: the transport lacks something on this system; the message names the effect.
+ * - `clockFailed`: `clock` threw or returned an invalid time; the last valid time is used.
+ * - `transportFailed`: `transport` threw, rejected, or returned an invalid value.
+ * - `internalError`: another failure that must not end the broker. If it concerns a client connection, that is closed.
  */
 export type BrokerWarningCode =
   | 'adoptionRefused'
@@ -87,7 +86,7 @@ export type BrokerWarningCode =
   | 'stateWritten'
   | 'groupWritable';
 
-/** Something is wrong that the broker goes on in spite of. */
+/** A problem that doesn't stop the broker. */
 export interface BrokerWarning {
   readonly code: BrokerWarningCode;
   readonly message: string;

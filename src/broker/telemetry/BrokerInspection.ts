@@ -2,45 +2,45 @@ import type { ActorRefLike, AnyActorRef, InspectionEvent } from 'xstate';
 import type { InspectionObserver } from '../../index';
 import { guardObserver } from './guardObserver';
 
-/** Transfers that are shown at a time. A person can't follow more, and each costs an actor. */
+/** Most transfers shown at a time: each costs an actor, and nobody can follow more. */
 const MAX_SHOWN_TRANSFERS = 32;
 
 type Tell = (event: InspectionEvent) => void;
 
 /**
- * The charts of a broker beside its controller's: those of the processes and of descriptor pressure, and of some transfers
- * while anybody watches. Observers come and go while the broker runs.
+ * The observers of a broker's own charts: the processes, descriptor pressure, and some transfers while somebody observes.
+ * Observers can be added and removed at any time.
  */
 export class BrokerInspection {
-  /** The broker's option: it's told of every transfer. */
+  /** The observer of the broker's `inspect` option; it gets every transfer. */
   readonly #always: Tell | undefined;
   readonly #onFailed: (cause: unknown) => void;
   readonly #observers = new Set<Tell>();
-  /** Those that have not ended, by the name that observers know. */
+  /** Actors that haven't ended, with the `id` that observers were last told. */
   readonly #actors = new Map<ActorRefLike, string>();
   readonly #transfers = new Set<ActorRefLike>();
 
   /**
-   * @param inspect told of everything from the start.
-   * @param onFailed told how an observer failed.
+   * @param inspect observes everything from the start.
+   * @param onFailed called with an observer's error.
    */
   constructor(inspect: InspectionObserver | undefined, onFailed: (cause: unknown) => void) {
     this.#onFailed = onFailed;
     this.#always = inspect && guardObserver('inspect', inspect, onFailed);
   }
 
-  /** The option's observer, which never throws. */
+  /** The observer of the `inspect` option, wrapped so that it never throws. */
   get always(): InspectionObserver | undefined {
     return this.#always;
   }
 
-  /** The observer for a transfer that is about to begin; undefined: nobody is told of it. */
+  /** The observer for the next transfer; undefined if nobody observes it. */
   get ofNextTransfer(): InspectionObserver | undefined {
     const isShown = this.#observers.size > 0 && this.#transfers.size < MAX_SHOWN_TRANSFERS;
     return isShown ? this.#ofTransfer : this.#always;
   }
 
-  /** The observer for an actor that lasts. It costs a call for each of its events while nobody watches. */
+  /** The observer for a long-lived actor. Without observers it costs one call for each event. */
   readonly ofActor = (event: InspectionEvent): void => {
     const { actorRef, type } = event;
     if (type === '@xstate.actor') this.#actors.set(actorRef, nameOf(actorRef));
@@ -57,19 +57,19 @@ export class BrokerInspection {
   };
 
   /**
-   * Tells the observer of every actor that lives, then of all that happens.
+   * Replays every running actor to the observer, then passes on every event.
    *
-   * @throws {TypeError} if it's no observer.
+   * @throws {TypeError} `observer` is neither a function nor an observer.
    */
   inspect(observer: InspectionObserver): { unsubscribe(): void } {
     const tell = guardObserver('observer', observer, this.#onFailed);
-    // Its answer to what it's told may start actors, of which it's told below.
+    // Copied: the observer may start actors, which are passed on below.
     for (const actor of [...this.#actors.keys()]) replay(actor as AnyActorRef, tell);
     this.#observers.add(tell);
     return { unsubscribe: () => void this.#observers.delete(tell) };
   }
 
-  /** A process has its id in its name once it runs. */
+  /** Repeats `@xstate.actor` when the actor's `id` has changed: a process gets its process id when it starts. */
   #tellName({ actorRef, rootId }: InspectionEvent): void {
     const name = nameOf(actorRef);
     if (this.#actors.get(actorRef) === name) return;

@@ -4,10 +4,10 @@ import { messageOf, stackOf } from '../../errors/showValue';
 import type { BackendKey } from '../../index';
 import type { BrokerEvents, BrokerWarning, BrokerWarningCode } from './BrokerEvents';
 
-/** Emits a broker's events and warnings. Nothing that a listener does reaches the caller. */
+/** Emits a broker's events and warnings. Errors of listeners never reach the caller. */
 export class BrokerReporter {
   readonly #emitter: EventEmitter<BrokerEvents>;
-  // Warnings of the start, until somebody can have begun to listen.
+  // Warnings of the start, kept until the embedder could add a listener.
   #early: BrokerWarning[] | undefined = [];
 
   constructor(emitter: EventEmitter<BrokerEvents>) {
@@ -18,11 +18,11 @@ export class BrokerReporter {
     return this.#emitter.listenerCount(event) > 0;
   }
 
-  /** Calls each listener by itself: `emit` would leave out those that come after one that throws. */
+  /** Calls each listener separately: `EventEmitter.emit` would skip those after one that throws. */
   emit<K extends keyof BrokerEvents>(event: K, argument: BrokerEvents[K][0]): void {
     for (const listener of this.#emitter.rawListeners(event)) {
       try {
-        // The map of events says so, which TypeScript can't follow through the index.
+        // TypeScript can't derive the listener's type from the indexed event map.
         const returned = (listener as (argument: BrokerEvents[K][0]) => unknown).call(
           this.#emitter,
           argument,
@@ -34,13 +34,13 @@ export class BrokerReporter {
     }
   }
 
-  /** Emits a warning; keeps it until {@link releaseWarnings} if that wasn't called yet. */
+  /** Emits a warning, or keeps it until {@link releaseWarnings} is called. */
   warn(warning: BrokerWarning): void {
     if (this.#early === undefined) this.emit('warning', warning);
     else this.#early.push(warning);
   }
 
-  /** Something of the embedder's failed, or of ours: a failure that nobody listens for must not go unseen either. */
+  /** Warns of a failure; prints it with `process.emitWarning` if `warning` has no listener, so that it isn't lost. */
   warnOfFailure(code: BrokerWarningCode, what: string, cause: unknown, backend?: BackendKey): void {
     const warning = {
       code,
@@ -52,7 +52,7 @@ export class BrokerReporter {
     else this.warn(warning);
   }
 
-  /** The result of `work`; undefined if it throws, which is a warning. */
+  /** The result of `work`; undefined, with a warning, if it throws. */
   attempt<T>(code: BrokerWarningCode, what: string, backend: BackendKey, work: () => T): T | undefined {
     try {
       return work();
@@ -62,12 +62,12 @@ export class BrokerReporter {
     }
   }
 
-  /** Undefined if the controller can't be told, since the embedder disposed it or calls from one of its observers. */
+  /** Calls the controller; undefined if it throws: the embedder disposed of it, or the call comes from one of its observers. */
   tellController<T>(backend: BackendKey, tell: () => T): T | undefined {
     return this.attempt('internalError', 'the controller', backend, tell);
   }
 
-  /** Emits the warnings that were kept, and from now on each at once. */
+  /** Emits the kept warnings; later ones are emitted at once. */
   releaseWarnings(): void {
     const warnings = this.#early ?? [];
     this.#early = undefined;

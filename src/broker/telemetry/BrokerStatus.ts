@@ -3,56 +3,56 @@ import type { ReconnectReason } from '../../../machines/vocabulary';
 import type { BackendKey, FailedAttemptWindow } from '../../index';
 import type { BrokerClientErrorCode } from '../../protocol/errorCodes';
 
-/** A backend as it is now. */
+/** The current status of a backend. */
 export interface BackendStatus {
   readonly backend: BackendKey;
   readonly pid: number | undefined;
-  /** What the process does. */
+  /** The state of the process. */
   readonly process: BackendProcessState;
   /** The state of the backend's chart. */
   readonly state: BackendHandoffState;
   readonly endpoint: string | undefined;
   readonly adopted: boolean;
-  /** The window of failed attempts, if one is open. */
+  /** The failed-attempt window; omitted if none is open. */
   readonly window?: FailedAttemptWindow;
   /** Whether the service's policy allows handoff. */
   readonly handoffEnabled: boolean;
-  /** Tries at handing a connection over, since the broker's start: those of all backends that the service has had. */
+  /** Handoff attempts since the broker's start, of all backends that the service has had. */
   readonly attempts: number;
-  /** Transfers that have not ended, those in the queue included. */
+  /** Transfers that haven't ended, including queued ones. */
   readonly inFlight: number;
-  /** Transfers that wait for their turn. */
+  /** Transfers that wait in the queue. */
   readonly queued: number;
-  /** Of all backends that the service has had, as well. */
+  /** Decided routes since the broker's start, of all backends that the service has had. */
   readonly routes: {
     readonly handedOff: number;
-    /** By reason; a reason that didn't occur is left out. */
+    /** By reason; reasons that didn't occur are omitted. */
     readonly reconnected: Readonly<Partial<Record<ReconnectReason, number>>>;
   };
 }
 
 /** Counts since the broker's start. */
 export interface BrokerStats {
-  /** Connections that were accepted. */
+  /** Accepted connections. */
   readonly connections: number;
-  /** Acknowledged by a backend in time. */
+  /** Handoffs acknowledged in time. */
   readonly handedOff: number;
-  /** Sent to a backend's endpoint, by reason; a reason that didn't occur is left out. */
+  /** Reconnects by reason; reasons that didn't occur are omitted. */
   readonly reconnected: Readonly<Partial<Record<ReconnectReason, number>>>;
   /** Transfers that ended with neither success nor failure. */
   readonly abandoned: number;
-  /** Clients that left before their way was decided. */
+  /** Clients that left before their route was decided. */
   readonly clientsLeft: number;
-  /** `error` frames sent, by code; a code that didn't occur is left out. */
+  /** `error` frames sent, by code; codes that didn't occur are omitted. */
   readonly errors: Readonly<Partial<Record<BrokerClientErrorCode, number>>>;
-  /** Acknowledgements that came after the deadline. */
+  /** Acknowledgements after the deadline. */
   readonly lateAcks: number;
-  /** Answers of a backend for a transfer that it had answered for already. */
+  /** Repeated answers of a backend for the same transfer. */
   readonly replayedAcks: number;
-  /** Answers of a backend for a transfer to another one. */
+  /** Answers of a backend for another backend's transfer. */
   readonly foreignAcks: number;
-  /** Answers of backends that belong to no transfer, or to one of more than two minutes ago. */
+  /** Answers of backends for an unknown transfer, or for one issued more than two minutes ago. */
   readonly unknownAcks: number;
-  /** Messages of backends that say they are answers and make no sense. */
+  /** Malformed answers of backends. */
   readonly malformedAcks: number;
 }

@@ -1,10 +1,10 @@
-/** Sums that never go down: a source that follows another, and counts from 0, goes on where that one ended. */
+/** Sums counts over successive sources: a new source that counts from 0 continues the total of the earlier ones. */
 export class LastingCounts {
   readonly #sums = new Map<string, number>();
   readonly #taken = new WeakMap<object, Map<string, number>>();
 
   /**
-   * Takes what a source has counted up to now, which must not be less than before.
+   * Takes a source's present count, which must never decrease.
    *
    * @returns the sum of all sources.
    */

@@ -1,10 +1,10 @@
 import type { ReconnectReason } from '../../../machines/vocabulary';
 import type { BackendKey } from '../../index';
 
-/** What became of a service's requests since the broker's start, whichever backends it has had: a reload may take it away and bring it back. */
+/** A service's counts since the broker's start. They continue when a reload removes the service and adds it again. */
 export class ServiceCounts {
   readonly key: BackendKey;
-  /** Tries at handing a connection over. */
+  /** Handoff attempts. */
   attempts = 0;
   handedOff = 0;
   readonly reconnected = new Map<ReconnectReason, number>();

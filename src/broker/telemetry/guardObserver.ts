@@ -4,11 +4,11 @@ import { onRejection } from '../../errors/onRejection';
 import type { InspectionObserver } from '../../index';
 
 /**
- * An observer that never throws, whatever an embedder's does.
+ * Wraps an embedder's observer so that it never throws.
  *
- * @param name the argument's or option's.
- * @param tell how it failed.
- * @throws {TypeError} if it's no observer.
+ * @param name name of the argument or option, for the error.
+ * @param tell called with the observer's error.
+ * @throws {TypeError} `observer` is neither a function nor an observer.
  */
 export function guardObserver(
   name: string,

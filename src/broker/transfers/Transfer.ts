@@ -31,43 +31,42 @@ import {
   transferEventOf,
 } from './transferSymbols';
 
-// It holds what the chart says and nothing of any transfer, so all can share it.
+// It has no state of any transfer, so all transfers share it.
 const table = new TransferTable();
 
-/** What a transfer is made of. */
+/** Options of {@link Transfer}. */
 export interface TransferOptions {
   readonly socket: Socket;
   readonly connectionId: string;
-  /** When the client's `hello` says that it was made, or when the broker had it: milliseconds of `CLOCK_MONOTONIC`. */
+  /** The stamp of the client's `hello`, or when the broker received it: milliseconds of `CLOCK_MONOTONIC`. */
   readonly issuedAt: number;
-  /** Whether the client needs no announcement, since it knows the backend and uses its endpoint in time. */
+  /** Whether to skip the announcement: the client named the backend and will use its endpoint in time. */
   readonly clientKnows: boolean;
   readonly earlyData: Buffer;
   /** The client's trace context. */
   readonly traceparent?: string | undefined;
-  /** Which process the connection is handed to. */
+  /** Id of the process. */
   readonly backend: string;
   readonly endpoint: string;
-  /** Milliseconds from now, the wait in the queue included. */
+  /** Milliseconds from now, including the wait in the queue. */
   readonly deadlineMs: number;
-  /** Is told of the transfer's chart, as XState tells it. */
+  /** Gets XState's inspection events of the transfer's chart. */
   readonly inspect?: InspectionObserver | undefined;
-  /** The transfer came to a state; a failure only with `failed`. */
+  /** The transfer entered a state; `failure` only with `failed`. */
   readonly onState: (state: TransferState, failure?: HandoffFailure) => void;
   /**
-   * The transfer has ended. Called once. With `mayWrite` the socket is whoever is told's to answer on, and to close; else it
-   * is closed here, when the channel doesn't need it any more.
+   * The transfer has ended. Called once. With `mayWrite` the callee answers on the socket and closes it; otherwise the transfer
+   * closes it as soon as the channel no longer needs it.
    */
   readonly onOutcome: (outcome: TransferOutcome) => void;
 }
 
 /**
- * One try at handing one connection to one backend process. What may happen is the chart's to say; here is how it's
- * done.
+ * One attempt to hand one connection to one backend process. The chart `handoffTransfer` decides; this class acts.
  */
 export class Transfer {
   readonly #options: TransferOptions;
-  // A one-time secret: it goes to the backend and nowhere else.
+  // A one-time secret, sent to the backend only.
   readonly #token = randomKey();
   readonly #expiresAt: number;
   readonly #timer: NodeJS.Timeout;
@@ -96,12 +95,12 @@ export class Transfer {
     return this.#node.isOver;
   }
 
-  /** What to do when the deadline passes, beside failing. */
+  /** Called when the deadline passes, after the transfer has failed. */
   set onExpired(callback: () => void) {
     this.#onExpired = callback;
   }
 
-  /** The secret as it goes to the backend. */
+  /** The secret in hexadecimal. */
   get token(): string {
     return this.#token.toString('hex');
   }
@@ -113,9 +112,9 @@ export class Transfer {
   }
 
   /**
-   * Announces the handle to the client, if it doesn't know, and sends it over the channel.
+   * Announces the handoff to the client, if needed, and sends the handle over the channel.
    *
-   * @param onUnsent called if the transfer ends before the handle is in the channel, so that the next may have its turn.
+   * @param onUnsent called if the transfer ends before the handle is in the channel; the next transfer may then start.
    */
   begin(channel: HandoffChannel, onUnsent: () => void): void {
     this.#channel = channel;
@@ -133,12 +132,12 @@ export class Transfer {
     this.#take(REFUSED[code]);
   }
 
-  /** The backend answered what makes no sense. */
+  /** The backend sent a malformed answer. */
   distrust(): void {
     this.#take(MALFORMED);
   }
 
-  /** The channel is closed: nothing will be answered any more, nor sent. */
+  /** The channel is closed: no answer will come and nothing can be sent. */
   loseChannel(): void {
     this.#take(CHANNEL_CLOSED);
   }
@@ -153,14 +152,14 @@ export class Transfer {
     if (next.isOver) clearTimeout(this.#timer);
     if (next.state !== state) onState(next.state, outcome?.type === 'failed' ? outcome.failure : undefined);
     if (outcome !== undefined) onOutcome(outcome);
-    // Never `end`, which would shut the connection down for the backend too.
+    // Not `end`: it would shut down the connection for the backend too.
     if (closes) socket.destroy();
-    // Whoever was told may have ended the transfer meanwhile.
+    // A callback may have ended the transfer.
     if (announces && !this.isOver) this.#announce();
     if (sends && !this.isOver) this.#send();
   }
 
-  /** Whether this process has bytes of the client's that are not in the early data. */
+  /** Whether this process has read bytes of the client that aren't in the early data. */
   get #hasReadTooFar(): boolean {
     return this.#options.socket.bytesRead !== this.#bytesRead;
   }

@@ -5,37 +5,37 @@ import type { Transfer } from './Transfer';
 import type { IssuedToken, TransferTokens } from './TransferTokens';
 
 /**
- * Why an answer of a backend changes nothing. `late`: its transfer had been given up. `replayed`: it was answered for
- * already. `foreign`: it is another process's to answer for. `unknown`: there is no such transfer, or it was long ago.
- * `malformed`: it isn't an answer, whatever it says.
+ * Why a backend's answer was refused. `late`: its transfer had already ended. `replayed`: the transfer was answered before.
+ * `foreign`: the transfer is another process's. `unknown`: no such transfer, or issued too long ago. `malformed`: invalid
+ * content.
  */
 export type RefusedAnswer = 'late' | 'replayed' | 'foreign' | 'unknown' | 'malformed';
 
-// Far more than can be on their way; a backend that never answers must not fill the memory.
+// Bounds the memory for a backend that never answers; far more than can be in the channel.
 const MAX_ASKED = 1024;
 
 /**
- * The transfers to one backend process. Only as many handles as the channel has room for are on their way, where nobody
- * could take them back from a backend that is stopped or dead; the others wait here. A turn ends when the backend has
- * answered: only then has the handle surely left the channel.
+ * The transfers to one backend process. At most `capacity` handles are in the channel at a time, since a sent handle can't be
+ * taken back from a stopped or dead backend; the other transfers wait here. A transfer holds its place until the backend
+ * answers: only then has its handle certainly left the channel.
  */
 export class TransferQueue {
   readonly #channel: HandoffChannel;
   readonly #onRefusedAnswer: (why: RefusedAnswer) => void;
-  // In the order of their coming.
+  // First come, first served.
   readonly #waiting = new Set<Transfer>();
   readonly #tokens: TransferTokens<TransferQueue>;
-  // Those whose turn it is, in the order of its coming.
+  // Transfers that hold a place in the channel, oldest first.
   readonly #current = new Map<Transfer, IssuedToken<TransferQueue>>();
-  // Tokens that were asked about and not answered for, in the order of their asking.
+  // Tokens with a `sync` that wasn't answered yet, oldest first.
   readonly #asked = new Set<string>();
   #isSending = true;
   #isClosed = false;
   #onSettled: (() => void) | undefined;
 
   /**
-   * @param tokens shared by the queues of all backends, so that one can tell what is another's.
-   * @param onRefusedAnswer an answer came that isn't the awaited one. A late refusal is no news and isn't told.
+   * @param tokens shared by the queues of all backends, to recognize answers for another backend's transfer.
+   * @param onRefusedAnswer called for each refused answer, except a late refusal, which changes nothing.
    */
   constructor(
     channel: HandoffChannel,
@@ -47,14 +47,14 @@ export class TransferQueue {
     this.#onRefusedAnswer = onRefusedAnswer;
   }
 
-  /** Transfers that have not ended. */
+  /** Transfers that haven't ended. */
   get size(): number {
     let size = this.#waiting.size;
     for (const transfer of this.#current.keys()) size += transfer.isOver ? 0 : 1;
     return size;
   }
 
-  /** Transfers that wait for their turn. */
+  /** Transfers that wait for a place in the channel. */
   get waiting(): number {
     return this.#waiting.size;
   }
@@ -69,7 +69,7 @@ export class TransferQueue {
     this.#next();
   }
 
-  /** Calls back once every transfer has ended. Nothing may be added any more. */
+  /** Calls back once, when every transfer has ended. Don't add transfers afterwards. */
   whenSettled(callback: () => void): void {
     this.#onSettled = callback;
     this.#tellIfSettled();
@@ -82,7 +82,7 @@ export class TransferQueue {
     onSettled();
   }
 
-  /** Nothing can be sent any more: ends every transfer that hasn't been. What is on its way may still be answered for. */
+  /** Ends every transfer that wasn't sent. Those that were sent may still be answered. */
   stopSending(): void {
     this.#isSending = false;
     const unsent = [...this.#current.keys()].filter(
@@ -91,7 +91,7 @@ export class TransferQueue {
     this.#lose([...unsent, ...this.#waiting]);
   }
 
-  /** Nothing will be answered any more, nor sent: ends every transfer. */
+  /** Ends every transfer: no answer will come and nothing can be sent. */
   close(): void {
     this.#isSending = false;
     this.#isClosed = true;
@@ -134,8 +134,8 @@ export class TransferQueue {
   }
 
   #askForSync(transfer: Transfer): void {
-    // A handle can get lost on its way, when the backend is out of descriptors for instance. Messages keep their order,
-    // so an answer to this one says that the handle isn't in the channel, whatever became of it.
+    // A handle can get lost on its way, for instance when the backend is out of descriptors. Messages keep their order, so an
+    // answer to `sync` proves that the handle has left the channel.
     if (!this.#isSending) return;
     this.#remember(transfer.token);
     this.#channel.sync({ handoffController: PROTOCOL_VERSION, type: 'sync', token: transfer.token });
@@ -150,7 +150,7 @@ export class TransferQueue {
     }
   }
 
-  /** An answer came from the process, whichever way; one that makes no sense is `malformed`. */
+  /** Takes an answer of the process; `malformed` stands for invalid content. */
   receive(answer: ChannelAnswer | 'malformed'): void {
     if (this.#isClosed) return;
     if (answer === 'malformed') this.#onMalformed();
@@ -165,7 +165,7 @@ export class TransferQueue {
       if (transfer.isOver) this.#free(transfer);
       return;
     }
-    // The handle's own answer came before this one and has ended the turn.
+    // The handle's own answer came first and freed its place.
     if (isAsked) return;
     const issued = this.#tokens.find(token);
     if (issued?.owner !== this) this.#onRefusedAnswer(issued === undefined ? 'unknown' : 'foreign');
@@ -189,7 +189,7 @@ export class TransferQueue {
     this.#free(transfer);
   }
 
-  /** The answer isn't the awaited one: whatever it is, the transfer in flight goes on. */
+  /** An answer that matches no transfer in the channel; it affects none. */
   #onOtherAnswer({ type, token }: Exclude<ChannelAnswer, { type: 'synced' }>): void {
     const issued = this.#tokens.find(token);
     if (issued === undefined) {
@@ -206,7 +206,7 @@ export class TransferQueue {
 
   #onMalformed(): void {
     this.#onRefusedAnswer('malformed');
-    // Answers come in the order of the handles, so it's about the first.
+    // Answers come in the order of the handles, so this one is for the first sent transfer.
     const transfer = [...this.#current.keys()].find(({ state }) => state === 'sent');
     if (transfer === undefined) return;
     transfer.distrust();

@@ -10,10 +10,10 @@ import { transferEventOf } from './transferSymbols';
 
 type AttemptValue = HandoffTransferSnapshot['value']['attempt'];
 
-/** Where a transfer is. */
+/** State of a transfer. */
 export type TransferState = Extract<AttemptValue, string> | Exclude<AttemptValue, string>['pending'];
 
-/** What an event does to a transfer, as the chart said. */
+/** An event's effect on a transfer, computed by the chart. */
 export interface TransferEdge {
   readonly next: TransferNode;
   readonly announces: boolean;
@@ -22,15 +22,15 @@ export interface TransferEdge {
   readonly closes: boolean;
 }
 
-/** One state of a transfer's chart. */
+/** A state of the chart. */
 export interface TransferNode extends ChartNode<typeof handoffTransfer, TransferEdge> {
   readonly state: TransferState;
   readonly isOver: boolean;
-  /** Nothing can happen any more. */
+  /** The chart is in its final state. */
   readonly isDone: boolean;
 }
 
-/** The chart of a transfer as a table. */
+/** The chart `handoffTransfer` as a lookup table. */
 export class TransferTable extends ChartTable<
   typeof handoffTransfer,
   HandoffTransferEmitted,
@@ -38,7 +38,7 @@ export class TransferTable extends ChartTable<
   TransferNode
 > {
   constructor() {
-    // Which state the deadline leads to doesn't depend on its length.
+    // Any value: the deadline's target doesn't depend on its length.
     super(handoffTransfer, { ackDeadlineMs: 1 });
   }
 

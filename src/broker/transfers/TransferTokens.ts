@@ -1,38 +1,37 @@
 import { createHmac, randomBytes } from 'node:crypto';
 
-/** Milliseconds for which a token is remembered; the longest deadline is a half of it. */
+/** How long a token is remembered, in milliseconds: twice the longest deadline. */
 const MAX_AGE_MS = 120_000;
 const MAX_TOKENS = 4_096;
-// Times that old ones are looked for while one grows old, so that not every issue has to.
+// Searches for expired tokens during one maximum age, so that not every `issue` searches.
 const AGE_CHECKS = 16;
 
-/** What is known of a token that went to a backend. */
+/** A token that was sent to a backend. */
 export interface IssuedToken<Owner> {
   readonly owner: Owner;
   readonly issuedAt: number;
-  /** Its backend has answered for it, so that another answer is a replay. */
+  /** The backend has answered: another answer is a replay. */
   isAnswered: boolean;
 }
 
 /** Options of {@link TransferTokens}. */
 export interface TransferTokensOptions {
-  /** Milliseconds on any steady clock. */
+  /** A monotonic time in milliseconds. */
   readonly now?: () => number;
   readonly maxAgeMs?: number;
   readonly maxTokens?: number;
 }
 
 /**
- * The tokens that went to backends lately, so that an answer which isn't the awaited one can be told apart. Bounded in
- * number and age. They are searched by keyed digests: how long a search takes says nothing about a token. A digest is made
- * when there is something to search for, which is seldom.
+ * Recently issued tokens, to classify unexpected answers. Bounded in number and age. Looked up by keyed digest, so that
+ * timing reveals nothing about a token. Digests are computed at the first lookup, which is rare.
  */
 export class TransferTokens<Owner> {
   readonly #key = randomBytes(32);
   readonly #now: () => number;
   readonly #maxAgeMs: number;
   readonly #maxTokens: number;
-  // Each in the order of their issue; the second ones are all younger.
+  // Each in order of issue. All in `#undigested` are younger than those in `#byDigest`.
   readonly #byDigest = new Map<string, IssuedToken<Owner>>();
   readonly #undigested = new Map<string, IssuedToken<Owner>>();
   #forgetAt = Number.NEGATIVE_INFINITY;
@@ -47,7 +46,7 @@ export class TransferTokens<Owner> {
     this.#maxTokens = maxTokens;
   }
 
-  /** How many tokens it remembers. */
+  /** The number of remembered tokens. */
   get size(): number {
     return this.#byDigest.size + this.#undigested.size;
   }
@@ -60,7 +59,7 @@ export class TransferTokens<Owner> {
     return issued;
   }
 
-  /** What is known of a token, or undefined if it was never issued, or too long ago. */
+  /** The token's record; undefined if it was never issued, or too long ago. */
   find(token: string): IssuedToken<Owner> | undefined {
     for (const [fresh, issued] of this.#undigested) this.#byDigest.set(this.#digest(fresh), issued);
     this.#undigested.clear();
@@ -78,7 +77,7 @@ export class TransferTokens<Owner> {
 
   #forgetOld(now: number): void {
     this.#forgetAt = now + this.#maxAgeMs / AGE_CHECKS;
-    // Some more than one, so that a full memory isn't searched at each issue.
+    // Free more than one place, so that a full memory isn't searched at each issue.
     const spare = this.#maxTokens >> 6;
     for (const tokens of [this.#byDigest, this.#undigested]) {
       for (const [key, issued] of tokens) {

@@ -12,7 +12,7 @@ function add(event: HandoffTransferEvent): number {
   return EVENTS.push(Object.freeze(event)) - 1;
 }
 
-// The chart's alphabet: all of its events, numbered, so that a table finds an edge by index.
+// The chart's alphabet: all events, numbered. A symbol is the index of an edge.
 export const TURN_CAME = add({ type: 'turn.came', clientKnows: false });
 export const TURN_CAME_TO_KNOWING = add({ type: 'turn.came', clientKnows: true, hasReadTooFar: false });
 export const TURN_CAME_READ_TOO_FAR = add({ type: 'turn.came', clientKnows: true, hasReadTooFar: true });
@@ -31,7 +31,7 @@ export const REFUSED = Object.fromEntries(
   TRANSFER_REFUSALS.map((code) => [code, add({ type: 'answer.refused', code })]),
 ) as Readonly<Record<TransferRefusal, number>>;
 
-/** The event that stands for a symbol. */
+/** The event of a symbol. */
 export function transferEventOf(symbol: number): HandoffTransferEvent {
   const event = EVENTS[symbol];
   if (event === undefined) throw new Error(`No event of symbol ${symbol}`);

@@ -33,7 +33,7 @@ function find(wanted: string, backends: readonly BackendSummary[]): BackendSumma
     candidates.map(({ version }) => version),
     range,
   );
-  if (picked === 'badVersion') throw new Error(`${range} is no semantic version or range`);
+  if (picked === 'badVersion') throw new Error(`${range} is not a semantic version or range`);
   const found = candidates.find(({ version }) => version === picked);
   if (found !== undefined) return found;
   const known = backends.slice(0, NAMED_BACKENDS).map((each) => `${each.service}@${each.version}`);
