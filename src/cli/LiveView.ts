@@ -2,18 +2,18 @@ import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
 import type { WriteStream } from 'node:tty';
 import { stripVTControlCharacters } from 'node:util';
 
-/** How often a view that can't be redrawn is printed. */
+/** Interval of printing where the view can't be redrawn. */
 const PLAIN_EVERY_MS = 2_000;
-/** The width of a view that isn't on a terminal. */
+/** Width without a terminal, in columns. */
 const PLAIN_WIDTH = 160;
 
-/** A text that changes: redrawn in place on a terminal, printed now and then elsewhere. */
+/** A changing text: redrawn in place on a terminal, printed at intervals elsewhere. */
 export class LiveView {
   #lines = 0;
   #printedAt = Number.NEGATIVE_INFINITY;
   #last: ((width: number) => string) | undefined;
 
-  /** @param plainEveryMs at most once in so many milliseconds where it can't be redrawn */
+  /** @param plainEveryMs shortest interval of printing without a terminal, in milliseconds */
   constructor(
     readonly stream: NodeJS.WriteStream & Partial<Pick<WriteStream, 'isTTY'>>,
     readonly plainEveryMs = PLAIN_EVERY_MS,
@@ -45,17 +45,17 @@ export class LiveView {
     this.stream.write(`${shown.join('\n')}\n`);
   }
 
-  /** As many lines as the screen holds: what has scrolled off can't be drawn anew. */
+  /** The lines that fit on the screen: lines that have scrolled off can't be redrawn. */
   #fitting(lines: readonly string[]): { readonly shown: readonly string[]; readonly height: number } {
-    // The cursor stands on a line of its own.
+    // The cursor needs a line.
     const room = (this.stream.rows || Number.POSITIVE_INFINITY) - 1;
     const shown: string[] = [];
     let height = 0;
     for (const [index, line] of lines.entries()) {
       const left = lines.length - index;
-      // A line that wraps counts twice.
+      // A wrapped line takes several rows.
       const rows = Math.max(1, Math.ceil(stripVTControlCharacters(line).length / this.#width));
-      // Room for the line that says how many are missing, unless none is.
+      // Leave room for the line with the number of omitted lines.
       if (height + rows > room - (left > 1 ? 1 : 0)) {
         return { shown: [...shown, `… ${left} more`], height: height + 1 };
       }

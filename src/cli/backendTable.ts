@@ -4,17 +4,17 @@ import type { BackendStatus } from '../broker';
 import { backendDisplayName } from '../controller/BackendKey';
 import type { Colors } from './colorsFor';
 
-/** What a row shows. */
+/** The content of a row. */
 export interface BackendRow {
   readonly name: string;
-  /** The state of the chart, or what the process does while it takes no connections. */
+  /** The chart's state, or the process's state while it isn't ready. */
   readonly state: string;
   readonly attempts: number;
   readonly failures: number;
-  /** Milliseconds. Left out unless the backend is rate-limited. */
+  /** Milliseconds. Omitted unless the backend is rate-limited. */
   readonly retryAfterMs?: number | undefined;
   readonly handedOff: number;
-  /** By reason. */
+  /** Reconnects by reason. */
   readonly reconnected: Readonly<Record<string, number>>;
 }
 
@@ -36,7 +36,7 @@ const BARE = {
   middle: '  ',
 };
 
-/** A table without lines. */
+/** A table without borders. */
 export function plainTable(
   head: string[],
   columns: readonly ('left' | 'right')[],
@@ -53,7 +53,7 @@ export function plainTable(
   });
 }
 
-/** A table's text; a line ends with its last visible character. */
+/** A table's text, without trailing blanks. */
 export function textOf(table: Table.Table): string {
   return table.toString().replace(/[ ]+$/gm, '');
 }
@@ -73,7 +73,7 @@ function stateText(state: string, colors: Colors): string {
 
 const STATE_WIDTH = Math.max(...Object.keys(BACKEND_HANDOFF_STATES).map(({ length }) => length));
 const NUMBER_WIDTHS = ['attempts', 'failures', 'retry after', 'handed off'].map(({ length }) => length);
-/** Below this there is no room for the reasons: the total alone is shown. */
+/** With less space than this, show the total of reconnects instead of the reasons. */
 const MIN_REASONS_WIDTH = 36;
 
 function reconnectedText({ reconnected }: BackendRow, showReasons: boolean): string {
@@ -82,7 +82,7 @@ function reconnectedText({ reconnected }: BackendRow, showReasons: boolean): str
   return entries.map(([reason, count]) => `${count} ${reason}`).join(', ') || '-';
 }
 
-/** A broker's status as rows. */
+/** The rows of a broker's backends. */
 export function toRows(backends: readonly BackendStatus[]): BackendRow[] {
   return backends.map(({ backend, state, process, attempts, window, routes }) => ({
     name: backendDisplayName(backend),
@@ -95,7 +95,7 @@ export function toRows(backends: readonly BackendStatus[]): BackendRow[] {
   }));
 }
 
-/** A row for each backend, at most `width` columns wide where that is possible. */
+/** A table with a row for each backend, at most `width` columns wide if possible. */
 export function backendTable(
   rows: readonly BackendRow[],
   maxFailures: number,

@@ -1,16 +1,16 @@
 import pc from 'picocolors';
 
-/** Colors for a stream, or none. */
+/** Functions that colour a text, or return it unchanged. */
 export type Colors = ReturnType<typeof pc.createColors>;
 
-/** What is asked of a stream. */
+/** The part of a stream that matters here. */
 export interface MaybeTerminal {
   readonly isTTY?: boolean | undefined;
 }
 
 /**
- * Colors on a terminal, and nowhere else, unless the user says otherwise: `FORCE_COLOR` (`0` or `false` for none) goes
- * before `NO_COLOR`, as it does in Node itself. An empty variable says nothing.
+ * Whether to use colours: on a terminal only, unless `FORCE_COLOR` (`0` or `false`: never) or `NO_COLOR` is set. `FORCE_COLOR`
+ * takes precedence, as in Node. Empty variables are ignored.
  */
 export function hasColors(stream: MaybeTerminal, env: NodeJS.ProcessEnv = process.env): boolean {
   const { FORCE_COLOR: force, NO_COLOR: none, TERM: terminal } = env as Readonly<Record<string, string>>;

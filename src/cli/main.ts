@@ -28,19 +28,19 @@ function packageVersion(): string {
 
 const program = new Command('handoff-controller')
   .description(
-    'Hands clients\u2019 open connections to backend processes, and holds back from those that keep failing.',
+    'Hands clients\u2019 open connections to backend processes; suspends handoff to backends that keep failing.',
   )
   .version(packageVersion())
   .exitOverride()
-  .showHelpAfterError('(--help tells more)');
+  .showHelpAfterError('(see --help)');
 
 program
   .command('demo')
   .description(
-    'Runs a real broker, backends that behave well and badly, and clients, and shows what happens.',
+    'Runs a real broker with working and failing backends and clients, and shows the routes they take.',
   )
   .addOption(
-    new Option('-d, --duration <time>', 'how long clients are at work')
+    new Option('-d, --duration <time>', 'how long clients run')
       .argParser(parseDuration)
       .default(10_000, '10s'),
   )
@@ -54,8 +54,8 @@ program
       .argParser(parsePolicy)
       .default(parsePolicy('8/30s'), '8/30s'),
   )
-  .option('--json', 'print one JSON object and nothing else', false)
-  .option('--no-inspect', 'serve no viewer of the charts')
+  .option('--json', 'print only one JSON object', false)
+  .option('--no-inspect', 'don\u2019t serve the viewer of the charts')
   .addOption(
     new Option('--inspect-port <port>', 'port of the viewer on 127.0.0.1')
       .argParser(parsePort)
@@ -72,17 +72,12 @@ program
 program
   .command('broker')
   .description('Runs a broker until SIGINT or SIGTERM.')
-  .requiredOption('--config <file>', 'JSON file with socketPath, services and the like (docs/operations.md)')
-  .option('--check', 'check the configuration and end', false)
-  .option('--json', 'log one JSON object a line, on a terminal too', false)
+  .requiredOption('--config <file>', 'JSON file with socketPath, services and more (docs/operations.md)')
+  .option('--check', 'check the configuration and exit', false)
+  .option('--json', 'log one JSON object per line, even on a terminal', false)
+  .addOption(new Option('--log-level <level>', 'debug logs every client').choices(LOG_LEVELS).default('info'))
   .addOption(
-    new Option('--log-level <level>', 'debug tells of every client').choices(LOG_LEVELS).default('info'),
-  )
-  .addOption(
-    new Option(
-      '--inspect [viewer]',
-      'show the backends\u2019 charts live in a browser; SIGUSR2 switches it on and off',
-    )
+    new Option('--inspect [viewer]', 'show the charts live in a browser; SIGUSR2 turns it on and off')
       .choices(['own', 'stately'])
       .preset('own'),
   )
@@ -100,49 +95,49 @@ interface AddressOptions {
   readonly config?: string | undefined;
 }
 
-/** Where the broker listens that is meant. */
+/** The socket path of the broker that the options name. */
 async function socketPathOf(command: Command, { socket, config }: AddressOptions): Promise<string> {
   if (socket !== undefined) {
     try {
-      // A longer one would be cut, and may then be somebody else's.
+      // The system would truncate a path that is too long, which may then be another socket.
       return requireSocketPath('--socket', socket);
     } catch (error) {
       return command.error(`error: ${messageOf(error)}`);
     }
   }
   if (config !== undefined) return (await readBrokerConfig(config)).options.socketPath;
-  return command.error('error: say which broker: --socket or --config');
+  return command.error('error: --socket or --config is required');
 }
 
 function withAddress(command: Command): Command {
   return command
     .addOption(new Option('--socket <path>', 'socket of the broker').conflicts('config'))
-    .option('--config <file>', 'the broker\u2019s configuration, which says where its socket is');
+    .option('--config <file>', 'configuration of the broker, with its socketPath');
 }
 
 withAddress(program.command('status'))
-  .description('Asks a running broker what its backends do, and how clients get to them.')
-  .option('--json', 'print one JSON object a line', false)
+  .description('Shows a running broker\u2019s backends and the routes of its clients.')
+  .option('--json', 'print one JSON object per line', false)
   .addOption(
-    new Option('-w, --watch [interval]', 'look again and again').argParser(parseDuration).preset('1s'),
+    new Option('-w, --watch [interval]', 'refresh at this interval').argParser(parseDuration).preset('1s'),
   )
   .action(async (options, command: Command) => {
     const socketPath = await socketPathOf(command, options);
     const { json, watch: watchMs } = options;
-    // A single look leaves nothing behind: a signal may end it as it ends any process.
+    // Without --watch there is nothing to clean up: signals keep their default effect.
     const signal = watchMs === undefined ? undefined : shutdownSignal();
     await runStatus({ socketPath, json, watchMs, signal });
   });
 
 withAddress(program.command('why'))
   .argument('<backend>', 'service, or service@version')
-  .description('Says why the next request would or wouldn\u2019t be handed over.')
+  .description('Explains why the next request would or wouldn\u2019t be handed over.')
   .option('--json', 'print a JSON object', false)
   .action(async (backend: string, options, command: Command) => {
     await runWhy({ socketPath: await socketPathOf(command, options), backend, json: options.json });
   });
 
-/** What went wrong, and what lies behind it, each said once. */
+/** The messages of an error and its causes, without repetitions. */
 function messagesOf(error: unknown): readonly string[] {
   const messages: string[] = [];
   let current = error;
@@ -163,7 +158,7 @@ function printError(error: unknown): void {
 
 async function main(): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // A reader that has seen enough, as `head` has, is no reason to end in the middle of something.
+    // A reader such as `head` may close early; keep running so that the command can clean up.
     if (error.code === 'EPIPE') return;
     printError(error);
     process.exit(EXIT_FAILED);
@@ -172,7 +167,7 @@ async function main(): Promise<void> {
     await program.parseAsync();
   } catch (error) {
     if (error instanceof CommanderError) {
-      // Commander has printed it.
+      // Commander has already printed the message.
       process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
       return;
     }

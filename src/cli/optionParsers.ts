@@ -5,11 +5,14 @@ import { HandoffFallbackPolicy } from '../index';
 const MAX_DURATION_MS = 24 * 3_600_000;
 
 function durationOf(text: string): number | undefined {
-  // `ms` takes a number without a unit as milliseconds, which nobody means by `--duration 10`.
+  // Require a unit: `ms` would take `--duration 10` as milliseconds.
   return /^\d+(\.\d+)?\s*[a-z]+$/i.test(text.trim()) ? ms(text.trim() as ms.StringValue) : undefined;
 }
 
-/** Milliseconds of a text such as `10s`, `500ms` or `2m`. Throws commander's error for any other, and for over a day. */
+/**
+ * Parses a duration such as `10s`, `500ms` or `2m`, from 1 ms to 24 hours, to milliseconds.
+ * @throws {InvalidArgumentError} for any other text
+ */
 export function parseDuration(text: string): number {
   const duration = durationOf(text);
   if (duration === undefined || duration < 1 || duration > MAX_DURATION_MS) {
@@ -18,7 +21,7 @@ export function parseDuration(text: string): number {
   return duration;
 }
 
-/** An integer from 1 to `max`. */
+/** Returns a parser of integers from 1 to `max`. */
 export function parseCount(max: number): (text: string) => number {
   return (text) => {
     const count = /^\d+$/.test(text) ? Number(text) : 0;
@@ -29,14 +32,14 @@ export function parseCount(max: number): (text: string) => number {
   };
 }
 
-/** A TCP port; 0 for any free one. */
+/** Parses a TCP port, 0 to 65,535. */
 export function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) throw new InvalidArgumentError(`"${text}" is not a port from 0 to 65535.`);
   return port;
 }
 
-/** A policy written as failed attempts per window: `8/30s`. */
+/** Parses a policy of failed attempts per window, such as `8/30s`. */
 export function parsePolicy(text: string): HandoffFallbackPolicy {
   const [attempts = '', window = '', ...rest] = text.split('/');
   const failedAttemptWindowMs = durationOf(window);

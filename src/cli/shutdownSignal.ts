@@ -1,6 +1,6 @@
 const EXIT_ON_SECOND_SIGNAL = 130;
 
-/** Aborts on the first SIGINT or SIGTERM, so that work can end cleanly. A second one ends the process at once. */
+/** Aborts on the first SIGINT or SIGTERM for a clean shutdown. The second one exits at once with status 130. */
 export function shutdownSignal(): AbortSignal {
   const controller = new AbortController();
   const onSignal = (): void => {

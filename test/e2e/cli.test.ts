@@ -159,7 +159,7 @@ describe('the command', () => {
       await command.printed('configuration reloaded');
       write({ ...good, socketPath: 'other.sock' });
       command.child.kill('SIGHUP');
-      await command.printed("stays as it was: a running broker can't change socketPath");
+      await command.printed("is unchanged: a running broker can't change socketPath");
       const { socket, route } = await dial({ socketPath: join(temporary, 'b.sock') }, { service: 'more' });
       expect(route).toBe('handedOff');
       socket.destroy();

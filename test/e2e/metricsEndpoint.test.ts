@@ -76,12 +76,12 @@ describe('where a broker serves its metrics', () => {
       configure({ metrics: { port } });
       await reload(
         running,
-        `stays as it was: can't listen on port ${port} of 127.0.0.1: another process has it`,
+        `is unchanged: can't listen on port ${port} of 127.0.0.1: another process has it`,
       );
       configure({ metrics: { socketPath: 'new.sock' }, instance: 'another' });
       await reload(
         running,
-        'stays as it was: a running broker can\u2019t change instance'.replace('\u2019', "'"),
+        'is unchanged: a running broker can\u2019t change instance'.replace('\u2019', "'"),
       );
       expect(existsSync(join(temporary, 'new.sock'))).toBe(false);
       expect((await scrape(join(temporary, 'old.sock'))).length).toBeGreaterThan(0);
@@ -145,8 +145,8 @@ describe('where a broker serves its metrics', () => {
     const { socket, route } = await connect({ socketPath, service: 'echo' });
     socket.destroy();
     expect(route).toBe('handedOff');
-    await running.printed('connections for metrics were closed');
-    await running.printed('the inspector refused what it was sent');
+    await running.printed('closed metrics connections');
+    await running.printed('the inspector refused messages or connections');
   });
 
   test.each([

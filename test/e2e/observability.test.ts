@@ -447,7 +447,7 @@ describe('handoff-controller broker', () => {
         [
           /would reconnect, for reason failedAttemptRateLimited\.$/m,
           /^Check 5: the window.s budget of failed attempts is used up\.$/m,
-          /tried again in [\d.]+ s\.$/m,
+          /possible again in [\d.]+ s\.$/m,
           /in rateLimited: The backend kept failing/,
           /2 of 2 failed attempts/,
           /2 permissionDenied, 1 failedAttemptRateLimited/,

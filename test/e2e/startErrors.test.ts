@@ -205,7 +205,7 @@ describe('wrong usage', () => {
     [['brokr'], /unknown command 'brokr'\n\(Did you mean broker\?\)/],
     [['status', '--socket', ''], /--socket must be a non-empty string, but is ""/],
     [['status', '--socket', `/${'x'.repeat(200)}`], /--socket must be a path of at most \d+ bytes/],
-    [['status'], /say which broker: --socket or --config/],
+    [['status'], /--socket or --config is required/],
     [['status', '--socket', '/a', '--config', 'b'], /cannot be used with/],
     [['why', '--socket', '/a'], /missing required argument/],
     [['demo', 'now'], /too many arguments/],

@@ -54,7 +54,7 @@ describe('a text file', () => {
     const holder = isHeld ? await open(path, 'r+') : undefined;
     await holder?.write('begun');
     await expect(readTextFile(path, { ...BOUNDS, timeoutMs: 50 })).rejects.toThrow(
-      `${path} has no end within 50 ms`,
+      `${path} did not end within 50 ms`,
     );
     await holder?.close();
   });

@@ -1,4 +1,4 @@
-/** Like `Promise.all(many.map(doIt))`, but runs at most `atATime` at once. */
+/** `Promise.all(many.map(doIt))` with at most `atATime` calls at once. */
 export async function inTurn<T, R>(
   many: readonly T[],
   atATime: number,

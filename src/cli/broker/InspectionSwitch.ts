@@ -13,15 +13,15 @@ export interface InspectionSwitchOptions {
   readonly logger: Logger;
 }
 
-/** Attaches the inspection relay to a running broker and detaches it again. While it's off, nobody can watch and nothing is paid. */
+/** Attaches the inspection relay to a running broker and detaches it. Detached, it costs nothing. */
 export class InspectionSwitch {
   readonly #broker: Broker;
   readonly #options: InspectionSwitchOptions;
-  // Kept from one time to the next, so that pages that were open come back by themselves.
+  // Reused at the next attach, so that open pages reconnect.
   #port: number;
   #running: { readonly relay: InspectionRelay; readonly reports: RouteReports } | undefined;
   #isClosed = false;
-  // One change at a time, in the order in which they were asked for.
+  // Changes run one at a time, in order.
   #changes: Promise<void> = Promise.resolve();
 
   constructor(broker: Broker, options: InspectionSwitchOptions) {
@@ -31,20 +31,20 @@ export class InspectionSwitch {
   }
 
   /**
-   * Serves the viewer, and logs where it is.
-   * @throws Error the port is taken (the promise rejects)
+   * Serves the viewer and logs its address.
+   * @throws {Error} the port is taken (the promise rejects)
    */
   attach(): Promise<void> {
     return this.#change(() => this.#attach());
   }
 
-  /** Disconnects everybody who watches, for good: whoever asks for it later gets nothing. */
+  /** Detaches for good: later calls of `attach` and `toggle` do nothing. */
   close(): Promise<void> {
     this.#isClosed = true;
     return this.#change(() => this.#detach());
   }
 
-  /** Attaches if it's detached, and the other way round. What goes wrong is logged: whoever sent the signal gets no answer. */
+  /** Attaches if detached, otherwise detaches. Logs errors, since the sender of a signal gets no answer. */
   toggle(): Promise<void> {
     return this.#change(() => (this.#running === undefined ? this.#attach() : this.#detach())).catch(
       (err: unknown) => this.#options.logger.error({ err }, 'inspection failed'),
@@ -74,13 +74,13 @@ export class InspectionSwitch {
       controller: this.#broker.controller,
       stately,
       onLeftOut: (leftOut: LeftOut) =>
-        this.#options.logger.warn(leftOut, 'the inspector refused what it was sent'),
+        this.#options.logger.warn(leftOut, 'the inspector refused messages or connections'),
     };
     try {
       return await createInspectionRelay({ ...options, port: this.#port });
     } catch (error) {
       if (this.#port === port) throw error;
-      // Any free one was asked for, and somebody has taken the one that it was.
+      // The option allows any port, and another process has taken the earlier one.
       return createInspectionRelay({ ...options, port });
     }
   }

@@ -3,13 +3,13 @@ import type { Logger } from 'pino';
 import type { Broker } from '../../broker';
 import type { MetricsAddress, MetricsEndpoint } from './serveMetrics';
 
-/** Serves a broker's metrics where its configuration says, which may change. */
+/** Serves a broker's metrics at its configuration's address, which may change. */
 export class MetricsSwitch {
   readonly #broker: Broker;
   readonly #logger: Logger;
   #endpoint: MetricsEndpoint | undefined;
   #present: MetricsAddress | undefined;
-  // One at a time, in the order in which they were asked for.
+  // Changes run one at a time, in order.
   #changes: Promise<unknown> = Promise.resolve();
 
   constructor(broker: Broker, logger: Logger) {
@@ -18,8 +18,8 @@ export class MetricsSwitch {
   }
 
   /**
-   * Goes over to another address, or to none, together with a change of other things: both succeed, or none.
-   * @throws Error the address can't be listened on, or what `change` throws (the promise rejects)
+   * Moves to another address, or to none, and runs `change`. Either both succeed or neither.
+   * @throws {Error} can't listen on the address, or `change` failed (the promise rejects)
    */
   change<T>(to: MetricsAddress | undefined, change: () => Promise<T>): Promise<T> {
     const changed = this.#changes.then(() => this.#change(to, change));
@@ -33,7 +33,7 @@ export class MetricsSwitch {
     const changed = await endpoint.move(to, change);
     this.#present = to;
     const { address } = endpoint;
-    this.#logger.info({ address }, address === undefined ? 'serving no metrics any more' : 'serving metrics');
+    this.#logger.info({ address }, address === undefined ? 'no longer serving metrics' : 'serving metrics');
     return changed;
   }
 
@@ -42,13 +42,13 @@ export class MetricsSwitch {
     await this.#endpoint?.close();
   }
 
-  /** Only where it's asked for: it takes memory, and time to load. */
+  /** Loads the module on demand: it takes memory and time. */
   async #load(): Promise<MetricsEndpoint> {
     if (this.#endpoint !== undefined) return this.#endpoint;
     const { serveMetrics } = await import('./serveMetrics.js');
     this.#endpoint = serveMetrics(this.#broker, {
       onTurnedAway: (connections) =>
-        this.#logger.warn({ connections }, 'connections for metrics were closed, since there were too many'),
+        this.#logger.warn({ connections }, 'closed metrics connections: too many were open'),
     });
     return this.#endpoint;
   }

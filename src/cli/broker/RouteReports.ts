@@ -3,7 +3,7 @@ import type { InspectionRelay } from '../../inspect';
 
 const REPORT_EVERY_MS = 1000;
 
-/** Tells a relay each second how many clients took which way. How long a client waited only the client knows. */
+/** Reports the number of clients on each route to a relay every second, without latencies, which only clients know. */
 export class RouteReports {
   readonly #broker: Broker;
   readonly #timer: NodeJS.Timeout;

@@ -11,24 +11,25 @@ import { readTextFile } from './readTextFile';
 import type { MetricsAddress } from './serveMetrics';
 
 const BOUNDS = { maxBytes: 1_048_576, timeoutMs: 10_000 };
-// What a shell makes of `<(…)` is no place that other paths could be relative to.
+// A shell passes `<(…)` as such a path; other paths can't be relative to it.
 const NO_DIRECTORY = /^\/(dev|proc)\//;
 
-/** What a configuration says. */
+/** A broker's configuration. */
 export interface BrokerConfig {
   readonly options: BrokerOptions;
   /** The same, with defaults. */
   readonly checked: CheckedBrokerOptions;
-  /** Where Prometheus finds the broker's metrics. Left out: nowhere. */
+  /** Address of the metrics; omitted if they aren't served. */
   readonly metrics?: MetricsAddress | undefined;
-  /** What becomes of the backends when the broker is told to stop. */
+  /** Whether to stop or leave the backends on SIGINT and SIGTERM. */
   readonly onStop: 'stop' | 'leave';
 }
 
 /**
- * Reads a broker's configuration from a file, or from a pipe to its end; of at most 1 MiB, within 10 s. Paths in it are
- * relative to the file's own directory; if that is below `/dev` or `/proc`, to the working directory.
- * @throws Error the file can't be read, isn't JSON, or a field is wrong; the message names file, field and value
+ * Reads a broker's configuration from a file or a pipe, at most 1 MiB within 10 s. Paths in it are relative to the file's
+ * directory, or to the working directory if the file is in `/dev` or `/proc`.
+ * @throws {Error} the file can't be read, isn't JSON, or a field is invalid; the message names file, field and value (the
+ *   promise rejects)
  */
 export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
   const text = await readTextFile(file, BOUNDS).catch((cause: Error) => {
@@ -43,7 +44,7 @@ export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
   const { onStop = 'stop', metrics, ...data } = namingFile(file, () => parseConfig(value));
   if (onStop === 'leave' && data.stateDirectory === undefined) {
     throw new Error(
-      `${file}: onStop "leave" needs a stateDirectory, or nobody would find the backends again`,
+      `${file}: onStop "leave" needs a stateDirectory, so that the next broker finds the backends`,
     );
   }
   const base = NO_DIRECTORY.test(resolve(file)) ? process.cwd() : dirname(resolve(file));
@@ -80,7 +81,7 @@ function metricsAddress(
   return { socketPath: path };
 }
 
-/** Says which file it is that a value is wrong in. */
+/** Adds the file's name to the error of `check`. */
 function namingFile<T>(file: string, check: () => T): T {
   try {
     return check();

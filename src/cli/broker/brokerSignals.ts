@@ -1,6 +1,6 @@
-// Imported first of all: by default either signal would end the process, and leave its backends behind.
+// Import this before anything else: by default either signal would end the process and leave its backends behind.
 
-/** What an operator asks a running broker for: to read its configuration again, and to attach or detach the viewer. */
+/** An operator's signal: SIGHUP reloads the configuration, SIGUSR2 attaches or detaches the viewer. */
 export type BrokerSignal = 'SIGHUP' | 'SIGUSR2';
 
 const SIGNALS: readonly BrokerSignal[] = process.platform === 'win32' ? ['SIGHUP'] : ['SIGHUP', 'SIGUSR2'];
@@ -13,12 +13,12 @@ function onSignal(signal: BrokerSignal): void {
     taker(signal);
     return;
   }
-  // A second SIGUSR2 takes the first one back; a second SIGHUP asks for no more than the first.
+  // A second SIGUSR2 cancels the first; a second SIGHUP adds nothing.
   const isTakenBack = signal === 'SIGUSR2' && waiting.delete(signal);
   if (!isTakenBack) waiting.add(signal);
 }
 
-/** Gives the signals that wait, and those that come, to `take` instead of whoever had them before. */
+/** Passes waiting and future signals to `take`, which replaces an earlier one. */
 export function takeSignals(take: (signal: BrokerSignal) => void): void {
   taker = take;
   for (const signal of waiting) {
@@ -27,5 +27,5 @@ export function takeSignals(take: (signal: BrokerSignal) => void): void {
   }
 }
 
-// Until the process's end: what comes between the last line of the broker and that must not end it differently.
+// Never removed: a signal just before the process's end must not change its exit status.
 if (process.argv[2] === 'broker') for (const signal of SIGNALS) process.on(signal, onSignal);

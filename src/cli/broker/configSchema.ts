@@ -5,7 +5,7 @@ const milliseconds = z.number().int().min(1);
 const count = z.number().int().min(1);
 const path = z.string().min(1);
 
-// What the values mean is `BrokerOptions`' to say; here it is only which of them a file can hold.
+// See `BrokerOptions` for the fields; this schema says which of them a file can contain.
 const schema = z.strictObject({
   socketPath: path,
   services: z
@@ -50,12 +50,12 @@ const schema = z.strictObject({
   onStop: z.enum(['stop', 'leave']).optional(),
 });
 
-/** What a configuration file holds. */
+/** The content of a configuration file. */
 export type ConfigData = z.infer<typeof schema>;
 
 /**
- * Checks what a configuration file holds.
- * @throws Error with a line for each field that is wrong
+ * Checks the content of a configuration file.
+ * @throws {Error} with a line for each invalid field
  */
 export function parseConfig(value: unknown): ConfigData {
   return parseInWords(schema, value, 'the whole file');

@@ -4,40 +4,40 @@ import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pin
 import { prettyFactory } from 'pino-pretty';
 import { hasColors } from '../colorsFor';
 
-/** Standard output is for what a command was asked for. */
+/** Standard output is reserved for the results of commands. */
 const STANDARD_ERROR = 2;
-/** What is kept of lines that can't be written now, a disk being full for instance. */
+/** Most bytes kept of lines that can't be written now, for instance because the disk is full. */
 const MAX_UNWRITTEN_BYTES = 1_048_576;
 const FLUSH_AGAIN_MS = 100;
-// What a slow reader is given for the last lines, at the process's end.
+// Time for a slow reader to take the last lines at the process's end.
 const LAST_FLUSH_MS = 500;
 
-/** How much is logged. */
+/** Log levels, from least to most output. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Options of {@link createLogger}. */
 export interface LoggerOptions {
-  /** One JSON object a line; otherwise text for people. */
+  /** One JSON object per line; otherwise readable text. */
   readonly json: boolean;
   readonly level: LogLevel;
   /**
-   * Where the lines go.
+   * Receives the lines.
    * @default standard error
    */
   readonly destination?: DestinationStream | undefined;
 }
 
 /**
- * Logs to standard error. Each line is written before the call returns, so that none is lost at the process's end. Lines that
- * can't be written, since the reader is gone or stands still or the disk is full, are kept up to a bound and then dropped:
- * serving is worth more than a log.
+ * Logs to standard error. Writes each line before the call returns, so that none is lost at the process's end. Lines that
+ * can't be written (the reader is gone or stuck, the disk is full) are kept up to 1 MiB and then dropped: logging must not
+ * block the broker.
  */
 export function createLogger({ json, level, destination }: LoggerOptions): Logger {
   const options = {
     level,
-    // No process id and host name: the log's keeper knows them, and people don't need them.
+    // No process id and host name: the log collector adds them.
     base: null,
     messageKey: 'message',
     timestamp: stdTimeFunctions.isoTime,
@@ -45,7 +45,7 @@ export function createLogger({ json, level, destination }: LoggerOptions): Logge
   };
   const out = destination ?? standardError();
   if (json) return pino(options, out);
-  // Not its stream, which writes later.
+  // Format here: pino-pretty's stream would write later.
   const format = prettyFactory({
     colorize: destination === undefined && hasColors(process.stderr),
     messageKey: 'message',
@@ -63,7 +63,7 @@ function standardError(): DestinationStream {
     maxLength: MAX_UNWRITTEN_BYTES,
     retryEAGAIN: () => performance.now() < isPatientUntil,
   });
-  // Not flushSync, which tries again without an end while the disk is full: the broker would stand still.
+  // Not flushSync: it retries for ever while the disk is full, which would block the broker.
   const flush = (): void => void out.write('');
   let isWaiting = false;
   const later = (): void => {
@@ -83,8 +83,8 @@ function standardError(): DestinationStream {
 }
 
 /**
- * The same pipe or terminal once more, but so that a write fails while nobody reads: otherwise a reader that stands still
- * would stop the whole broker. The one that was given is shared with other processes, which don't expect that of it.
+ * Opens a pipe or terminal again in non-blocking mode: otherwise a reader that doesn't read would block the broker. Changing
+ * the given descriptor's mode would also change it for the other processes that share it.
  */
 function withoutBlocking(fd: number): number {
   try {
@@ -92,7 +92,7 @@ function withoutBlocking(fd: number): number {
     const { O_APPEND, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
   } catch {
-    // Not on this system, or another user's.
+    // Not possible on this system, or not permitted.
     return fd;
   }
 }

@@ -15,18 +15,18 @@ export interface BrokerLogOptions {
    */
   readonly summaryEveryMs?: number | undefined;
   /**
-   * Milliseconds in which the same failure of the same backend is warned of once.
+   * Shortest interval between two warnings of the same failure of the same backend, in milliseconds.
    * @default 10000
    */
   readonly warnEveryMs?: number | undefined;
 }
 
 /**
- * Logs what a broker does. Each client's way is told at level `debug`; at `info` there is a line for each reason for which
- * clients reconnected, now and then, and none for a reason that didn't occur. Failed handoffs are warned of, the same one
- * of the same backend once in a while, with how many were left out.
+ * Logs a broker's events. Level `debug` has each client's route; `info` has a summary of the reconnects at intervals, one line
+ * for each reason that occurred. Failed handoffs are warnings; their rate is limited for the same failure of the same backend,
+ * and `suppressed` is the number of warnings left out.
  *
- * @returns ends it, with a last summary.
+ * @returns a function that writes a last summary and stops logging.
  */
 export function logBroker(
   broker: EventEmitter<BrokerEvents> & Pick<Broker, 'controller'>,
@@ -34,7 +34,7 @@ export function logBroker(
   { summaryEveryMs = SUMMARY_EVERY_MS, warnEveryMs = WARN_EVERY_MS }: BrokerLogOptions = {},
 ): () => void {
   const reconnects = new Map<ReconnectReason, Map<string, number>>();
-  // By backend and failure, which bounds it.
+  // By backend and failure, so its size is bounded.
   const warned = new Map<string, { readonly at: number; suppressed: number }>();
   const limited = new Set<string>();
 
@@ -95,7 +95,7 @@ export function logBroker(
     backendReady: ({ backend, ...facts }) =>
       logger.info({ backend: backendDisplayName(backend), ...facts }, 'backend ready'),
     backendExit: ({ backend, ...facts }) => {
-      // Without a successor to come, the broker itself has ended it.
+      // If no restart follows, the broker itself ended it.
       const level = facts.restartInMs === undefined ? 'info' : 'warn';
       logger[level]({ backend: backendDisplayName(backend), ...facts }, 'backend exited');
     },
@@ -120,7 +120,7 @@ export function logBroker(
   };
 }
 
-/** A microsecond is more than anybody wants to know. */
+/** Rounds to microseconds. */
 function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }

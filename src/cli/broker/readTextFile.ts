@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const CHUNK_BYTES = 65_536;
 const POLL_MS = 10;
 
-/** What is read at most, and for how long. */
+/** Bounds for {@link readTextFile}. */
 export interface ReadBounds {
   readonly maxBytes: number;
   /** Milliseconds. */
@@ -13,18 +13,18 @@ export interface ReadBounds {
 }
 
 /**
- * Reads a text from a file, or from a pipe to its end. A byte-order mark is left out.
+ * Reads a UTF-8 text from a file, or from a pipe until its end. Removes a byte-order mark.
  *
- * @throws {Error} it isn't there, isn't text in UTF-8, is longer than `maxBytes`, or doesn't end within `timeoutMs` (the
- *   promise rejects).
+ * @throws {Error} it doesn't exist, isn't UTF-8, is longer than `maxBytes`, or doesn't end within `timeoutMs` (the promise
+ *   rejects).
  */
 export async function readTextFile(path: string, { maxBytes, timeoutMs }: ReadBounds): Promise<string> {
   const late = new AbortController();
   const timeout = sleep(timeoutMs, undefined, { signal: late.signal }).then(() => {
-    throw new Error(`${path} has no end within ${timeoutMs} ms`);
+    throw new Error(`${path} did not end within ${timeoutMs} ms`);
   });
   try {
-    // A file on a dead network would be waited for without an end.
+    // A file on a dead network share would block for ever.
     return await Promise.race([readAll(path, maxBytes, late.signal), timeout]);
   } finally {
     timeout.catch(() => {});
@@ -33,7 +33,7 @@ export async function readTextFile(path: string, { maxBytes, timeoutMs }: ReadBo
 }
 
 async function readAll(path: string, maxBytes: number, late: AbortSignal): Promise<string> {
-  // Opening a pipe would wait for whoever writes, and nothing could end that.
+  // Otherwise opening a pipe blocks until there is a writer, and can't be cancelled.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
     const isFile = (await file.stat()).isFile();
@@ -43,7 +43,7 @@ async function readAll(path: string, maxBytes: number, late: AbortSignal): Promi
       const chunk = await readChunk(file);
       const isEnd = chunk?.length === 0 && (isFile || length > 0);
       if (isEnd) return decode(path, Buffer.concat(chunks));
-      // A pipe that nobody has opened for writing yet looks as if it had ended.
+      // A pipe without a writer yet looks like one that has ended.
       if (chunk === undefined || chunk.length === 0) await sleep(POLL_MS);
       else chunks.push(chunk);
       length += chunk?.length ?? 0;

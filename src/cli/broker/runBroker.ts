@@ -10,17 +10,17 @@ import { logBroker } from './logBroker';
 import { MetricsSwitch } from './MetricsSwitch';
 
 const AS_ROOT =
-  'The broker runs as root, and so do its backends: whoever takes over one of them has the whole system.';
+  'The broker runs as root, and so do its backends: an attacker who takes over one of them controls the whole system.';
 
 export interface RunBrokerOptions {
   /** Path of the configuration. */
   readonly config: string;
   /** Only check the configuration. */
   readonly check: boolean;
-  /** Log one JSON object a line, on a terminal too. */
+  /** Log one JSON object per line, even on a terminal. */
   readonly json: boolean;
   readonly logLevel: LogLevel;
-  /** Whose viewer is attached from the start; undefined for none until SIGUSR2. */
+  /** The viewer to attach at the start; undefined: none until SIGUSR2. */
   readonly inspect: 'own' | 'stately' | undefined;
   /** TCP port of the viewer on 127.0.0.1; 0: any free one. */
   readonly inspectPort: number;
@@ -29,8 +29,8 @@ export interface RunBrokerOptions {
 }
 
 /**
- * Runs a broker until `signal` aborts, and logs to standard error. SIGHUP reads the configuration again.
- * @throws Error the configuration is wrong, or the broker can't start
+ * Runs a broker until `signal` aborts, and logs to standard error. SIGHUP reloads the configuration.
+ * @throws {Error} the configuration is invalid, or the broker can't start (the promise rejects)
  */
 export async function runBroker(options: RunBrokerOptions): Promise<void> {
   const { config, check, json, signal } = options;
@@ -61,9 +61,9 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
       ({ onStop } = next);
       logger.info({ added, removed }, 'configuration reloaded');
     } catch (error) {
-      // What stops has no configuration to keep.
+      // A reload that fails because the broker stops needs no message.
       if (signal.aborted) return;
-      logger.warn(`the configuration stays as it was: ${messageOf(error)}`);
+      logger.warn(`the configuration is unchanged: ${messageOf(error)}`);
     }
   };
   const onSignal = (name: BrokerSignal): void => {
@@ -72,7 +72,7 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     } else if (name === 'SIGUSR2') {
       void inspection.toggle();
     } else if (!isReloadWaiting) {
-      // One at a time, or an older configuration could be the last to be ready. One that waits reads it as it will be.
+      // Reload one at a time, so that the latest configuration wins. A waiting reload reads the file when its turn comes.
       isReloadWaiting = true;
       reloads = reloads.then(reload);
     }
@@ -89,7 +89,7 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     await inspection.close();
     await broker.stop({ backends: onStop });
     await reloads;
-    // Last, so that what happened until the end can still be asked for and is told.
+    // Last, so that metrics and log cover the stop.
     await metrics.close();
     endLog();
   }
@@ -100,7 +100,7 @@ function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }
 
-/** Tells what would keep a broker from starting, and starts nothing. */
+/** Checks whether a broker could start, and prints the result. Starts nothing. */
 async function checkConfig(config: string, json: boolean): Promise<void> {
   const warnings = isRoot() ? [AS_ROOT] : [];
   try {

@@ -10,13 +10,13 @@ import { whyRefused } from '../../ports/checkRequest';
 import { type BoundedServer, createBoundedServer, shareOfDescriptors } from '../../ports/createBoundedServer';
 import { LOOPBACK, listenOnPort } from '../../ports/listenOnPort';
 
-/** Connections at a time; a scraper needs one. */
+/** Most open connections; a scraper needs one. */
 const MAX_CONNECTIONS = 32;
-/** Fewer where descriptors are few. */
+/** The bound is lower where the limit of descriptors is low. */
 const MIN_CONNECTIONS = 4;
 const PART_OF_DESCRIPTORS = 1 / 32;
 
-/** Above the SDK's own bound of 2,000 a counter's values are mixed up. What there is comes from the configuration. */
+/** Raises the SDK's limit of 2,000, above which it merges series. The configuration bounds their real number. */
 const MAX_SERIES = 1_000_000;
 
 const TELL_TURNED_AWAY_MS = 10_000;
@@ -27,7 +27,7 @@ export type MetricsAddress = { readonly port: number } | { readonly socketPath: 
 /** Options of {@link serveMetrics}. */
 export interface MetricsOptions {
   /**
-   * Told how many connections were closed to make room, since the start: when it begins, and then at most once in 10
+   * Called with the number of connections closed to make room since the start: at the first one, then at most every 10
    * seconds.
    */
   readonly onTurnedAway: (connections: number) => void;
@@ -38,8 +38,9 @@ export interface MetricsEndpoint {
   /** `http://127.0.0.1:PORT/metrics`, or the socket's path; undefined while nothing is served. */
   readonly address: string | undefined;
   /**
-   * Serves at another address, or at none, if `change` succeeds. The new one is listened on before, the old one until after.
-   * @throws Error it can't be listened on, or what `change` throws (the promise rejects); the old address stays
+   * Moves to another address, or to none, if `change` succeeds. Listens on the new address before `change`, and on the old one
+   * until after it.
+   * @throws {Error} can't listen on the address, or `change` failed (the promise rejects); the old address stays
    */
   move<T>(to: MetricsAddress | undefined, change: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -50,9 +51,9 @@ interface Listening {
   readonly address: string;
 }
 
-/** Serves a broker's metrics at `/metrics`, in Prometheus' text format; at no address until the first `move`. */
+/** Serves a broker's metrics at `/metrics` in Prometheus' text format. Has no address until the first `move`. */
 export function serveMetrics(broker: Broker, { onTurnedAway }: MetricsOptions): MetricsEndpoint {
-  // Only asked: it must not listen by itself, since it knows no Unix-domain sockets, and no bounds.
+  // Used only to collect: its own server has no Unix-domain sockets and no bounds.
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const serializer = new PrometheusSerializer('', false, undefined, true, true);
   const meterProvider = new MeterProvider({
@@ -63,7 +64,7 @@ export function serveMetrics(broker: Broker, { onTurnedAway }: MetricsOptions): 
   let turnedAway = 0;
   const tellTurnedAway = atMostEvery(TELL_TURNED_AWAY_MS, () => onTurnedAway(turnedAway));
   let collecting: Promise<string> | undefined;
-  // Whoever asks meanwhile gets the same: thousands may ask at once.
+  // Concurrent requests share one collection.
   const collect = (): Promise<string> => {
     collecting ??= exporter
       .collect()
@@ -74,7 +75,7 @@ export function serveMetrics(broker: Broker, { onTurnedAway }: MetricsOptions): 
     return collecting;
   };
   const listen = async (to: MetricsAddress): Promise<Listening> => {
-    // Whoever can open the socket may read; a port, a page of another site could open too.
+    // A socket's permissions protect it. A port can be reached by web pages of other sites, so check the headers.
     const isPort = 'port' in to;
     const server = createBoundedServer({
       maxConnections: shareOfDescriptors(PART_OF_DESCRIPTORS, MIN_CONNECTIONS, MAX_CONNECTIONS),
@@ -141,7 +142,7 @@ async function respond(
 }
 
 function reply(response: ServerResponse, status: number, body: string): void {
-  // The reader may have left while it was collected.
+  // The client may have left during the collection.
   if (response.destroyed) return;
   response.writeHead(status, {
     'Content-Type': 'text/plain; charset=utf-8',

@@ -2,26 +2,26 @@ import type { BackendStatus, BrokerStats, ReconnectReason } from '../../broker';
 import type { HandoffFallbackPolicyOptions } from '../../index';
 import type { DemoBrokerReport, DemoClientsReport } from './demoMessages';
 
-/** What `--json` prints. */
+/** The output of `demo --json`. */
 export interface DemoSummary {
-  /** Milliseconds in which clients were at work. */
+  /** How long clients ran, in milliseconds. */
   readonly durationMs: number;
   readonly policy: HandoffFallbackPolicyOptions;
-  /** Calls of the client library. */
+  /** Calls of `connect`. */
   readonly connections: number;
   readonly handedOff: number;
-  /** By reason. */
+  /** Reconnects by reason. */
   readonly reconnected: Partial<Record<ReconnectReason, number>>;
   readonly clientErrors: number;
   readonly lastError?: string;
-  /** The application's bytes on connections that were opened. */
+  /** Application bytes sent on opened connections. */
   readonly bytesSent: number;
-  /** Those that came back, once and in order. */
+  /** Bytes that came back once and in order. */
   readonly bytesReceived: number;
   readonly bytesLost: number;
-  /** Median milliseconds from the call to the first reply byte; null if there was no such connection. */
+  /** Median milliseconds from `connect` to the first reply byte; null without such a connection. */
   readonly medianMs: { readonly handedOff: number | null; readonly reconnected: number | null };
-  /** The broker's own view at the end. */
+  /** The broker's status at the end. */
   readonly backends: readonly BackendStatus[];
   readonly broker: BrokerStats | null;
 }
@@ -38,7 +38,7 @@ function sum(
   return reports.reduce((total, report) => total + report[field], 0);
 }
 
-/** Adds up what the client processes and the broker reported last. */
+/** Adds up the last reports of the client processes and the broker. */
 export function summarize(
   durationMs: number,
   policy: HandoffFallbackPolicyOptions,

@@ -1,18 +1,18 @@
 import { serveBackend } from '../../backend';
 
-// A backend process of the demo: it sends every byte back, and behaves in handoff as its argument says.
+// A backend process of the demo. It echoes every byte; its argument selects its behaviour in handoff.
 
 async function main(behaviour: string | undefined): Promise<void> {
   await serveBackend({
     onConnection: (socket) => {
-      // A client that is gone needs no reply.
+      // The client has left.
       socket.on('error', () => socket.destroy());
       socket.pipe(socket);
     },
     refuseHandoff: () => (behaviour === 'refusing' ? 'permission' : undefined),
     surviveBroker: false,
   });
-  // Serves its endpoint but never looks at its channel, as a program that knows nothing of handoff.
+  // Serves its endpoint but ignores its channel, like a program without handoff support.
   if (behaviour === 'silent') process.removeAllListeners('message');
 }
 

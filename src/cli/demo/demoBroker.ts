@@ -10,11 +10,11 @@ import { tellParent } from './tellParent';
 // The demo's broker process.
 
 const REPORT_EVERY_MS = 200;
-/** Short, so that the backend that never acknowledges is seen to fail more than once in a short run. */
+/** Short, so that the silent backend fails more than once in a short run. */
 const ACK_DEADLINE_MS = 250;
 const STOP_TIMEOUT_MS = 1_000;
 
-/** The value below which a share of the sorted values lies. */
+/** The quantile `share` (0 to 1) of sorted values. */
 function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
@@ -71,7 +71,7 @@ async function start({ socketPath, endpointDirectory, policy, viewerPort }: Demo
     if (process.connected) report();
     await relay?.close();
     await broker.stop();
-    // Who made the directory is gone.
+    // The parent process made the directory and has ended.
     if (!process.connected) await rm(endpointDirectory, { recursive: true, force: true });
     else process.disconnect();
   };
@@ -80,7 +80,7 @@ async function start({ socketPath, endpointDirectory, policy, viewerPort }: Demo
     else reportRoutes(message);
   });
   process.once('disconnect', () => void stop());
-  // Nobody listened for it while the broker started.
+  // The parent may have ended before the listener was added.
   if (!process.connected) void stop();
   tellParent<DemoReady>({ type: 'ready', viewerUrl: relay?.url });
 }

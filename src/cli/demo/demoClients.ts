@@ -8,8 +8,8 @@ import type { DemoClientsReport, DemoClientsStart, DemoReady, DemoStop } from '.
 import { DEMO_SERVICES, type DemoService } from './demoServices';
 import { tellParent } from './tellParent';
 
-// A client process of the demo: each of its clients connects, sends a request as early data and another right behind it,
-// reads both back, and compares every byte.
+// A client process of the demo. Each client connects, sends a request as early data and another one right after it, reads
+// both replies and compares every byte.
 
 const REPORT_EVERY_MS = 200;
 const MAX_REQUEST_BYTES = 8_192;
@@ -27,7 +27,7 @@ function pickService(): DemoService {
   return picked;
 }
 
-/** How many bytes came back before the first that is wrong. */
+/** The number of bytes before the first wrong one. */
 function countRight(sent: Buffer, received: Buffer): number {
   const length = Math.min(sent.length, received.length);
   if (sent.subarray(0, length).equals(received.subarray(0, length))) return length;

@@ -1,33 +1,33 @@
 import type { BackendStatus, BrokerStats, ReconnectReason } from '../../broker';
 import type { HandoffFallbackPolicyOptions } from '../../index';
 
-/** What the demo's main process tells its broker process when it starts it. */
+/** Starts the demo's broker process. */
 export interface DemoBrokerStart {
   readonly type: 'start';
   readonly socketPath: string;
   readonly endpointDirectory: string;
   readonly policy: HandoffFallbackPolicyOptions;
-  /** TCP port of the viewer on 127.0.0.1, 0 for any free one. Left out: no viewer. */
+  /** TCP port of the viewer on 127.0.0.1, 0 for any free one. Omitted: no viewer. */
   readonly viewerPort?: number | undefined;
 }
 
-/** What the demo's main process tells a client process when it starts it. */
+/** Starts a client process of the demo. */
 export interface DemoClientsStart {
   readonly type: 'start';
   readonly socketPath: string;
   readonly clients: number;
-  /** Whether these clients can go on over a connection that is handed over. */
+  /** Whether these clients support handoff. */
   readonly handoff: boolean;
 }
 
-/** What the demo's clients measured since the last message: milliseconds from the call to the first reply byte. */
+/** Latencies since the last message: milliseconds from `connect` to the first reply byte. */
 export interface DemoLatencies {
   readonly type: 'latencies';
   readonly handedOff: readonly number[];
   readonly reconnected: readonly number[];
 }
 
-/** Finish what is in flight, report, and end. */
+/** Finish the connections in flight, send a last report and exit. */
 export interface DemoStop {
   readonly type: 'stop';
 }
@@ -38,14 +38,14 @@ export interface DemoBrokerReport {
   readonly stats: BrokerStats;
 }
 
-/** The sums of one client process so far. */
+/** The sums of one client process since its start. */
 export interface DemoClientsReport {
   readonly type: 'clients';
   readonly connections: number;
   readonly handedOff: number;
   readonly reconnected: Partial<Record<ReconnectReason, number>>;
   readonly clientErrors: number;
-  /** The last error's message, for people. */
+  /** The message of the last error. */
   readonly lastError?: string;
   readonly bytesSent: number;
   readonly bytesReceived: number;
@@ -56,9 +56,9 @@ export interface DemoClientsReport {
   readonly latencyMs?: { readonly handedOff: readonly number[]; readonly reconnected: readonly number[] };
 }
 
-/** A child is ready for work. */
+/** A child process is ready. */
 export interface DemoReady {
   readonly type: 'ready';
-  /** Where the viewer is, if there is one. */
+  /** Address of the viewer, if there is one. */
   readonly viewerUrl?: string | undefined;
 }

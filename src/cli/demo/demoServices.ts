@@ -1,11 +1,11 @@
-/** A service of the demo: how its backend behaves, and how often clients ask for it. */
+/** A service of the demo. */
 export interface DemoService {
   readonly name: string;
   readonly version: string;
   readonly behaviour: 'healthy' | 'refusing' | 'silent';
   /** Whether the service's policy allows handoff. */
   readonly handoff: boolean;
-  /** Out of the sum of all weights. */
+  /** Its share of the clients' requests, relative to the sum of all weights. */
   readonly weight: number;
 }
 

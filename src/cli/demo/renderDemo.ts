@@ -6,7 +6,7 @@ function bytes(count: number): string {
   return `${count.toLocaleString('en-US')} bytes`;
 }
 
-/** The summary at the end, for people. */
+/** The summary as text. */
 export function renderSummary(summary: DemoSummary, colors: Colors): string {
   const table = plainTable([], ['left', 'right', 'left'], colors);
   const row = (name: string, count: number, note = ''): void => {

@@ -21,28 +21,28 @@ import type {
 import { renderSummary } from './renderDemo';
 
 const START_TIMEOUT_MS = 20_000;
-/** How often the viewer is told how clients fared. */
+/** Interval of the reports to the viewer. */
 const LATENCIES_EVERY_MS = 1_000;
-/** For a child to finish what is in flight and end; then it's killed. */
+/** Time for a child to finish its connections and exit before it's killed. */
 const STOP_TIMEOUT_MS = 15_000;
 
 export interface DemoOptions {
-  /** How long clients are at work, in milliseconds. */
+  /** How long clients run, in milliseconds. */
   readonly durationMs: number;
   /** Clients at a time, from 1. */
   readonly clients: number;
   readonly policy: HandoffFallbackPolicy;
-  /** One JSON object on standard output, and nothing else. */
+  /** Print only one JSON object. */
   readonly json: boolean;
   /** TCP port of the viewer on 127.0.0.1, 0 for any free one; undefined for no viewer. */
   readonly viewerPort: number | undefined;
-  /** Ends the run early, cleanly. */
+  /** Ends the run early. */
   readonly signal: AbortSignal;
 }
 
 type Report = DemoBrokerReport | DemoClientsReport | DemoReady;
 
-/** A child process of the demo. In a group of its own, so that a terminal's Ctrl-C is this process's to handle. */
+/** A child process of the demo, in a process group of its own, so that a terminal's Ctrl-C reaches only this process. */
 class DemoChild {
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
@@ -52,9 +52,9 @@ class DemoChild {
     module: string,
     readonly onReport: (report: Report) => void,
   ) {
-    // Nothing of a child's may get in the way of what this process prints on standard output.
+    // A child's output goes to standard error: standard output is for this process.
     this.#child = fork(join(__dirname, module), [], { detached: true, stdio: ['ignore', 2, 2, 'ipc'] });
-    // One that can't be started has no other end than an error.
+    // A child that can't be started emits only `error`.
     this.#exited = new Promise((resolve) => this.#child.once('exit', resolve).on('error', resolve));
     this.#child.on('message', (report: Report) => onReport(report));
   }
@@ -91,15 +91,15 @@ class DemoChild {
   }
 }
 
-/** How many of the clients can't be handed over: a quarter, but at least one of each kind where there are two. */
+/** The number of clients without handoff support: a quarter, at least one of two or more. */
 function countWithoutHandoff(clients: number): number {
   return clients === 1 ? 0 : Math.max(1, Math.floor(clients / 4));
 }
 
 /**
- * Runs the demo and prints it: a broker process, backends that behave well and badly, and client processes. Leaves no
- * process and no file behind.
- * @throws Error a process could not be started, or ended before its time
+ * Runs and prints the demo: a broker process, working and failing backends, and client processes. Leaves no process or file
+ * behind.
+ * @throws {Error} a process didn't start, or ended too early (the promise rejects)
  */
 export async function runDemo({
   durationMs,
@@ -173,8 +173,8 @@ export async function runDemo({
       ),
     ]);
     const workedMs = performance.now() - startedAt;
-    if (end !== 'over') throw new Error(`The demo\u2019s ${end} process ended before its time`);
-    // Clients first: what they have in flight needs the broker.
+    if (end !== 'over') throw new Error(`The demo\u2019s ${end} process ended too early`);
+    // Clients first: their connections need the broker.
     for (const child of [...children].reverse()) await child.stop();
     return summarize(workedMs, { ...policy }, [...clientReports.values()], brokerReport);
   } finally {
@@ -185,7 +185,7 @@ export async function runDemo({
   }
 }
 
-/** Prints the summary as the options say. */
+/** Prints the summary as JSON or text. */
 export function printSummary(summary: DemoSummary, json: boolean): void {
   process.stdout.write(
     json

@@ -1,5 +1,5 @@
-/** Sends a message to the process that forked this one, if it's still there. */
+/** Sends a message to the parent process, if it still runs. */
 export function tellParent<T extends object>(message: T): void {
-  // A parent that is gone is noticed by `disconnect`.
+  // The listener of `disconnect` handles a parent that has ended.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }

@@ -7,17 +7,17 @@ import type { Frame } from '../../protocol/frame';
 
 const TIMEOUT_MS = 5000;
 
-/** How a running broker is. */
+/** The status of a running broker. */
 export interface BrokerReport {
   readonly broker: BrokerSummary;
   readonly backends: readonly BackendSummary[];
 }
 
 /**
- * Asks the broker that listens at a path how it is.
- * @throws Error there is none, it doesn't answer within 5 seconds, or it's of a version that doesn't know the question (the
- *   promise rejects; the message says which)
- * @param signal gives up at once
+ * Asks the broker at a socket path for its status.
+ * @param signal cancels
+ * @throws {Error} no broker listens, it doesn't answer within 5 seconds, or its version doesn't support `status` (the promise
+ *   rejects; the message says which)
  */
 export function askStatus(socketPath: string, signal?: AbortSignal): Promise<BrokerReport> {
   return new Promise((resolve, reject) => {
@@ -37,14 +37,14 @@ export function askStatus(socketPath: string, signal?: AbortSignal): Promise<Bro
       () => finish(new Error(`The broker at ${socketPath} doesn't answer`)),
       TIMEOUT_MS,
     );
-    const onAbort = (): void => finish(new Error(`The broker at ${socketPath} was not waited for`));
+    const onAbort = (): void => finish(new Error(`Waiting for the broker at ${socketPath} was cancelled`));
     if (signal?.aborted) return onAbort();
     signal?.addEventListener('abort', onAbort);
     const take = (frame: Frame): void => {
       if (frame.type === 'error') {
         finish(new Error(`The broker at ${socketPath} answered ${frame.code}: ${frame.message}`));
       } else if (frame.type !== 'statusReply') {
-        finish(new Error(`${socketPath} answered ${frame.type} where a status was asked for`));
+        finish(new Error(`${socketPath} answered ${frame.type} instead of statusReply`));
       } else {
         broker ??= frame.broker;
         backends.push(...frame.backends);
@@ -72,7 +72,7 @@ function readable(error: NodeJS.ErrnoException, socketPath: string): Error {
       return new Error(`No broker listens at ${socketPath}`, { cause: error });
     case 'EACCES':
     case 'EPERM':
-      return new Error(`${socketPath} is another user's: only its owner may ask`, { cause: error });
+      return new Error(`${socketPath} belongs to another user: only its owner may ask`, { cause: error });
     default:
       return error;
   }

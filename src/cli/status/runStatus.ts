@@ -6,22 +6,22 @@ import { colorsFor } from '../colorsFor';
 import { LiveView } from '../LiveView';
 import { askStatus, type BrokerReport } from './askStatus';
 
-/** The width of a table that isn't on a terminal. */
+/** Width without a terminal, in columns. */
 const PLAIN_WIDTH = 160;
 
 export interface StatusOptions {
   readonly socketPath: string;
-  /** One JSON object a line instead of a table. */
+  /** Print one JSON object per line instead of a table. */
   readonly json: boolean;
-  /** Milliseconds between two looks; undefined for one look. */
+  /** Refresh interval in milliseconds; undefined: print once. */
   readonly watchMs: number | undefined;
   /** Ends the watch. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Prints how a broker is, once or until `signal` aborts. A broker that goes away while it's watched is waited for.
- * @throws Error the broker can't be asked (the promise rejects)
+ * Prints a broker's status, once or until `signal` aborts. While watching, it waits for a broker that stops to come back.
+ * @throws {Error} the first status can't be read (the promise rejects)
  */
 export async function runStatus({ socketPath, json, watchMs, signal }: StatusOptions): Promise<void> {
   const first = await askStatus(socketPath, signal).catch((error: unknown) => {
@@ -33,7 +33,7 @@ export async function runStatus({ socketPath, json, watchMs, signal }: StatusOpt
     process.stdout.write(`${json ? JSON.stringify(first) : renderStatus(first, width)}\n`);
     return;
   }
-  // Whoever read has seen enough.
+  // The reader has closed the pipe.
   process.stdout.once('error', () => process.exit());
   const view = new LiveView(process.stdout, 0);
   let report: BrokerReport | Error = first;

@@ -3,20 +3,20 @@ import type { BackendSummary, BrokerSummary } from '../../protocol/brokerStatus'
 import { colorsFor } from '../colorsFor';
 import { askStatus } from './askStatus';
 
-/** A broker may have thousands. */
+/** Most backends named in an error; a broker may have thousands. */
 const NAMED_BACKENDS = 20;
 
 export interface WhyOptions {
   readonly socketPath: string;
   /** `service`, or `service@` and a version or range. */
   readonly backend: string;
-  /** A JSON object instead of words. */
+  /** Print a JSON object instead of text. */
   readonly json: boolean;
 }
 
 /**
- * Prints why the next request of a client that can be handed over would be, or not.
- * @throws Error the broker can't be asked, or has no such backend (the promise rejects)
+ * Prints whether the next request of a client that supports handoff would be handed over, and why.
+ * @throws {Error} the status can't be read, or there is no such backend (the promise rejects)
  */
 export async function runWhy({ socketPath, backend: wanted, json }: WhyOptions): Promise<void> {
   const { broker, backends } = await askStatus(socketPath);
@@ -24,7 +24,7 @@ export async function runWhy({ socketPath, backend: wanted, json }: WhyOptions):
   process.stdout.write(`${json ? JSON.stringify(backend) : inWords(backend, broker)}\n`);
 }
 
-/** The backend that the broker itself would take. */
+/** The backend that the broker would pick. */
 function find(wanted: string, backends: readonly BackendSummary[]): BackendSummary {
   const at = wanted.lastIndexOf('@');
   const [service, range] = at > 0 ? [wanted.slice(0, at), wanted.slice(at + 1)] : [wanted, '*'];
@@ -60,10 +60,11 @@ function inWords(backend: BackendSummary, { policy }: BrokerSummary): string {
           next.because,
         ]
       : [
-          colors.red(`${name}: the next request would be told to come again.`),
-          `The backend takes no connections: its process is ${backend.process}. Otherwise: ${next.because}`,
+          colors.red(`${name}: the next request would get a retryable error.`),
+          `The backend accepts no connections: its process is ${backend.process}. Otherwise: ${next.because}`,
         ];
-  if (next.retryAfterMs !== undefined) lines.push(`Handoff is tried again in ${seconds(next.retryAfterMs)}.`);
+  if (next.retryAfterMs !== undefined)
+    lines.push(`Handoff is possible again in ${seconds(next.retryAfterMs)}.`);
   lines.push('', `The chart is in ${backend.state}: ${backend.stateMeans}`);
   if (window !== undefined) {
     const of = `${window.failedAttempts} of ${policy.maxFailedAttemptsPerWindow} failed attempts`;
