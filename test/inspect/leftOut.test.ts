@@ -9,7 +9,7 @@ test('the page says how much was refused, and why', () => {
   const store = new InspectionStore();
   store.receive({ type: '@handoff.leftOut', counts: { tooLarge: 1_234, peers: 1 } });
   expect(leftOutText(store.leftOut)).toBe(
-    '1,234 messages over 1 MiB, 1 peers closed that broke the protocol or did not read',
+    '1,234 messages over 1 MiB, 1 connections closed for breaking the protocol or not reading',
   );
   store.receive({ type: '@handoff.welcome', relayId: 'another', now: 0 });
   expect(store.leftOut).toEqual({});

@@ -1,23 +1,23 @@
 import type { LeftOut } from './LeftOut';
 
 /**
- * What goes over the wire: the messages of `@statelyai/inspect`, with fields of our own that its other readers ignore,
- * and a few messages of our own. Types only, shared by the relay and the page.
+ * The wire format: the messages of `@statelyai/inspect`, with additional fields that other readers ignore, and additional
+ * messages (`@handoff.*`). Types only, shared by the relay and the page.
  */
 
-/** The version of `@statelyai/inspect` whose format this is. */
+/** The version of `@statelyai/inspect` that defines this format. */
 export const INSPECTION_FORMAT_VERSION = '0.7.2';
 
-/** Asked for in the relay's WebSocket address: messages come as JSON arrays, and each definition is sent once. */
+/** Query parameter of the relay's WebSocket address: messages come in JSON arrays, and each definition is sent once. */
 export const BATCHED_QUERY = 'batched';
 
-/** Anything with a type: an event of an actor. */
+/** An event of an actor. */
 export interface InspectedEvent {
   readonly type: string;
   readonly [field: string]: unknown;
 }
 
-/** An actor's snapshot. `value` and `context` are a state machine's. */
+/** An actor's snapshot. Only a state machine has `value` and `context`. */
 export interface InspectedSnapshot {
   readonly status?: string;
   readonly value?: unknown;
@@ -36,24 +36,24 @@ interface StatelyMessage {
   readonly _version: string;
 }
 
-/** A transition that was taken within a step. */
+/** A transition taken in a step. */
 export interface TakenTransition {
   /** The id of the state node that declares it. */
   readonly source: string;
   /** The event's type; empty for an eventless transition. */
   readonly event: string;
-  /** Its place among the source's transitions for that event, from 0. */
+  /** Its index among the source's transitions for that event, from 0. */
   readonly index: number;
-  /** A readable guard, if it has one. */
+  /** The guard as text, if there is one. */
   readonly guard?: string | undefined;
-  /** The ids of its targets; empty for a transition that stays where it is. */
+  /** The ids of its targets; empty for a transition without a target. */
   readonly targets: readonly string[];
 }
 
-/** When running delays end: milliseconds since 1970, by the name of the delay. */
+/** The end of each running delay in milliseconds since 1970, by the delay's name. */
 export type RunningDelays = Readonly<Record<string, number>>;
 
-/** An actor lives. */
+/** A running actor: sent when it starts, and to each new viewer. */
 export interface ActorMessage extends StatelyMessage {
   readonly type: '@xstate.actor';
   readonly name: string;
@@ -61,9 +61,9 @@ export interface ActorMessage extends StatelyMessage {
   /** The machine's config as JSON. */
   readonly definition?: string | undefined;
   readonly snapshot?: InspectedSnapshot | undefined;
-  /** Ours: stands for the definition of the `DefinitionMessage` with this key. */
+  /** Additional: refers to the `DefinitionMessage` with this key, in place of `definition`. */
   readonly definitionKey?: number | undefined;
-  /** Ours. */
+  /** Additional. */
   readonly delays?: RunningDelays | undefined;
 }
 
@@ -79,21 +79,21 @@ export interface SnapshotMessage extends StatelyMessage {
   readonly type: '@xstate.snapshot';
   readonly event: InspectedEvent;
   readonly snapshot: InspectedSnapshot;
-  /** Ours: what was taken, in order. Left out where the sender doesn't tell. */
+  /** Additional: the taken transitions, in order. Omitted if the sender doesn't report them. */
   readonly transitions?: readonly TakenTransition[] | undefined;
-  /** Ours: the events that the actor emitted. */
+  /** Additional: the events that the actor emitted. */
   readonly emitted?: readonly InspectedEvent[] | undefined;
-  /** Ours. */
+  /** Additional. */
   readonly delays?: RunningDelays | undefined;
 }
 
-/** What `@statelyai/inspect` sends. */
+/** A message of `@statelyai/inspect`. */
 export type StatelyInspectionMessage = ActorMessage | EventMessage | SnapshotMessage;
 
 /** The first message to a batched viewer. */
 export interface WelcomeMessage {
   readonly type: '@handoff.welcome';
-  /** Another id means another relay: nothing that was received before holds. */
+  /** A changed id means another relay: everything received before is invalid. */
   readonly relayId: string;
   /** The relay's wall clock, milliseconds since 1970. */
   readonly now: number;
@@ -106,25 +106,25 @@ export interface DefinitionMessage {
   readonly definition: string;
 }
 
-/** Nobody follows these charts any more, and their keys will not be used again. */
+/** No actor uses these definitions any more; their keys are never reused. */
 export interface ForgottenMessage {
   readonly type: '@handoff.forgotten';
   readonly keys: readonly number[];
 }
 
-/** What the relay didn't pass on, since its start: what senders sent, and who could not be served. */
+/** What the relay has refused since its start: messages of senders, and connections. */
 export interface LeftOutMessage {
   readonly type: '@handoff.leftOut';
   readonly counts: LeftOut;
 }
 
-/** The actors' source is no longer watched. */
+/** The source of these actors was detached. */
 export interface GoneMessage {
   readonly type: '@handoff.gone';
   readonly sessionIds: readonly string[];
 }
 
-/** The viewer was too slow: this many messages were left out, and the present state of every actor follows. */
+/** The viewer was too slow and missed this many messages; the current state of every actor follows. */
 export interface DroppedMessage {
   readonly type: '@handoff.dropped';
   readonly messages: number;
@@ -134,11 +134,11 @@ export interface DroppedMessage {
 export interface RouteStats {
   /** Connections that took this route. */
   readonly count: number;
-  /** From the client's connect to its first reply, in milliseconds. Left out if none was measured. */
+  /** From the client's connect to its first reply, in milliseconds. Omitted if not measured. */
   readonly latencyMs?: { readonly p50: number; readonly p99: number } | undefined;
 }
 
-/** How clients got to backends in one interval. A broker reports it, about once a second. */
+/** The routes of clients in one interval, reported by a broker about once a second. */
 export interface RoutesMessage {
   readonly type: '@handoff.routes';
   /** The interval's end, milliseconds since 1970. */
@@ -149,7 +149,7 @@ export interface RoutesMessage {
   readonly reconnected: RouteStats;
 }
 
-/** What the relay sends to a batched viewer. */
+/** A message from the relay to a batched viewer. */
 export type RelayMessage =
   | StatelyInspectionMessage
   | WelcomeMessage

@@ -1,15 +1,15 @@
 /**
- * Why a message was left out:
- * - `malformed`: it's no message of `@statelyai/inspect`, or a text in it is too long
- * - `tooLarge`: it's over 1 MiB
- * - `tooDeep`: its data, or the chart in it, is nested too deep
- * - `tooManyActors`: it's of an actor over what one sender may have
- * - `tooMuchKept`: what is kept of its sender, or of all of them, would be too much
- * - `unreadable`: it's of a source in this process, which threw while it was read
+ * Why a message was refused:
+ * - `malformed`: not a message of `@statelyai/inspect`, or a text in it is too long
+ * - `tooLarge`: over 1 MiB
+ * - `tooDeep`: its data or chart is nested more than 200 levels deep
+ * - `tooManyActors`: its sender already has 10,000 actors
+ * - `tooMuchKept`: it would exceed the memory bound of its sender, or of all senders
+ * - `unreadable`: a source in this process threw while it was read
  *
  * Why a connection was closed:
- * - `connections`: to make room, since there were too many
- * - `peers`: it broke the WebSocket protocol, sent a message over 32 MiB, or did not read for half a minute
+ * - `connections`: there were too many connections
+ * - `peers`: it broke the WebSocket protocol, sent a message over 32 MiB, or didn't read for half a minute
  */
 export type LeftOutReason = (typeof LEFT_OUT_REASONS)[number];
 
@@ -24,5 +24,5 @@ const LEFT_OUT_REASONS = [
   'peers',
 ] as const;
 
-/** How many messages were left out and connections closed since the relay's start, by reason. A reason that didn't occur is left out. */
+/** Refused messages and closed connections since the relay's start, by reason. Reasons that didn't occur are omitted. */
 export type LeftOut = Readonly<Partial<Record<LeftOutReason, number>>>;

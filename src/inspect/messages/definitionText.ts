@@ -1,13 +1,13 @@
 import { redact } from './redact';
 
-/** Guards made by `and`, `or`, `not` and `stateIn` are functions that carry what they are made of. */
+/** Guards made by `and`, `or` and `not` are functions with a `guards` field. */
 function functionText(fn: { readonly name: string }): string {
   const { guards } = fn as { readonly guards?: unknown };
   if (!Array.isArray(guards)) return fn.name;
   return `${fn.name}(${guards.map(guardText).join(', ')})`;
 }
 
-/** A guard as people would read it: its name, or what it is made of. */
+/** A guard as text: its name, or its parts. */
 export function guardText(guard: unknown): string {
   if (typeof guard === 'string') return guard;
   if (typeof guard === 'function') return functionText(guard);
@@ -16,8 +16,8 @@ export function guardText(guard: unknown): string {
 }
 
 /**
- * A machine's config as JSON text, in the form that inspectors read. Its context and the inputs of invoked actors are
- * data, which may hold secrets.
+ * A machine's config as JSON text for inspectors. Redacts its context and the inputs of invoked actors, which may contain
+ * secrets.
  */
 export function definitionText(config: object): string {
   const { id, context } = config as { readonly id?: unknown; readonly context?: unknown };
@@ -27,12 +27,12 @@ export function definitionText(config: object): string {
       if (typeof value === 'function') return { type: functionText(value) };
       if (typeof value === 'bigint') return String(value);
       if (key === 'input' && 'src' in this) return redact(value);
-      // The logic of an invoked actor, in place: a chart of its own.
+      // The logic of an inline invoked actor may be a whole chart.
       if (key === 'src' && typeof value === 'object' && value !== null) return 'inline';
       return value;
     });
   } catch {
-    // Somebody's `meta` refers to itself, or is nested too deep.
+    // For instance, `meta` is circular or nested too deep.
     return JSON.stringify({ id: typeof id === 'string' ? id : undefined });
   }
 }

@@ -1,13 +1,13 @@
 import type { InspectedSnapshot } from './InspectionMessage';
 import { boundedChartField, redact } from './redact';
 
-/** Part of the chart, not of its data: a state may well be called "token". */
+/** Fields that are never redacted: they have the names of states, and a state may be called "token". */
 const CHART_FIELDS = new Set(['status', 'value', 'tags', 'historyValue']);
 
-/** Fields of one snapshot. */
+/** Most fields copied from a snapshot. */
 const MAX_FIELDS = 100;
 
-/** A JSON-safe and bounded copy of any actor's snapshot, without secrets. Never throws. */
+/** A JSON-safe, bounded copy of any actor's snapshot, with secrets redacted. Never throws. */
 export function plainSnapshot(snapshot: unknown): InspectedSnapshot | undefined {
   if (typeof snapshot !== 'object' || snapshot === null) return undefined;
   try {
@@ -19,7 +19,7 @@ export function plainSnapshot(snapshot: unknown): InspectedSnapshot | undefined 
         .map(([field, value]) => [field, CHART_FIELDS.has(field) ? boundedChartField(value) : redact(value)]),
     );
   } catch {
-    // The snapshot of an actor logic of the app's own.
+    // A custom actor logic's snapshot may throw when read.
     return {};
   }
 }

@@ -1,34 +1,34 @@
-/** Fields that may hold a secret, whoever's chart it is. */
+/** Names of fields that may hold a secret. */
 const SECRET_FIELD =
   /token|secret|password|passwd|authorization|cookie|credential|api_?key|early_?data|payload/i;
 
 const MAX_CHARACTERS = 1_000;
 const MAX_KEY_CHARACTERS = 200;
 
-/** Values in one copy: data that refers to itself, or to the same thing in many places, would otherwise never end. */
+/** Most values in one copy: circular data, or data with many references to one object, could grow without end. */
 const MAX_VALUES = 10_000;
 
 interface CopyLimits {
   readonly hidesSecrets: boolean;
   readonly maxDepth: number;
-  /** In one array or object. */
+  /** Most items of one array or object. */
   readonly maxItems: number;
 }
 
 const DATA: CopyLimits = { hidesSecrets: true, maxDepth: 8, maxItems: 100 };
 
-/** A chart's states may be called anything, and there may be many of them. */
+/** For state names: never redacted, and with higher bounds. */
 const CHART: CopyLimits = { hidesSecrets: false, maxDepth: 64, maxItems: 2_000 };
 
 /**
- * A JSON-safe copy for people to read: without secrets, binary data and functions, and bounded in depth, items and
- * characters. Never throws.
+ * A JSON-safe copy for display: secrets, binary data and functions are replaced; depth, items and text lengths are bounded.
+ * Never throws.
  */
 export function redact(value: unknown): unknown {
   return new BoundedCopy(DATA).of(value, 0);
 }
 
-/** As {@link redact}, for what belongs to the chart and not to its data: nothing is blanked, and more fits in. */
+/** As {@link redact}, for names of states: redacts nothing and has higher bounds. */
 export function boundedChartField(value: unknown): unknown {
   return new BoundedCopy(CHART).of(value, 0);
 }
@@ -46,7 +46,7 @@ class BoundedCopy {
       case 'string':
         return cut(value, MAX_CHARACTERS);
       case 'number':
-        // JSON has no form for these.
+        // JSON has no NaN and infinities.
         return Number.isFinite(value) ? value : String(value);
       case 'bigint':
       case 'symbol':
@@ -74,12 +74,12 @@ class BoundedCopy {
       if (value instanceof Set || value instanceof Map) return this.#items([...value], depth);
       const keys = Object.keys(value).slice(0, this.#limits.maxItems);
       this.#valuesLeft -= keys.length;
-      // Not assigned one by one: a field `__proto__` would be the copy's prototype.
+      // Not by assignment: a field `__proto__` would set the copy's prototype.
       return Object.fromEntries(
         keys.map((key) => [cut(key, MAX_KEY_CHARACTERS), this.#field(value, key, depth)]),
       );
     } catch {
-      // A getter or a proxy of the watched app threw; the watcher must not.
+      // A getter or proxy of the inspected app threw.
       return '[unreadable]';
     }
   }

@@ -1,9 +1,9 @@
 import type { RelayMessage } from '../messages/InspectionMessage';
 
-/** Characters at which a batch is sent, and another one begun. */
+/** Size at which a batch is full, in characters. */
 const FULL_CHARACTERS = 256 * 1024;
 
-/** Messages that are sent together. Each viewer's copy is the same memory. */
+/** Messages that are sent together. All viewers share the encoded buffers. */
 export class Batch {
   readonly #messages: RelayMessage[] = [];
   readonly #texts: string[] = [];
@@ -11,13 +11,13 @@ export class Batch {
   #array: Buffer | undefined;
   #singles: readonly Buffer[] | undefined;
 
-  /** @param text the message as our own page reads it: definitions are named by their keys */
+  /** @param text the message as JSON for the viewer page, with `definitionKey` in place of `definition` */
   add(message: RelayMessage, text: string): void {
     this.#messages.push(message);
     this.addText(text);
   }
 
-  /** For our own page alone. */
+  /** Adds a message for batched viewers only. */
   addText(text: string): void {
     this.#texts.push(text);
     this.#characters += text.length;
@@ -31,13 +31,13 @@ export class Batch {
     return this.#characters >= FULL_CHARACTERS;
   }
 
-  /** All in one JSON array. */
+  /** All messages in one JSON array. */
   asArray(): Buffer {
     this.#array ??= Buffer.from(`[${this.#texts.join(',')}]`);
     return this.#array;
   }
 
-  /** Those that every reader of the format knows, each by itself. */
+  /** The messages of `@statelyai/inspect`, one JSON text each. */
   asSingles(): readonly Buffer[] {
     this.#singles ??= this.#messages
       .filter(({ type }) => type.startsWith('@xstate.'))

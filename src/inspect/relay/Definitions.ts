@@ -4,14 +4,14 @@ interface Entry {
   users: number;
 }
 
-/** The charts of actors that live. Thousands of actors share one, which is many times as long as all else about them. */
+/** The definitions of running actors. Thousands of actors may share one, which is much longer than their other data. */
 export class Definitions {
   readonly #entries = new Map<string, Entry>();
   #lastKey = 0;
 
   /**
-   * An actor follows this chart.
-   * @returns its new key, if nobody followed it before
+   * Counts an actor that uses this definition.
+   * @returns the key, if the definition is new
    */
   acquire(definition: string): number | undefined {
     const entry = this.#entries.get(definition);
@@ -25,8 +25,8 @@ export class Definitions {
   }
 
   /**
-   * An actor that followed it is gone, or has another chart.
-   * @returns the key of a chart that nobody follows any more, which is forgotten
+   * Counts an actor less that uses this definition.
+   * @returns the key, if no actor uses the definition any more; it's then forgotten
    */
   release(definition: string): number | undefined {
     const entry = this.#entries.get(definition);
@@ -35,17 +35,17 @@ export class Definitions {
     return entry.key;
   }
 
-  /** The same text as it's kept, so that nobody keeps another copy. */
+  /** The kept copy of an equal text, to save memory. */
   kept(definition: string): string {
     return this.#entries.get(definition)?.text ?? definition;
   }
 
-  /** What stands for it in messages; undefined if nobody follows it. */
+  /** The definition's key in messages; undefined if no actor uses it. */
   keyOf(definition: string): number | undefined {
     return this.#entries.get(definition)?.key;
   }
 
-  /** All, with their keys. */
+  /** All definitions with their keys. */
   *[Symbol.iterator](): Generator<{ readonly key: number; readonly definition: string }> {
     for (const [definition, { key }] of this.#entries) yield { key, definition };
   }

@@ -1,24 +1,24 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 
-/** Bytes of all messages together of which the end has not come. */
+/** Most bytes of all incomplete messages together. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/** Bounds what is held of messages that are on their way: the peer with the most is closed when it's too much. */
+/** Bounds the memory of incomplete messages: beyond it, closes the peer with the most bytes. */
 export class HalfMessages {
   readonly #bytes = new Map<WebSocket, number>();
   #inAll = 0;
 
-  /** @param connection what carries it */
+  /** @param connection the WebSocket's TCP connection */
   watch(socket: WebSocket, connection: Socket): void {
     this.#bytes.set(socket, 0);
     const begin = (): void => this.#add(socket, -(this.#bytes.get(socket) ?? 0));
     const takeOff = ({ length }: Buffer): void =>
       this.#add(socket, -Math.min(length, this.#bytes.get(socket) ?? 0));
-    // Before the library takes it, so that the end of a message within it is seen afterwards.
+    // Before the library reads the chunk, so that the `message` event of a message that ends in it comes afterwards.
     connection.prependListener('data', ({ length }: Buffer) => this.#add(socket, length));
     socket.on('message', begin);
-    // They may come between a message's parts, and are not kept.
+    // Control frames may come between a message's fragments and aren't kept.
     socket.on('ping', takeOff);
     socket.on('pong', takeOff);
     socket.once('close', () => {
@@ -41,7 +41,7 @@ export class HalfMessages {
     const [socket, bytes] = largest;
     this.#bytes.delete(socket);
     this.#inAll -= bytes;
-    socket.emit('error', new Error('too much of a message that has no end'));
+    socket.emit('error', new Error('incomplete message too large'));
     socket.terminate();
   }
 }

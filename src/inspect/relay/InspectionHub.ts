@@ -5,31 +5,31 @@ import { Definitions } from './Definitions';
 import { type RelayedActor, toActorMessage, toSnapshotMessages } from './RelayedActor';
 import type { ViewerPeer } from './ViewerPeer';
 
-/** How long messages are gathered for one batch: below what an eye sees, above what a burst takes. */
+/** How long messages are collected for one batch: too short to notice, long enough for a burst. */
 const BATCH_MS = 25;
 
-/** A burst longer than this is sent at once, so that what waits stays bounded. */
+/** A batch of this size is sent at once, which bounds the memory of waiting messages. */
 const MAX_WAITING_MESSAGES = 2_000;
 const MAX_WAITING_CHARACTERS = 256 * 1024;
 
-/** The interval reports that a newcomer is given. */
+/** Most route reports kept for new viewers. */
 const MAX_KEPT_REPORTS = 180;
 
-/** Unsent bytes of all viewers together at which nobody is sent the present state, which may be large. */
+/** Unsent bytes of all viewers together at which the current state, which may be large, isn't sent to anyone. */
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 
-/** How often viewers that wait for the present state are looked after. */
+/** Interval at which viewers that wait for the current state are checked. */
 const BEAT_MS = 1_000;
 
-/** Somebody who tells the hub of actors, as long as anybody watches. */
+/** A source of actors, observed only while there is a viewer. */
 export interface HubSource {
   watch(): void;
   unwatch(): void;
 }
 
 /**
- * Knows every actor that lives, and brings what happens to whoever watches. As long as nobody does it holds nothing and
- * watches nothing. Nothing that a source tells, however odd, is thrown into the timers of the process.
+ * Keeps the running actors and sends their events to the viewers. Without viewers it observes no source and holds no actor
+ * of one. Invalid data of a source never throws into the process's timers.
  */
 export class InspectionHub {
   readonly #actors = new Map<string, RelayedActor>();
@@ -43,9 +43,9 @@ export class InspectionHub {
   #waitingCharacters = 0;
   #timer: NodeJS.Timeout | undefined;
   #beats: NodeJS.Timeout | undefined;
-  /** Sources are telling of what lives already, which the newcomer is sent anyway. */
+  /** Sources are replaying running actors, which the new viewer gets with the current state. */
   #filling = false;
-  /** Viewers have not been told yet what was left out lately. */
+  /** A message with the latest `leftOut` counts is waiting. */
   #leftOutIsNew = false;
 
   constructor(onLeftOut: () => void = () => {}) {
@@ -69,7 +69,7 @@ export class InspectionHub {
     if (this.#sources.delete(source) && this.watched) source.unwatch();
   }
 
-  /** The viewer gets the present state first, then all that happens. */
+  /** Sends the current state to the viewer, then every event. */
   addViewer(viewer: ViewerPeer): void {
     this.#flush();
     if (!this.watched) {
@@ -107,7 +107,7 @@ export class InspectionHub {
     this.#release(earlier);
   }
 
-  /** What it is now, for who comes later; its chart is the same. */
+  /** Replaces an actor's data for later viewers; its definition must be the same. */
   updateActor(actor: RelayedActor): void {
     this.#actors.set(actor.sessionId, actor);
   }
@@ -118,15 +118,16 @@ export class InspectionHub {
     this.#release(actor);
   }
 
-  /** The actors' source is no longer watched. */
+  /** Removes the actors of a source that was detached. */
   removeActors(sessionIds: readonly string[]): void {
     if (sessionIds.length > 0) this.tell(() => ({ type: '@handoff.gone', sessionIds }));
     for (const sessionId of sessionIds) this.removeActor(sessionId);
   }
 
   /**
-   * @param message made when it's sent, if it's sent
-   * @param characters about how much is held until then
+   * Adds a message to the batch if a viewer is ready.
+   * @param message creates the message; called when it's sent
+   * @param characters approximate memory held until then
    */
   tell(message: () => RelayMessage, characters = 0): void {
     if (this.#filling || !this.#anybodyReady()) return;
@@ -144,7 +145,7 @@ export class InspectionHub {
     this.tell(() => message);
   }
 
-  /** Counts what isn't passed on, and lets everybody know who watches. */
+  /** Counts a refusal and tells the viewers. */
   leaveOut(reason: LeftOutReason): void {
     this.#leftOut.set(reason, (this.#leftOut.get(reason) ?? 0) + 1);
     if (!this.#leftOutIsNew) {
@@ -160,7 +161,7 @@ export class InspectionHub {
     if (key !== undefined) this.tell(() => ({ type: '@handoff.forgotten', keys: [key] }));
   }
 
-  /** A viewer that can't keep up misses what happens now, and gets the present state later. */
+  /** Asks every viewer, since one that is behind counts what it misses. */
   #anybodyReady(): boolean {
     let ready = false;
     for (const viewer of this.#viewers) if (viewer.isReady()) ready = true;
@@ -207,7 +208,7 @@ export class InspectionHub {
     for (const viewer of this.#viewers) viewer.send(batch);
   }
 
-  /** As JSON texts, one by one: all of it at once would be several times as large. */
+  /** JSON texts, created one by one to save memory. */
   *#presentState(batched: boolean): Generator<string> {
     if (batched) {
       for (const definition of this.#definitions) {
@@ -242,7 +243,7 @@ export class InspectionHub {
     if (message.type !== '@xstate.actor' || message.definition === undefined) return message;
     const { definition, ...rest } = message;
     const definitionKey = this.#definitions.keyOf(definition);
-    // Forgotten by now, with its last actor.
+    // Its last actor has ended meanwhile.
     if (definitionKey === undefined) return message;
     return { ...rest, definitionKey };
   }

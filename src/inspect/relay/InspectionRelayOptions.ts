@@ -3,28 +3,27 @@ import type { LeftOut } from '../messages/LeftOut';
 
 /** Options of `createInspectionRelay`. */
 export interface InspectionRelayOptions {
-  /** Attached from the start. */
+  /** A controller to attach at the start. */
   readonly controller?: HandoffController | undefined;
   /**
-   * The TCP port, on 127.0.0.1.
-   * @default 0: any free one
+   * TCP port on 127.0.0.1, 0 to 65,535; 0 picks a free one.
+   * @default 0
    */
   readonly port?: number | undefined;
   /**
-   * Other origins whose pages may watch and send, such as the development server of an app to be watched
-   * (`http://localhost:5173`).
-   * @default none: the relay's own page, and programs that are no browsers
+   * Further origins whose pages may view and send, such as an app's development server (`http://localhost:5173`).
+   * @default none: only the relay's own page, and programs that aren't browsers
    */
   readonly allowedOrigins?: readonly string[] | undefined;
   /**
-   * Also serves a page that frames Stately's hosted inspector and passes on to it what happens. That page's content comes
-   * from the network. `true`: https://stately.ai/inspect.
+   * Also serves a page that frames Stately's hosted inspector and passes the messages on to it. The framed page comes from the
+   * network. `true` means https://stately.ai/inspect; a string is another address.
    * @default false
    */
   readonly stately?: boolean | string | undefined;
   /**
-   * Told what was left out and who was turned away since the relay's start: when it begins, and then at most once in 10
-   * seconds, if it has become more. What it throws is ignored.
+   * Called with the refused messages and connections since the relay's start: at the first one, then at most every 10 seconds
+   * while the counts grow. Its errors are ignored.
    */
   readonly onLeftOut?: ((leftOut: LeftOut) => void) | undefined;
 }

@@ -1,10 +1,10 @@
 import type { ActorRefLike, InspectionEvent, Observer } from 'xstate';
 import type { RunningDelays } from '../messages/InspectionMessage';
 
-/** Something whose actors can be watched: a `HandoffController`, or anything with XState's inspection observer. */
+/** A source of actors: a `HandoffController`, or anything else with XState's inspection observer. */
 export interface InspectionSource {
-  /** Tells the observer of every actor that lives (`@xstate.actor`, `@xstate.snapshot`), then of all that happens. */
+  /** Replays every running actor (`@xstate.actor`, `@xstate.snapshot`) to the observer, then passes on every event. */
   inspect(observer: Observer<InspectionEvent>): { unsubscribe(): void };
-  /** When the actor's running delays end, for countdowns. Left out: a viewer goes by the chart's literal delays. */
+  /** The ends of the actor's running delays, for countdowns. Without it there are none. */
   delaysOf?(actor: ActorRefLike): RunningDelays | undefined;
 }

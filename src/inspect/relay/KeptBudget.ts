@@ -1,26 +1,26 @@
-/** Bytes that are kept for one sender. */
+/** Most bytes kept for one sender. */
 const MAX_OF_ONE = 16 * 1024 * 1024;
 
-/** Bytes that are kept for all senders, as long as each one keeps to its share of them. */
+/** Most bytes kept for all senders. Beyond it, only senders below their equal share may add. */
 const MAX_IN_ALL = 64 * 1024 * 1024;
 
-/** What a map's entry takes, and whatever hangs on it beside texts. */
+/** Estimated bytes of an entry without its texts. */
 const BYTES_OF_AN_ENTRY = 1_000;
 
-/** Most that an entry with these texts takes. */
+/** Upper bound of the bytes of an entry with these texts. */
 export function bytesOf(...texts: readonly (string | undefined)[]): number {
   return texts.reduce((bytes, text) => bytes + 2 * (text?.length ?? 0), BYTES_OF_AN_ENTRY);
 }
 
 /**
- * How much is kept of what senders sent. When it is too much in all, it's at the cost of those that have more than an
- * equal share: who sends little is not crowded out.
+ * Bounds the memory for what senders sent. When the total is used up, only senders above their equal share are refused, so
+ * that a large sender can't displace a small one.
  */
 export class KeptBudget {
   readonly #used = new Map<object, number>();
   #usedInAll = 0;
 
-  /** @returns false: it's too much, and nothing is taken */
+  /** @returns false if the bound would be exceeded; nothing is taken then */
   take(sender: object, bytes: number): boolean {
     const used = (this.#used.get(sender) ?? 0) + bytes;
     if (bytes > 0 && used > this.#boundOf(sender, bytes)) return false;
@@ -29,7 +29,7 @@ export class KeptBudget {
     return true;
   }
 
-  /** The sender has gone, with all that was kept. */
+  /** Frees everything of a sender. */
   end(sender: object): void {
     this.#usedInAll -= this.#used.get(sender) ?? 0;
     this.#used.delete(sender);

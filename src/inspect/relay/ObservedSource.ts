@@ -17,15 +17,15 @@ interface ObservedActor {
   readonly ref: AnyActorRef;
   readonly relayed: RelayedActor;
   latest: unknown;
-  /** Since the last snapshot. */
+  /** Transitions since the last snapshot. */
   transitions: AnyTransitionDefinition[];
   emitted: unknown[];
 }
 
-/** Turns what a source's observer hears into messages. Holds nothing, and observes nothing, while nobody watches. */
+/** Turns a source's inspection events into messages. Holds and observes nothing while there is no viewer. */
 export class ObservedSource implements HubSource {
   readonly #actors = new Map<string, ObservedActor>();
-  /** A chart's text is made once, however many actors follow it. */
+  /** Definitions as text, created once for each chart. */
   readonly #definitions = new WeakMap<object, string>();
   #subscription: { unsubscribe(): void } | undefined;
 
@@ -38,7 +38,7 @@ export class ObservedSource implements HubSource {
     try {
       this.#subscription = this.source.inspect({ next: (event) => this.#observe(event) });
     } catch {
-      // Disposed of in the meantime: there is nothing to watch any more.
+      // The source was disposed of.
       this.hub.removeSource(this);
     }
   }
@@ -47,14 +47,14 @@ export class ObservedSource implements HubSource {
     try {
       this.#subscription?.unsubscribe();
     } catch {
-      // Who watched has gone, and can't be told.
+      // Nobody is left to report the error to.
     }
     this.#subscription = undefined;
     this.hub.removeActors([...this.#actors.keys()]);
     this.#actors.clear();
   }
 
-  /** What is odd about an actor must not fail the app that it belongs to. */
+  /** Errors in reading an actor must not reach the app that it belongs to. */
   #observe(event: InspectionEvent): void {
     try {
       this.#next(event);
@@ -158,14 +158,14 @@ function logicOf(ref: AnyActorRef): object | undefined {
   return typeof logic === 'object' && logic !== null ? logic : undefined;
 }
 
-/** An actor without an id of its own is best told by its chart. */
+/** For an actor without an id of its own, the id of its chart. */
 function nameOf(ref: AnyActorRef): string {
   const logic = logicOf(ref);
   if (ref.id !== ref.sessionId || logic === undefined) return ref.id;
   return 'id' in logic && typeof logic.id === 'string' ? logic.id : ref.id;
 }
 
-/** What is beside the protocol, and read from fields that XState might change, must not break it. */
+/** Additional data comes from internal fields of XState, which may change: without it the message is still sent. */
 function safely(make: () => TakenTransition[]): TakenTransition[] | undefined {
   try {
     return make();

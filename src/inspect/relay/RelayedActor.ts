@@ -6,7 +6,7 @@ import {
   type SnapshotMessage,
 } from '../messages/InspectionMessage';
 
-/** An actor that lives, as a newcomer has to hear of it. */
+/** A running actor, with what a new viewer needs. */
 export interface RelayedActor {
   readonly name: string;
   readonly sessionId: string;
@@ -14,11 +14,11 @@ export interface RelayedActor {
   readonly parentId: string | undefined;
   /** Milliseconds since 1970, as a string of digits. */
   readonly createdAt: string;
-  /** The machine's config as JSON. Undefined: the actor has no chart. */
+  /** The machine's config as JSON; undefined if the actor has no chart. */
   readonly definition: string | undefined;
-  /** About how many it holds until it's told of, its snapshot's among them. */
+  /** Approximate memory that the message holds until it's sent, with the snapshot. */
   readonly characters: number;
-  /** Called when somebody has to be told: the many snapshots in between are never serialized. */
+  /** Called when a message is sent, so that snapshots in between are never serialized. */
   snapshot(): InspectedSnapshot | undefined;
   delays(): RunningDelays | undefined;
 }
@@ -39,7 +39,7 @@ export function toActorMessage(actor: RelayedActor): ActorMessage {
   };
 }
 
-/** Some readers take an actor's state from a snapshot message only. Empty if it has no snapshot yet. */
+/** For readers that take an actor's state only from snapshot messages. Empty if it has no snapshot. */
 export function toSnapshotMessages({
   sessionId,
   rootId,

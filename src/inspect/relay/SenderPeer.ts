@@ -16,13 +16,13 @@ import { isNestedAtMost } from './jsonNesting';
 import { bytesOf, type KeptBudget } from './KeptBudget';
 import type { RelayedActor } from './RelayedActor';
 
-/** Actors that one sender may have at a time. */
+/** Most actors of one sender at a time. */
 const MAX_ACTORS = 10_000;
 
-/** One message. A longer one is left out. */
+/** Longest message; a longer one is refused. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 
-/** A chart has two levels, or three, for each one of its states. */
+/** Deepest nesting of a message or chart. Each level of states takes two or three levels of JSON. */
 const MAX_NESTING = 200;
 
 const sessionId = z.string().min(1).max(200);
@@ -48,38 +48,38 @@ const message = z.discriminatedUnion('type', [
 
 type SentMessage = z.infer<typeof message>;
 
-/** An actor as the hub has it. */
+/** An actor of a sender. */
 interface SentActor extends RelayedActor {
-  /** Most that is kept for it, without its chart. */
+  /** Upper bound of the memory kept for it, without its definition. */
   readonly bytes: number;
 }
 
 /**
- * Another process, or a page, that sends what its actors do with a client of `@statelyai/inspect`. A message that can't be
- * passed on is left out and counted; it costs the sender nothing else.
+ * Another process or page that sends its actors' events with a client of `@statelyai/inspect`. An invalid message is refused
+ * and counted; the connection stays open.
  */
 export class SenderPeer {
   readonly #hub: InspectionHub;
   readonly #kept: KeptBudget;
   readonly #prefix: string;
   readonly #actors = new Map<string, SentActor>();
-  /** Each chart is kept, and paid for, once. */
+  /** Each definition is kept and counted once. */
   readonly #definitions = new Definitions();
 
-  /** @param prefix in front of the sender's session ids, which are only unique within its process */
+  /** @param prefix added to the sender's session ids, which are unique only within its process */
   constructor(hub: InspectionHub, kept: KeptBudget, prefix: string) {
     this.#hub = hub;
     this.#kept = kept;
     this.#prefix = prefix;
   }
 
-  /** Passes a message on, or leaves it out. Never throws. */
+  /** Passes a message on, or refuses it. Never throws. */
   receive(data: Buffer, isBinary: boolean): void {
     const reason = this.#receive(data, isBinary);
     if (reason !== undefined) this.#hub.leaveOut(reason);
   }
 
-  /** The sender has gone. */
+  /** The sender has disconnected. */
   end(): void {
     this.#hub.removeActors([...this.#actors.keys()]);
     this.#actors.clear();
@@ -119,8 +119,8 @@ export class SenderPeer {
   }
 
   /**
-   * What is kept of an actor. Its snapshot is kept as text, whose size is known: a value of a few characters takes many
-   * times as much when it's parsed. An actor of which only a snapshot came is still worth showing.
+   * The data to keep of an actor. Its snapshot is kept as text, since parsed values take many times the memory. An actor of
+   * which only a snapshot was sent is shown too.
    */
   #toActor(
     sent: ActorMessage | SnapshotMessage,
@@ -142,7 +142,7 @@ export class SenderPeer {
     };
   }
 
-  /** @returns false: it would be too much, and what was kept stays */
+  /** @returns false if the bound would be exceeded; the earlier data stays then */
   #keep(actor: SentActor, known: SentActor | undefined): boolean {
     const { definition } = actor;
     const isNewDefinition = definition !== undefined && this.#definitions.keyOf(definition) === undefined;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageRoot } from './packageRoot';
 
-/** The files of the built page, and nothing else, by their path in an address. */
+/** The files of the built page by URL path; nothing else is served. */
 const FILES: ReadonlyMap<string, { readonly file: string; readonly type: string }> = new Map([
   ['/', { file: 'index.html', type: 'text/html; charset=utf-8' }],
   ['/viewer.js', { file: 'viewer.js', type: 'text/javascript; charset=utf-8' }],
@@ -19,15 +19,15 @@ export interface ViewerFile {
   readonly content: Buffer;
 }
 
-/** The built page. Each file is read once, when it's first asked for. */
+/** The built page. Each file is read once, at the first request. */
 export class ViewerFiles {
   readonly #read = new Map<string, Promise<ViewerFile>>();
 
   constructor(private readonly folder = join(packageRoot(), 'dist', 'viewer')) {}
 
   /**
-   * The file at a path of an address; undefined if the page has none there.
-   * @throws Error the page has not been built
+   * The file at a URL path; undefined if there is none.
+   * @throws {Error} the page hasn't been built (the promise rejects)
    */
   at(path: string): Promise<ViewerFile> | undefined {
     const found = FILES.get(path);

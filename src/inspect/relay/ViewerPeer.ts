@@ -2,18 +2,18 @@ import { WebSocket } from 'ws';
 import type { RelayMessage, WelcomeMessage } from '../messages/InspectionMessage';
 import { Batch } from './Batch';
 
-/** Unsent bytes at which a viewer counts as too slow. The present state may exceed it. */
+/** Unsent bytes at which a viewer is behind. The current state may exceed it. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
-/** Of the present state; what is over it is left out. A reader that takes each definition with each actor may come to it. */
+/** Unsent bytes at which the rest of the current state is omitted. Unbatched viewers get many definitions and may reach it. */
 const MAX_STATE_BYTES = 64 * 1024 * 1024;
 
-/** Beats, of a second each, within which a viewer has to answer. */
+/** Seconds between two pings; a viewer has to answer within them. */
 const BEATS_TO_ANSWER = 30;
 
 /**
- * One who watches. What is unsent stays bounded: a viewer that is too slow misses messages, and gets the present state
- * when it has read what it had.
+ * A viewer. Its unsent data is bounded: when it's behind it misses messages, and gets the current state after it has read the
+ * rest.
  */
 export class ViewerPeer {
   #missed = 0;
@@ -25,7 +25,7 @@ export class ViewerPeer {
 
   constructor(
     private readonly socket: WebSocket,
-    /** It reads arrays of messages, and messages that `@statelyai/inspect` doesn't know. */
+    /** It reads arrays of messages and `@handoff.*` messages. */
     readonly batched: boolean,
     private readonly welcome: () => WelcomeMessage,
     private readonly maxUnsentBytes = MAX_UNSENT_BYTES,
@@ -36,8 +36,9 @@ export class ViewerPeer {
   }
 
   /**
-   * @param presentState as JSON texts
-   * @param hasRoom whether there is room for it among all that is unsent; if not, it's sent later
+   * Sends the current state, at once or later.
+   * @param presentState returns the messages of the current state as JSON texts
+   * @param hasRoom whether the unsent data of all viewers leaves room for it
    */
   start(presentState: () => Iterable<string>, hasRoom: () => boolean): void {
     this.#presentState = presentState;
@@ -46,7 +47,7 @@ export class ViewerPeer {
     else this.#behind = true;
   }
 
-  /** False: it has too much unread. Whatever happens then counts as missed. */
+  /** Whether it isn't behind. If it is, counts a missed message. */
   isReady(): boolean {
     if (this.#behind) this.#missed++;
     return !this.#behind;
@@ -61,14 +62,14 @@ export class ViewerPeer {
     if (this.socket.bufferedAmount > this.maxUnsentBytes) this.#behind = true;
   }
 
-  /** It answers a ping that waits behind all that is unsent, so that it does read. */
+  /** It answered a ping. The ping comes after all unsent data, so the viewer reads. */
   answer(): void {
     this.#hasAnswered = true;
   }
 
   /**
-   * Called each second.
-   * @returns whether it was cut off, since it reads nothing
+   * To be called each second.
+   * @returns whether the viewer was disconnected because it doesn't read
    */
   beat(): boolean {
     this.#catchUp();

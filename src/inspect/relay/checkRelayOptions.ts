@@ -33,11 +33,11 @@ const REPORT_NAMES: OptionNames<RoutesReport> = {
 const STATS_NAMES: OptionNames<RouteStats> = { count: true, latencyMs: true };
 const LATENCY_NAMES: OptionNames<NonNullable<RouteStats['latencyMs']>> = { p50: true, p99: true };
 
-/** The options of `createInspectionRelay` with their defaults filled in. */
+/** The options of `createInspectionRelay` with defaults. */
 export interface CheckedRelayOptions extends Pick<InspectionRelayOptions, 'controller' | 'onLeftOut'> {
   readonly port: number;
   readonly allowedOrigins: readonly string[];
-  /** The address of Stately's inspector; undefined if it isn't to be framed. */
+  /** The address of Stately's inspector; undefined without the option `stately`. */
   readonly inspector: URL | undefined;
 }
 
@@ -68,7 +68,7 @@ export function checkRelayOptions(options: InspectionRelayOptions): CheckedRelay
   };
 }
 
-/** Throws a TypeError unless it's something whose actors can be watched. */
+/** @throws {TypeError} the value isn't an `InspectionSource`. */
 export function checkSource(field: string, value: unknown): void {
   const source: Partial<Record<keyof InspectionSource, unknown>> = requireObject(field, value);
   const { inspect, delaysOf } = readGiven(field, () => ({
@@ -80,7 +80,7 @@ export function checkSource(field: string, value: unknown): void {
 }
 
 /**
- * A checked copy of a report.
+ * Checks a report and returns a copy.
  *
  * @throws {TypeError | RangeError} with the field and the value.
  */

@@ -2,7 +2,7 @@ import type { ActorRefLike } from 'xstate';
 import type { HandoffController } from '../../controller/HandoffController';
 import type { InspectionSource } from './InspectionSource';
 
-/** A controller's backends, with when their windows end: the chart's delay is dynamic, so that no snapshot tells. */
+/** A controller's backends, with the ends of their windows: the delay is dynamic, so it isn't in the snapshot. */
 export function controllerSource(controller: HandoffController): InspectionSource {
   return {
     inspect: (observer) => controller.inspect(observer),
@@ -18,7 +18,7 @@ function remaining(controller: HandoffController, actor: ActorRefLike): number |
   try {
     return backend === undefined ? undefined : controller.windowOf(backend)?.remainingMs;
   } catch {
-    // Disposed of since the message was put by.
+    // The controller was disposed of after the event.
     return undefined;
   }
 }

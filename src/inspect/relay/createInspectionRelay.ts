@@ -16,48 +16,48 @@ import { serveSockets } from './serveSockets';
 import { STATELY_BRIDGE_SCRIPT, STATELY_BRIDGE_STYLE, statelyBridgePage } from './statelyBridgePage';
 import { ViewerFiles } from './ViewerFiles';
 
-/** Most WebSocket connections at a time, viewers and senders together; as many others are let in beside them. */
+/** Most WebSocket connections, viewers and senders together; the server accepts twice as many connections. */
 const MAX_PEERS = 64;
-/** Fewer where descriptors are few. */
+/** The bound is lower where the limit of descriptors is low. */
 const MIN_PEERS = 4;
 const PART_OF_DESCRIPTORS = 1 / 16;
 
-/** How often it's told what was left out. */
+/** Shortest interval between two calls of `onLeftOut`. */
 const TELL_LEFT_OUT_MS = 10_000;
 
 /** A running relay. */
 export interface InspectionRelay {
-  /** Where the viewer is: `http://127.0.0.1:PORT/`. With `ws:`, where clients of `@statelyai/inspect` connect. */
+  /** Address of the viewer, `http://127.0.0.1:PORT/`. Clients of `@statelyai/inspect` connect to it with `ws:`. */
   readonly url: string;
-  /** Where the framed hosted inspector is; undefined without the option `stately`. */
+  /** Address of the page that frames the hosted inspector; undefined without the option `stately`. */
   readonly statelyInspectorUrl: string | undefined;
   /**
-   * Shows the actors of a controller, or of anything else with XState's inspection observer. It is observed only while
-   * somebody watches.
-   * @returns ends that
-   * @throws TypeError it's neither
+   * Shows the actors of a controller, or of anything else with XState's inspection observer. It's observed only while there is
+   * a viewer.
+   * @returns a function that detaches it
+   * @throws {TypeError} `source` is neither
    */
   attach(source: HandoffController | InspectionSource): () => void;
   /**
-   * Shows how clients got to backends lately; the last 180 reports are kept for newcomers.
-   * @throws TypeError or RangeError a field is bad or isn't known
+   * Shows the routes of clients in one interval; the last 180 reports are kept for new viewers.
+   * @throws {TypeError | RangeError} a field is invalid or unknown
    */
   reportRoutes(report: Omit<RoutesMessage, 'type'>): void;
-  /** What was left out and who was turned away since the relay's start, by reason. */
+  /** Refused messages and connections since the relay's start, by reason. */
   leftOut(): LeftOut;
-  /** Open connections to the port: of viewers, senders, and whoever asks for the page. */
+  /** The number of open connections to the port: viewers, senders and page requests. */
   connections(): number;
-  /** Disconnects everybody and frees the port. */
+  /** Closes all connections and frees the port. */
   close(): Promise<void>;
 }
 
 /**
- * Serves the viewer page, and brings it what happens to actors. Listens on 127.0.0.1 alone, and refuses requests that
- * a page of another site could make. Everybody on this host may watch.
+ * Serves the viewer page and sends it the actors' events. Listens on 127.0.0.1 only, and refuses requests from pages of other
+ * sites. Every user of this host can view.
  *
  * Keeps the process alive until it's closed.
- * @throws TypeError or RangeError an option is bad or isn't known; Error with code `EADDRINUSE` the port is
- *   taken, or with another one of the system's (the promise rejects)
+ * @throws {TypeError | RangeError} an option is invalid or unknown (the promise rejects)
+ * @throws {Error} the system's error, with code `EADDRINUSE` if the port is taken (the promise rejects)
  */
 export async function createInspectionRelay(options: InspectionRelayOptions = {}): Promise<InspectionRelay> {
   const { controller, port, allowedOrigins, inspector, onLeftOut } = checkRelayOptions(options);
@@ -124,7 +124,7 @@ async function respond(
   }
 }
 
-/** Nothing from elsewhere, nothing inline; only pages of this host may frame the viewer. */
+/** No foreign or inline content; only pages of this host may frame the viewer. */
 const VIEWER_POLICY = [
   "default-src 'none'",
   "script-src 'self'",

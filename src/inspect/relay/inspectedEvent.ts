@@ -4,7 +4,7 @@ import { redact } from '../messages/redact';
 
 type KeysOfEach<T> = T extends T ? keyof T : never;
 
-/** All that an event of a backend's chart may show. A field that is new in the chart has to be judged here. */
+/** The fields of a backend's events that are shown. The type makes a new field of the chart an error here. */
 const BACKEND_EVENT_FIELDS: Readonly<Record<KeysOfEach<BackendHandoffEvent> | 'input', true>> = {
   type: true,
   clientSupportsHandoff: true,
@@ -19,8 +19,8 @@ const BACKEND_EVENT_FIELDS: Readonly<Record<KeysOfEach<BackendHandoffEvent> | 'i
 };
 
 /**
- * An event as it may be shown: a JSON-safe copy without secrets.
- * @param logic of the actor that got the event; only known fields of a backend's events are let through
+ * A JSON-safe copy of an event with secrets redacted.
+ * @param logic of the actor that got the event; a backend's events keep only known fields
  */
 export function inspectedEvent(event: { readonly type: string }, logic: unknown): InspectedEvent {
   if (logic !== backendHandoff) return { ...(redact(event) as InspectedEvent), type: event.type };

@@ -4,8 +4,8 @@ const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);
 
 /**
- * Whether arrays and objects in a JSON text are nested no deeper than `max`: what goes through a deeper one by recursion
- * may use up the stack. Looks at the text alone, and takes one pass.
+ * Whether the arrays and objects of a JSON text are nested at most `max` deep; recursion over deeper ones could exhaust the
+ * stack. Scans the text once, without parsing.
  */
 export function isNestedAtMost(text: string, max: number): boolean {
   let depth = 0;

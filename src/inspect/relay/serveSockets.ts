@@ -10,13 +10,13 @@ import { KeptBudget } from './KeptBudget';
 import { SenderPeer } from './SenderPeer';
 import { ViewerPeer } from './ViewerPeer';
 
-/** A sender's message over what is taken is left out; one over this ends its connection, since it can't be held. */
+/** A larger message closes its connection. Messages over the sender's own, lower bound are only refused. */
 const MAX_HELD_MESSAGE_BYTES = 32 * 1024 * 1024;
 
-/** How long a peer that is told to close may take. */
+/** Time for a peer to answer a close. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
-/** The code with which a peer is closed. */
+/** WebSocket close codes. */
 const CLOSE = { shutdown: 1001, tooManyPeers: 1013 } as const;
 
 /** Options of {@link serveSockets}. */
@@ -24,13 +24,13 @@ export interface SocketOptions {
   readonly bounded: BoundedServer;
   readonly hub: InspectionHub;
   readonly allowedOrigins: readonly string[];
-  /** WebSocket connections at a time, viewers and senders together. */
+  /** Most WebSocket connections, viewers and senders together. */
   readonly maxPeers: number;
 }
 
 /**
- * Takes a server's WebSocket connections.
- * @returns disconnects everybody
+ * Serves a server's WebSocket connections.
+ * @returns a function that closes all of them
  */
 export function serveSockets({ bounded, hub, allowedOrigins, maxPeers }: SocketOptions): () => void {
   const relayId = randomUUID();
@@ -41,14 +41,14 @@ export function serveSockets({ bounded, hub, allowedOrigins, maxPeers }: SocketO
     verifyClient: ({ req }: { readonly req: IncomingMessage }) =>
       whyRefused(req.headers, allowedOrigins) === undefined,
   });
-  // The HTTP server's errors come here too; who called `listen` is told of them.
+  // The HTTP server's errors are emitted here too; the caller of `listen` handles them.
   sockets.on('error', () => {});
   const kept = new KeptBudget();
   const halfMessages = new HalfMessages();
   let senders = 0;
   sockets.on('connection', (socket: WebSocket, request) => {
     bounded.hold(request.socket);
-    // A peer that breaks the protocol is told to close by the library.
+    // The library sends a close to a peer that breaks the protocol.
     socket.on('error', () => {
       hub.leaveOut('peers');
       endSoon(socket);
@@ -63,14 +63,14 @@ export function serveSockets({ bounded, hub, allowedOrigins, maxPeers }: SocketO
     const welcome = () => ({ type: '@handoff.welcome', relayId, now: Date.now() }) as const;
     const viewer = new ViewerPeer(socket, isBatched(request), welcome);
     let sender: SenderPeer | undefined;
-    // Who sends is a sender, and needs no copy of what others send.
+    // A peer that sends is a sender and gets no messages.
     socket.on('message', (data: RawData, isBinary) => {
       if (socket.readyState !== socket.OPEN) return;
       if (!sender) {
         hub.removeViewer(viewer);
         sender = new SenderPeer(hub, kept, `${++senders}:`);
       }
-      // The library gives messages as buffers, unless it's told otherwise.
+      // The library's default `binaryType` gives buffers.
       sender.receive(data as Buffer, isBinary);
     });
     socket.on('pong', () => viewer.answer());
@@ -83,18 +83,18 @@ export function serveSockets({ bounded, hub, allowedOrigins, maxPeers }: SocketO
   return () => {
     for (const socket of sockets.clients) {
       socket.close(CLOSE.shutdown);
-      // A peer that never answers the close must not hold it up.
+      // Don't wait for peers that never answer the close.
       socket.terminate();
     }
   };
 }
 
-/** A peer that doesn't answer a close keeps its place otherwise. */
+/** Otherwise a peer that doesn't answer a close would keep its place. */
 function endSoon(socket: WebSocket): void {
   setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
 }
 
-/** The address may be anything that fits in a line. */
+/** The request target may be any text, so don't parse it as a URL. */
 function isBatched({ url = '' }: IncomingMessage): boolean {
   const query = url.indexOf('?');
   return query >= 0 && new URLSearchParams(url.slice(query)).has(BATCHED_QUERY);

@@ -1,4 +1,4 @@
-/** A page that frames a hosted inspector and passes on to it, and to no other page, what the relay sends. */
+/** A page that frames a hosted inspector and passes the relay's messages to it only. */
 export function statelyBridgePage(inspector: URL): string {
   return `<!doctype html>
 <html lang="en">
@@ -16,14 +16,14 @@ export const STATELY_BRIDGE_STYLE = `html, body { margin: 0; height: 100% }
 iframe { display: block; width: 100%; height: 100%; border: 0 }
 `;
 
-/** The page's script. What comes before the inspector is ready waits: the relay sends the present state first. */
+/** The page's script. It connects only when the inspector is ready, and then gets the current state first. */
 export const STATELY_BRIDGE_SCRIPT = `'use strict';
 const frame = document.querySelector('iframe');
 const target = frame.dataset.origin;
 let socket;
 addEventListener('message', ({ source, origin, data }) => {
   if (source !== frame.contentWindow || origin !== target || data?.type !== '@statelyai.connected') return;
-  // Anew for each load of the frame, so that the inspector gets the present state.
+  // Reconnect at each load of the frame, so that the inspector gets the current state.
   socket?.close();
   socket = new WebSocket('ws://' + location.host + '/');
   socket.onmessage = (message) => frame.contentWindow.postMessage(JSON.parse(message.data), target);

@@ -2,7 +2,7 @@ import type { AnyTransitionDefinition } from 'xstate';
 import { guardText } from '../messages/definitionText';
 import type { TakenTransition } from '../messages/InspectionMessage';
 
-/** The transitions of one microstep, in a form that can be found in the chart's definition. */
+/** The given transitions, identified by their place in the chart's definition. */
 export function takenTransitions(transitions: readonly AnyTransitionDefinition[]): TakenTransition[] {
   return transitions.map((transition) => {
     const { source, eventType, guard, target } = transition;

@@ -1,2 +1,2 @@
-// The layout library's own worker: off the page's thread, a layout never costs a frame.
+// The layout library's worker, so that a layout doesn't block the page.
 import 'elkjs/lib/elk-worker.min.js';

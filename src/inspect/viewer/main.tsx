@@ -21,7 +21,7 @@ state.connection = new Connection(receive, () => {
 receiveFromOpener(receive);
 
 const root = document.getElementById('app');
-// Texts are measured for the layout, so their fonts have to be there first.
+// Load the fonts first: the layout measures texts.
 Promise.all(Object.values(CHART_FONTS).map((font) => document.fonts.load(font))).finally(() => {
   if (root) render(<App state={state} layout={createLayout()} measure={createMeasure()} />, root);
 });

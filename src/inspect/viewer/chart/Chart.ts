@@ -1,4 +1,4 @@
-/** A statechart as it's drawn, read from a definition. */
+/** A statechart for drawing, read from a definition. */
 export interface Chart {
   readonly root: ChartState;
   readonly states: ReadonlyMap<string, ChartState>;
@@ -15,7 +15,7 @@ export interface ChartState {
   readonly description: string | undefined;
   readonly parent: ChartState | undefined;
   readonly children: readonly ChartState[];
-  /** The id of the child that is entered first. */
+  /** The id of the initial child. */
   readonly initial: string | undefined;
   readonly entry: readonly string[];
   readonly exit: readonly string[];
@@ -25,26 +25,26 @@ export interface ChartState {
 }
 
 export interface ChartTransition {
-  /** Source, event and place among the source's transitions for that event. */
+  /** Made by {@link transitionId}. */
   readonly id: string;
   readonly source: string;
-  /** As XState names it; empty for an eventless transition. */
+  /** XState's event type; empty for an eventless transition. */
   readonly event: string;
   readonly index: number;
   readonly kind: 'event' | 'after' | 'always' | 'done';
-  /** The event, or the delay, for people. */
+  /** The displayed event or delay. */
   readonly label: string;
   readonly guard: string | undefined;
   readonly description: string | undefined;
   readonly actions: readonly string[];
-  /** Ids of states. Empty: nothing is left or entered. */
+  /** Ids of states; empty for a transition without a target. */
   readonly targets: readonly string[];
   readonly reenter: boolean;
-  /** Of a delayed transition: its name, or milliseconds as text. */
+  /** The delay's name, or its milliseconds as text; undefined if it isn't a delayed transition. */
   readonly delay: string | undefined;
 }
 
-/** A transition's id, as both the chart and a report of what was taken know it. */
+/** A transition's id, for the chart and for reported transitions. `index` is its place among the source's for that event. */
 export function transitionId(source: string, event: string, index: number): string {
   return `${source} ${event} ${index}`;
 }

@@ -1,6 +1,6 @@
 import type { ChartState, ChartTransition } from './Chart';
 
-/** A chart with a place for everything, in CSS pixels from its upper left corner. */
+/** A laid out chart, in CSS pixels from its upper left corner. */
 export interface ChartDrawing {
   readonly width: number;
   readonly height: number;
@@ -22,33 +22,33 @@ export interface Rectangle extends Point {
 
 export interface DrawnBox extends Rectangle {
   readonly state: ChartState;
-  /** How many boxes it's in. */
+  /** The number of boxes around it. */
   readonly depth: number;
 }
 
-/** A line of a state's block: what happens without leaving it. */
+/** A line of a state's block, which lists what happens without leaving the state. */
 export type BlockRow =
   | { readonly kind: 'event'; readonly text: string }
   | {
       readonly kind: 'transition';
       readonly transition: ChartTransition;
-      /** The first of several for its event, which stands above them. Undefined: it stands alone, with its event. */
+      /** Its place, from 1, among several transitions for the event in the line above; undefined if it's the event's only one. */
       readonly order: number | undefined;
     }
   | { readonly kind: 'note'; readonly label: string; readonly text: string };
 
 export interface DrawnBlock extends Rectangle {
   readonly state: ChartState;
-  /** Lines beside each other, as wide as `columnWidths`. */
+  /** The lines by column; see `columnWidths`. */
   readonly columns: readonly (readonly BlockRow[])[];
   readonly columnWidths: readonly number[];
 }
 
 export interface DrawnEdge {
   readonly id: string;
-  /** Undefined: it leads from an initial marker. */
+  /** Undefined for the edge from an initial marker. */
   readonly transition: ChartTransition | undefined;
   readonly points: readonly Point[];
-  /** Where its text stands. Undefined: a transition that stands in a block, or a further target. */
+  /** Place of its text; undefined if the text is in a block, or at the edge to another target. */
   readonly label: Rectangle | undefined;
 }

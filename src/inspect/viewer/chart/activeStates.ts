@@ -1,7 +1,7 @@
 import { activePaths } from '../store/ActorView';
 import type { Chart } from './Chart';
 
-/** The ids of every state that a snapshot's value says is active, the root's among them. */
+/** The ids of all active states of a snapshot's value, including the root. */
 export function activeStates(chart: Chart, value: unknown): ReadonlySet<string> {
   const active = new Set([chart.root.id]);
   for (const path of activePaths(value)) {

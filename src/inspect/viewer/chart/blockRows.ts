@@ -1,7 +1,7 @@
 import type { ChartState, ChartTransition } from './Chart';
 import type { BlockRow } from './ChartDrawing';
 
-/** Whether a transition is a line in its source's block: it goes nowhere, back to the source, or to a state within. */
+/** Whether a transition is a line in its source's block: all targets are the source or states in it, or there are none. */
 export function standsInBlock(transition: ChartTransition, source: ChartState): boolean {
   return transition.targets.every((target) => target === source.id || isWithin(target, source));
 }
@@ -10,7 +10,7 @@ function isWithin(id: string, state: ChartState): boolean {
   return state.children.some((child) => child.id === id || isWithin(id, child));
 }
 
-/** What happens in a state without leaving it, as lines. Where several transitions compete, their order decides. */
+/** The lines of a state's block. Several transitions for one event are numbered in their order of precedence. */
 export function blockRows(state: ChartState): BlockRow[] {
   const notes: BlockRow[] = [
     ...state.invokes.map((text) => ({ kind: 'note', label: 'invoke', text }) as const),
@@ -36,10 +36,10 @@ export function blockRows(state: ChartState): BlockRow[] {
   return [...notes, ...rows];
 }
 
-/** Above this many lines a block is broken in two columns: high blocks make high charts. */
+/** A block with more lines is split in two columns, to keep charts low. */
 const MAX_COLUMN_ROWS = 8;
 
-/** A block's lines in columns. What belongs to one event stays together. */
+/** A block's lines in one or two columns; lines of one event stay together. */
 export function blockColumns(state: ChartState): readonly (readonly BlockRow[])[] {
   const rows = blockRows(state);
   if (rows.length === 0) return [];
@@ -51,10 +51,10 @@ export function blockColumns(state: ChartState): readonly (readonly BlockRow[])[
   return at === rows.length ? [rows] : [rows.slice(0, at), rows.slice(at)];
 }
 
-/** Above this many characters an edge's text is broken: wide texts make wide charts. */
+/** A longer text is split, to keep charts narrow. */
 const MAX_LABEL_CHARACTERS = 19;
 
-/** An edge's text: the event, then the guard. An eventless transition is all guard. */
+/** An edge's text: the event, then the guard. An eventless transition has only its guard. */
 export function labelLines({ kind, label, guard }: ChartTransition): readonly LabelLine[] {
   const lines = (text: string, isGuard: boolean) => breakText(text).map((line) => ({ text: line, isGuard }));
   const guardLines = guard === undefined ? [] : lines(`[${guard}]`, true);
@@ -67,7 +67,7 @@ export interface LabelLine {
   readonly isGuard: boolean;
 }
 
-/** Breaks a long name between its words, in two of about the same length. */
+/** Splits a long name between words, into parts of similar length. */
 function breakText(text: string): string[] {
   if (text.length <= MAX_LABEL_CHARACTERS) return [text];
   const breaks = [...text.matchAll(/[a-z0-9](?=[A-Z])|[ .(_-](?=\w)/g)].map(({ index }) => index + 1);
@@ -79,7 +79,7 @@ function breakText(text: string): string[] {
   return [...breakText(text.slice(0, at).trimEnd()), ...breakText(text.slice(at))];
 }
 
-/** A line's text, without the marks around it. */
+/** A line's text, without its marks. */
 export function rowText(row: BlockRow): string {
   if (row.kind === 'event') return row.text;
   if (row.kind === 'note') return `${row.label} ${row.text}`;

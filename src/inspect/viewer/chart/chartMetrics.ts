@@ -6,15 +6,15 @@ export const CHART_METRICS = {
   blockPadding: 6,
   labelPadding: 8,
   labelLine: 17,
-  /** Beside a line's text: its number, its marks and the space around. */
+  /** Space of a line's number, marks and margins. */
   rowMargin: 56,
-  /** The mark in front of a delay, or what is left of it. */
+  /** Space of the mark before a delay, or of the countdown. */
   clock: 50,
   gap: 12,
   dot: 12,
 } as const;
 
-/** Fonts of the chart's texts, as a canvas and a style sheet write them. */
+/** Fonts of the chart's texts, in CSS notation; equal to those in the style sheet. */
 export const CHART_FONTS = {
   title: '650 14.5px "Inter Variable", system-ui, sans-serif',
   row: '500 12.5px "Inter Variable", system-ui, sans-serif',

@@ -1,7 +1,7 @@
 import ELK from 'elkjs/lib/elk-api';
 import type { LayoutGraph } from './layoutChart';
 
-/** Layout in a worker, which is started when it's first needed. */
+/** Lays out in a worker, started on demand. */
 export function createLayout(): LayoutGraph {
   let elk: InstanceType<typeof ELK> | undefined;
   return (graph) => {

@@ -1,6 +1,6 @@
 import type { MeasureText } from './chartMetrics';
 
-/** Measures text as this page's fonts draw it. */
+/** Measures text with this page's fonts. */
 export function createMeasure(): MeasureText {
   const context = document.createElement('canvas').getContext('2d');
   return (text, font) => {

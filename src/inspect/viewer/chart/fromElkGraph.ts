@@ -5,7 +5,7 @@ import type { ChartDrawing, DrawnBlock, DrawnBox, DrawnEdge, Point, Rectangle } 
 import { CHART_METRICS as M, type MeasureText } from './chartMetrics';
 import { blockSize, elkId } from './toElkGraph';
 
-/** The drawing that a laid out graph of a state stands for. */
+/** Converts a state's laid out graph to a drawing. */
 export function fromElkGraph(
   chart: Chart,
   root: ChartState,
@@ -23,7 +23,7 @@ export function fromElkGraph(
     boxes.push({ ...box, state, depth });
     const columns = blockColumns(state);
     const { width, height, columnWidths } = blockSize(columns, measure);
-    // Without a place of its own it stands below the state's title.
+    // A block without a node of its own is placed below the state's title.
     const below =
       state.children.length > 0
         ? { x: box.x + M.boxPadding, y: box.y + M.boxHeader, width, height }

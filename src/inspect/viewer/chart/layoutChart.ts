@@ -8,10 +8,10 @@ import { blockSize, type ChartDirection, statesWithin, toElkGraph } from './toEl
 
 const DIRECTIONS: readonly ChartDirection[] = ['DOWN', 'RIGHT'];
 
-/** The word "parallel" and the space around it. */
+/** Width of the word "parallel" with its margins. */
 const KIND_WIDTH = 100;
 
-/** Gives every node of a graph a place. */
+/** Lays out a graph. */
 export type LayoutGraph = (graph: ElkNode) => Promise<ElkNode>;
 
 /** The space that a drawing should fill, in CSS pixels. */
@@ -21,8 +21,8 @@ export interface LayoutSpace {
 }
 
 /**
- * Draws a chart in the way that can be shown largest in the space: down or to the right, and the regions of a parallel
- * chart beside or below each other.
+ * Lays out a chart in the variant that fits the space at the largest scale: downwards or to the right, with the regions of a
+ * parallel chart side by side or stacked.
  */
 export async function layoutChart(
   chart: Chart,
@@ -40,7 +40,7 @@ export async function layoutChart(
     root.children.map((region) => Promise.all(DIRECTIONS.map((direction) => draw(region, direction)))),
   );
   const combinations = regions.reduce<readonly (readonly ChartDrawing[])[]>(
-    // Two ways for each region is too much to try for a chart with very many.
+    // Bounded: with very many regions, don't try both directions for all of them.
     (some, ways) =>
       some.flatMap((chosen) => ways.slice(0, some.length > 64 ? 1 : 2).map((way) => [...chosen, way])),
     [[]],
@@ -54,7 +54,7 @@ export async function layoutChart(
   );
 }
 
-/** Whether the regions of a parallel chart can be drawn each on its own: no transition leads from one to another. */
+/** Whether the regions of a parallel chart can be laid out separately: no transition leads from one to another. */
 function hasIndependentRegions(root: ChartState): boolean {
   if (root.kind !== 'parallel' || root.children.length < 2) return false;
   if (root.transitions.some(({ targets }) => targets.length > 0)) return false;
@@ -69,13 +69,13 @@ function hasIndependentRegions(root: ChartState): boolean {
 }
 
 function largest(drawings: readonly ChartDrawing[], space: LayoutSpace): ChartDrawing {
-  // More than full size helps nobody: then the smaller drawing is the better one.
+  // Scales above 1 don't count; among equal scales the smaller drawing wins.
   const scale = ({ width, height }: ChartDrawing) =>
     Math.min(space.width / width, space.height / height, 1) - (width * height) / 1e9;
   return drawings.reduce((best, drawing) => (scale(drawing) > scale(best) ? drawing : best));
 }
 
-/** Puts the drawings of a parallel state's regions in its box, in their order, all as long as the longest. */
+/** Puts the drawings of a parallel state's regions in its box, in order, all stretched to the longest. */
 function pack(
   root: ChartState,
   regions: readonly ChartDrawing[],
@@ -84,7 +84,7 @@ function pack(
 ): ChartDrawing {
   const columns = blockColumns(root);
   const block = blockSize(columns, measure);
-  // The regions take all the height there is, so that the block stands beside the title.
+  // Beside the title, to leave the height to the regions.
   const left = measure(root.key, CHART_FONTS.title) + KIND_WIDTH;
   const top = Math.max(M.boxHeader, block.height + M.blockPadding);
   const across = Math.max(...regions.map((region) => (way === 'row' ? region.height : region.width)));
@@ -112,7 +112,7 @@ function pack(
   };
 }
 
-/** A region's drawing at another place, its own box grown to the drawing's size. */
+/** A region's drawing moved, its box stretched to the drawing's size. */
 function moved(drawing: ChartDrawing, by: Point): ChartDrawing {
   const at = <T extends Point>(point: T): T => ({ ...point, x: point.x + by.x, y: point.y + by.y });
   return {

@@ -6,7 +6,7 @@ import {
   transitionId,
 } from './Chart';
 
-/** The fields of a config that are read: of a machine, a state, a transition or an invoked actor. */
+/** The fields that are read from the config of a machine, state, transition or invoked actor. */
 type ConfigField =
   | ('id' | 'type' | 'description' | 'states' | 'initial' | 'tags' | 'entry' | 'exit' | 'invoke')
   | ('on' | 'after' | 'always' | 'onDone' | 'onError' | 'onSnapshot' | 'src')
@@ -20,15 +20,14 @@ interface MutableState extends ChartState {
   initial: string | undefined;
 }
 
-/** A state's transitions are read when every state is known, since their targets may be anywhere. */
+/** A state whose transitions are read later, when all possible targets are known. */
 interface Unread {
   readonly state: MutableState;
   readonly config: Config;
 }
 
 /**
- * Reads a machine's config, as inspectors send it: perhaps cut off at a depth, and not written by us. Undefined if it
- * is no chart.
+ * Reads a machine's config from any sender; it may be cut off at some depth. Undefined if it isn't a chart.
  */
 export function parseChart(definition: string | undefined): Chart | undefined {
   const config = definition === undefined ? undefined : asConfig(parseJson(definition));
@@ -162,13 +161,13 @@ function readTransitions(
   ];
 }
 
-/** The states that a target names: by id, below the source, or beside it. Nothing if there's no such state. */
+/** The id of a target's state: by `#id`, below the source, or its sibling. Empty if there is no such state. */
 function resolve(source: ChartState, target: string, states: ReadonlyMap<string, ChartState>): string[] {
   if (target.startsWith('#')) {
     const text = target.slice(1);
     const exact = states.get(text);
     if (exact) return [exact.id];
-    // `#id.child`: ids may hold dots themselves, so the longest id that is one wins.
+    // `#id.child`: ids may contain dots, so the longest existing id wins.
     for (let dot = text.lastIndexOf('.'); dot > 0; dot = text.lastIndexOf('.', dot - 1)) {
       const base = states.get(text.slice(0, dot));
       const found = base && descend(base, text.slice(dot + 1).split('.'));
@@ -187,7 +186,7 @@ function descend(from: ChartState, keys: readonly string[]): ChartState | undefi
   return state;
 }
 
-/** Milliseconds for people; a name stays as it is. */
+/** The displayed text of a delay in milliseconds; a name is unchanged. */
 function delayText(delay: string): string {
   const ms = Number(delay);
   if (delay === '' || !Number.isFinite(ms)) return delay;

@@ -19,7 +19,7 @@ export function roundedPath(points: readonly Point[], radius: number): string {
   return path;
 }
 
-/** A point from one towards another, at most half the way. */
+/** The point at a distance from one point towards another, at most half of the way. */
 function along(from: Point, to: Point, distance: number): Point {
   const length = Math.hypot(to.x - from.x, to.y - from.y);
   const part = length === 0 ? 0 : Math.min(distance, length / 2) / length;

@@ -2,14 +2,14 @@ import type { Step } from '../store/InspectedActor';
 import { activeStates } from './activeStates';
 import { type Chart, type ChartTransition, transitionId } from './Chart';
 
-/** What a step did, to be marked in the chart. */
+/** The transitions of a step, for marking in the chart. */
 export interface TakenInStep {
   readonly taken: ReadonlySet<string>;
-  /** The transition that gave the answer "reconnect", with the answer's reason. */
+  /** The transition that answered with a fallback, and the fallback's reason. */
   readonly answered: { readonly id: string; readonly reason: string } | undefined;
 }
 
-/** The transitions that a step took: as the sender tells, or else as far as its effect tells. */
+/** The transitions that a step took: as reported by the sender, otherwise inferred if unambiguous. */
 export function takenIn(chart: Chart, step: Step | undefined, before: Step | undefined): TakenInStep {
   if (!step) return { taken: new Set(), answered: undefined };
   const taken = (
@@ -27,7 +27,7 @@ export function takenIn(chart: Chart, step: Step | undefined, before: Step | und
   };
 }
 
-/** A transition for the event, from a state that was active to one that is: certain only if there's one. */
+/** The transition for the event between the states active before and after; none if several are possible. */
 function infer(chart: Chart, step: Step, before: Step | undefined): ChartTransition[] {
   if (!before) return [];
   const was = activeStates(chart, before.snapshot?.value);

@@ -6,7 +6,7 @@ import { CHART_FONTS, CHART_METRICS as M, type MeasureText } from './chartMetric
 
 export type ChartDirection = 'DOWN' | 'RIGHT';
 
-/** Ids of what the layout knows beside states, which keep their own. */
+/** Ids of nodes and ports that aren't states; states keep their ids. */
 export const elkId = {
   block: (state: string) => `block ${state}`,
   dot: (state: string) => `dot ${state}`,
@@ -34,7 +34,7 @@ const OPTIONS: LayoutOptions = {
   'elk.layered.thoroughness': '20',
 };
 
-/** The graph of a state and all that is in it, with the transitions that stay in it. */
+/** The graph of a state with its descendants and their transitions. */
 export function toElkGraph(state: ChartState, direction: ChartDirection, measure: MeasureText): ElkNode {
   return {
     id: 'chart',
@@ -51,7 +51,7 @@ export function toElkGraph(state: ChartState, direction: ChartDirection, measure
   };
 }
 
-/** A state and every state in it. */
+/** A state and its descendants. */
 export function statesWithin(state: ChartState): readonly ChartState[] {
   return [state, ...state.children.flatMap(statesWithin)];
 }
@@ -75,7 +75,7 @@ export interface BlockSize {
   readonly columnWidths: readonly number[];
 }
 
-/** Whether a line of the block leads to a state within, so that the layout has to find a place for the block. */
+/** Whether a line of the block leads to a descendant; the block is then a node of the layout. */
 function leadsWithin(state: ChartState): boolean {
   return state.transitions.some(
     (transition) =>
@@ -116,7 +116,7 @@ function toNode(state: ChartState, direction: ChartDirection, measure: MeasureTe
   };
 }
 
-/** A line that leads to a state within has its edge start at the line, on the outer side of its column. */
+/** The node of a block. The edge of a line to a descendant starts at the line, on the outer side of its column. */
 function toBlock(
   state: ChartState,
   columns: readonly (readonly BlockRow[])[],
@@ -148,7 +148,7 @@ function toBlock(
   };
 }
 
-/** Whether the edges of a column's lines start on the block's left. */
+/** Whether the edges of a column's lines start on the left. */
 export function isOnLeft(column: number, columns: number): boolean {
   return columns > 1 && column === 0;
 }
@@ -167,7 +167,7 @@ function initialEdge(state: ChartState): ElkExtendedEdge[] {
 
 function toEdges(transition: ChartTransition, source: ChartState, measure: MeasureText): ElkExtendedEdge[] {
   const inBlock = standsInBlock(transition, source);
-  // A state without children says in its block that it's entered anew.
+  // A transition back to its source is only a line in the block.
   const targets = inBlock ? transition.targets.filter((target) => target !== source.id) : transition.targets;
   return targets.map((target, index) => {
     const id = `${transition.id} ${index}`;

@@ -2,7 +2,7 @@ import type { RefObject } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { LayoutSpace } from '../chart/layoutChart';
 
-/** An element's inner size; undefined until it's known. */
+/** An element's inner size; undefined until it's measured. */
 export function useElementSize(ref: RefObject<HTMLElement | null>): LayoutSpace | undefined {
   const [size, setSize] = useState<LayoutSpace>();
   useEffect(() => {

@@ -4,7 +4,7 @@ export type Theme = 'light' | 'dark';
 
 const KEY = 'handoff-inspector-theme';
 
-/** The colours: as chosen here before, or else as the system wants them. */
+/** The theme: the user's last choice, otherwise the system's. */
 export function useTheme(): { readonly theme: Theme; toggle(): void } {
   const [chosen, setChosen] = useState(readChoice);
   const [system, setSystem] = useState<Theme>(systemTheme);
@@ -37,7 +37,7 @@ function readChoice(): Theme | undefined {
     const kept = localStorage.getItem(KEY);
     return kept === 'light' || kept === 'dark' ? kept : undefined;
   } catch {
-    // A page that frames this one may be denied storage.
+    // Storage may be denied in a frame.
     return undefined;
   }
 }
@@ -46,6 +46,6 @@ function keepChoice(theme: Theme): void {
   try {
     localStorage.setItem(KEY, theme);
   } catch {
-    // Then the choice lasts as long as the page.
+    // Without storage the choice isn't remembered.
   }
 }

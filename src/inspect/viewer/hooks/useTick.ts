@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ViewerState } from '../store/ViewerState';
 
-/** How often the page follows what is received: often enough for a countdown in tenths of a second. */
+/** Redraw interval for received data; short enough for a countdown in tenths of a second. */
 const INTERVAL_MS = 100;
 
-/** Draws anew when something was received or chosen, and while time runs. */
+/** Redraws for received data, the user's choices and running time. */
 export function useTick(state: ViewerState): void {
   const [, setTick] = useState(0);
   useEffect(() => {
@@ -15,7 +15,7 @@ export function useTick(state: ViewerState): void {
       frame = requestAnimationFrame(look);
       const chosen = state.version;
       const version = `${chosen} ${state.store.version} ${state.paused ? '' : Math.floor(at / INTERVAL_MS)}`;
-      // A choice is shown at once; what is received, in the rhythm.
+      // Redraw at once for a choice, otherwise at most at the interval.
       if (version === drawn || (at - drawnAt < INTERVAL_MS && drawn.startsWith(`${chosen} `))) return;
       drawn = version;
       drawnAt = at;

@@ -10,12 +10,12 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export interface VirtualRows {
   readonly rows: readonly VirtualItem[];
-  /** Of all rows, in CSS pixels. */
+  /** Height of all rows in CSS pixels. */
   readonly height: number;
   scrollTo(index: number): void;
 }
 
-/** Which of many rows of one height are in view. */
+/** The visible rows of a long list with one row height. */
 export function useVirtualRows(
   ref: RefObject<HTMLElement | null>,
   count: number,

@@ -9,7 +9,7 @@ import { VirtualListbox } from './VirtualListbox';
 
 const ROW_HEIGHT = 54;
 
-/** Sorting thousands is only worth it a few times a second. */
+/** Interval of sorting: thousands of actors are sorted only a few times a second. */
 const SORT_INTERVAL_MS = 400;
 
 type SortKey = 'name' | 'state' | 'failures' | 'retry' | 'activity';
@@ -24,22 +24,22 @@ const SORTS: Readonly<Record<SortKey, string>> = {
 
 const STATE_ORDER = Object.keys(BACKEND_HANDOFF_STATES);
 
-/** Every actor: its state, what failed, and when it's tried again. */
+/** The list of actors with their states, failures and countdowns. */
 export function ActorPanel({ state }: { readonly state: ViewerState }) {
   const [search, setSearch] = useState('');
   const [filter, setFilter] = useState<string>();
   const [sort, setSort] = useState<SortKey>('name');
   const { seq, now, store } = state;
   const moment = state.paused ? seq : Math.floor(Date.now() / SORT_INTERVAL_MS);
-  // The actors' own changes are followed at the interval.
+  // `moment` limits the updates to the interval.
   const views = useMemo(
     () => [...store.actors.values()].flatMap((actor) => viewActor(actor, seq) ?? []),
     [store, moment, store.actors.size],
   );
   const hasBackends = useMemo(() => views.some(({ failures }) => failures), [views]);
   const counts = useMemo(() => {
-    // The filters for backends stand still, however their states come and go. And one that nothing passes any more
-    // must still be there to be taken off.
+    // Show the filters for backends always, so that they don't move, and an active filter even if nothing matches, so that it
+    // can be removed.
     const always = [...(hasBackends ? STATE_ORDER : []), ...(filter === undefined ? [] : [filter])];
     return countByState(views, always);
   }, [views, hasBackends, filter]);
@@ -104,7 +104,7 @@ export function ActorPanel({ state }: { readonly state: ViewerState }) {
         selected={shown.findIndex(({ actor }) => actor === selected)}
         onSelect={({ actor }) => state.select(actor)}
         render={({ actor }) => <ActorRow view={viewActor(actor, seq)} now={now} />}
-        empty={views.length === 0 ? 'Nothing has been seen yet.' : 'Nothing matches.'}
+        empty={views.length === 0 ? 'No actors yet.' : 'Nothing matches.'}
       />
     </section>
   );
@@ -173,7 +173,7 @@ function comparer(sort: SortKey): (a: ActorView, b: ActorView) => number {
     (state === 'rateLimited' ? countdown?.dueAt : undefined) ?? Number.MAX_VALUE;
   switch (sort) {
     case 'name':
-      // Short-lived ones by the hundred would come between those that are there.
+      // Ended actors last: there may be hundreds.
       return (a, b) => Number(a.gone) - Number(b.gone) || byName(a, b);
     case 'state':
       return (a, b) => order(a.state) - order(b.state) || byName(a, b);

@@ -42,7 +42,7 @@ export function App({ state, layout, measure }: AppProps) {
   );
 }
 
-/** Keys that work wherever nothing else needs them. */
+/** Handles keys unless the focused element needs them. */
 function handleKey(event: KeyboardEvent, state: ViewerState): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const target = event.target instanceof Element ? event.target : undefined;
@@ -58,7 +58,7 @@ function handleKey(event: KeyboardEvent, state: ViewerState): void {
       break;
     case 'ArrowLeft':
     case 'ArrowRight':
-      // A chart that is scrolled needs these keys itself.
+      // The arrow keys scroll the chart.
       if (target?.matches('.chart-space')) return;
       state.stepBy(event.key === 'ArrowLeft' ? -1 : 1);
       break;

@@ -4,7 +4,7 @@ import type { ChartFocus } from './ChartFocus';
 interface ChartCardProps {
   readonly chart: Chart;
   readonly focus: ChartFocus;
-  /** Of the chart. */
+  /** Size of the chart in CSS pixels. */
   readonly width: number;
   readonly height: number;
   readonly scale: number;
@@ -12,7 +12,7 @@ interface ChartCardProps {
 
 const CARD_WIDTH = 300;
 
-/** What is known of the state or transition that the pointer or the focus is on. */
+/** Details of the state or transition under the pointer or focus. */
 export function ChartCard({ chart, focus, width, height, scale }: ChartCardProps) {
   const cardWidth = CARD_WIDTH / scale;
   const x = Math.max(0, Math.min(focus.x, width - cardWidth));

@@ -1,7 +1,7 @@
 import type { ChartState, ChartTransition } from '../chart/Chart';
 import type { Rectangle } from '../chart/ChartDrawing';
 
-/** What the pointer or the focus is on. */
+/** The element under the pointer or focus. */
 export type ChartFocus = Rectangle & {
   readonly of:
     | { readonly kind: 'state'; readonly state: ChartState }

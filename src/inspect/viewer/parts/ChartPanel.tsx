@@ -14,9 +14,9 @@ import { formatRemaining } from './formatTime';
 import { StateMark } from './StateMark';
 import { stateTone } from './stateTone';
 
-/** Smaller than this nobody can read it. */
+/** Smallest readable scale. */
 const MIN_FIT_SCALE = 0.66;
-/** Where a chart is far from fitting it is scrolled all the time, and small letters would win nothing. */
+/** A chart that would need a smaller scale than this has to be scrolled anyway, so it's shown at `SCROLLED_SCALE`. */
 const SCROLLED_BELOW = 0.5;
 const SCROLLED_SCALE = 0.85;
 const MARGIN = 16;
@@ -27,7 +27,7 @@ interface ChartPanelProps {
   readonly measure: MeasureText;
 }
 
-/** The chosen actor: its chart, with what is active and what was done last. */
+/** The selected actor's chart, with its active states and last transitions. */
 export function ChartPanel({ state, layout, measure }: ChartPanelProps) {
   const { selected: actor, seq, now } = state;
   const view = actor && viewActor(actor, seq);
@@ -108,7 +108,7 @@ export function ChartPanel({ state, layout, measure }: ChartPanelProps) {
 }
 
 function whyEmpty(hasActor: boolean, hasChart: boolean, isLost: boolean): string {
-  // The layout of a chart with very many states takes seconds.
+  // The layout of a very large chart takes seconds.
   if (hasChart) return 'Drawing the chart…';
   if (hasActor) return 'This actor has no chart.';
   if (isLost) return `Waiting for the process that served this page at ${location.host}.`;
@@ -124,7 +124,7 @@ function fitScale(drawing: ChartDrawing, space: LayoutSpace): number {
   return scale < SCROLLED_BELOW ? SCROLLED_SCALE : Math.max(MIN_FIT_SCALE, scale);
 }
 
-/** Where the chart is larger than its space, what is active is in view when an actor is chosen. */
+/** Scrolls to the active state when an actor is selected. */
 function useScrollToActive(
   ref: RefObject<HTMLElement | null>,
   drawing: ChartDrawing | undefined,
@@ -146,7 +146,7 @@ function useScrollToActive(
   }, [ref, drawing, scale, sessionId]);
 }
 
-/** The drawing for the space; made anew when the space has changed by much, so that it doesn't jump about. */
+/** The drawing for the space, laid out again only for a large change of the space, so that it doesn't jump. */
 function useDrawing(
   chart: ReturnType<typeof parseChart>,
   space: LayoutSpace | undefined,

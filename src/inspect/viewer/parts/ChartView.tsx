@@ -22,7 +22,7 @@ interface ChartViewProps {
   readonly scale: number;
   readonly active: ReadonlySet<string>;
   readonly taken: TakenInStep;
-  /** Another step flashes what it took, even if it's the same as before. */
+  /** Each new step flashes its transitions, even if they are the same as before. */
   readonly stepSeq: number;
   readonly remaining: { readonly name: string; readonly text: string } | undefined;
 }
@@ -35,7 +35,7 @@ const STATE_NOTES: Readonly<Record<ChartState['kind'], string>> = {
   history: 'history',
 };
 
-/** A chart's drawing: boxes and texts as elements, edges behind them as one picture. */
+/** A chart's drawing: boxes and texts as HTML elements, edges as one SVG. */
 export function ChartView(props: ChartViewProps) {
   const { chart, drawing, scale, active, taken, remaining, stepSeq } = props;
   const { width, height, boxes, blocks, edges, dots } = drawing;
@@ -293,7 +293,7 @@ function Clock() {
   );
 }
 
-/** A mark is drawn anew with each step, so that it flashes again. */
+/** A key that changes with each step, so that a mark is rendered anew and flashes again. */
 function markKey(mark: string, stepSeq: number): string {
   return mark === '' ? '' : `${mark} ${stepSeq}`;
 }

@@ -6,10 +6,10 @@ const BAR = 3;
 const GAP = 1;
 const LANE_HEIGHT = 16;
 
-/** Attempts first, then the reasons to reconnect in their order. */
+/** Attempts first, then the reasons to reconnect. */
 const ORDER: readonly string[] = ['attempt', ...RECONNECT_REASONS];
 
-/** How requests were answered lately: a lane for each answer, a bar for each second. */
+/** The decisions of the last 60 seconds: a lane for each decision, a bar for each second. */
 export function DecisionPanel({ state }: { readonly state: ViewerState }) {
   const second = Math.floor(state.now / 1_000);
   const lanes = [...state.store.decisions.counts(second * 1_000, SECONDS)].sort(
@@ -58,7 +58,7 @@ function laneTone(decision: string): string {
   return `tone-${tones[decision]?.tone ?? 'busy'}`;
 }
 
-/** One path for a lane. A root scale keeps single events visible beside bursts. */
+/** The path of a lane. A square-root scale keeps single events visible beside bursts. */
 function bars(counts: readonly number[], most: number): string {
   return counts
     .map((count, index) => {

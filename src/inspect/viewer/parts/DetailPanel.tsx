@@ -2,7 +2,7 @@ import { viewActor } from '../store/ActorView';
 import type { ViewerState } from '../store/ViewerState';
 import { JsonTree } from './JsonTree';
 
-/** The chosen actor's data, and the event that led to it. */
+/** The selected actor's data, and its last event. */
 export function DetailPanel({ state }: { readonly state: ViewerState }) {
   const { selected: actor, seq } = state;
   const step = actor && viewActor(actor, seq)?.step;

@@ -1,4 +1,4 @@
-/** Data as a list of names and values; what is inside a value is indented. */
+/** Data as nested lists of names and values. */
 export function JsonTree({ value }: { readonly value: unknown }) {
   if (typeof value !== 'object' || value === null) {
     return <span class={`json-${value === null ? 'null' : typeof value}`}>{scalarText(value)}</span>;
@@ -20,7 +20,7 @@ export function JsonTree({ value }: { readonly value: unknown }) {
   );
 }
 
-/** A long name may be broken between its words. */
+/** Allows line breaks between the words of a long name. */
 function breakable(name: string) {
   return name
     .split(/(?<=[a-z0-9])(?=[A-Z])/)

@@ -13,7 +13,7 @@ const ROUTES: readonly { readonly route: Route; readonly name: string }[] = [
   { route: 'reconnected', name: 'reconnected' },
 ];
 
-/** How clients got to backends, and how long it took: shown if a broker reports it. */
+/** The rates and latencies of both routes, if a broker reports them. */
 export function RoutePanel({ state }: { readonly state: ViewerState }) {
   const reports = state.store.routes
     .toArray()

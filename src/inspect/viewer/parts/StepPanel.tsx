@@ -7,12 +7,12 @@ import { VirtualListbox } from './VirtualListbox';
 
 const ROW_HEIGHT = 40;
 
-/** The sequence of events of the chosen actor, the newest first. Choosing one shows everything as it was then. */
+/** The events of the selected actor, newest first. Selecting one pauses the page at that moment. */
 export function StepPanel({ state }: { readonly state: ViewerState }) {
   const [search, setSearch] = useState('');
   const { selected: actor, seq, store } = state;
   const latest = actor?.latest?.seq ?? 0;
-  // Steps are only ever added.
+  // The latest step's number identifies the list: steps are only added.
   const steps = useMemo(() => {
     const text = search.trim().toLowerCase();
     const all = actor?.steps().toReversed() ?? [];
@@ -80,7 +80,7 @@ function StepRow({ step, before, sourceName }: StepRowProps) {
   );
 }
 
-/** XState's names of delayed events are long and hold nothing that the chart doesn't show. */
+/** Shortens XState's names of delayed events. */
 function eventName({ event: { type } }: Step): string {
   const after = /^xstate\.after\.(.+?)\.(?:[^.]+\.)*[^.]+$/.exec(type);
   return after ? `after ${after[1]}` : type;

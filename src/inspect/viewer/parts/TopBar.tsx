@@ -3,7 +3,7 @@ import type { ViewerState } from '../store/ViewerState';
 import { formatTime } from './formatTime';
 import { leftOutText } from './leftOutText';
 
-/** What it is, whether it's live, and the way through what was received. */
+/** The title, the connection's status and the playback controls. */
 export function TopBar({ state }: { readonly state: ViewerState }) {
   const { theme, toggle } = useTheme();
   const { paused, store } = state;
@@ -71,16 +71,16 @@ function Status({ state }: { readonly state: ViewerState }) {
       )}
       <LeftOutNote state={state} />
       {state.store.missed > 0 && (
-        <span class="missed" title="This page was too slow for what happened; the present state is right.">
+        <span class="missed" title="This page was too slow and missed events. The current state is correct.">
           {' '}
-          · {state.store.missed.toLocaleString('en')} events left out
+          · {state.store.missed.toLocaleString('en')} events missed
         </span>
       )}
     </p>
   );
 }
 
-/** What others sent and this page does not show, and why. */
+/** The number of refused messages and connections, with the reasons. */
 function LeftOutNote({ state }: { readonly state: ViewerState }) {
   const { leftOut } = state.store;
   const count = Object.values(leftOut).reduce((sum, each) => sum + each, 0);

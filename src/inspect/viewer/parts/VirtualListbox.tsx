@@ -8,28 +8,28 @@ interface VirtualListboxProps<T> {
   readonly items: readonly T[];
   readonly rowHeight: number;
   readonly keyOf: (item: T) => string | number;
-  /** The index of the chosen item, or -1. */
+  /** The index of the selected item, or -1. */
   readonly selected: number;
   readonly onSelect: (item: T) => void;
   readonly render: (item: T) => ComponentChildren;
-  /** Shown instead of no items. */
+  /** Shown if there are no items. */
   readonly empty: ComponentChildren;
-  /** Keeps the chosen item in view when it changes by itself, and where it is when others come in front of it. */
+  /** Scrolls to a newly selected item, and keeps it in place when items are inserted before it. */
   readonly follow?: boolean;
 }
 
-/** A list of any length of which one item is chosen; only what is in view is in the page. */
+/** A list of any length with one selected item; renders only the visible rows. */
 export function VirtualListbox<T>(props: VirtualListboxProps<T>) {
   const { id, label, items, rowHeight, keyOf, selected, onSelect, render, empty, follow } = props;
   const ref = useRef<HTMLDivElement>(null);
   const { rows, height, scrollTo } = useVirtualRows(ref, items.length, rowHeight);
   const selectedItem = items[selected];
   const selectedKey = selectedItem === undefined ? undefined : keyOf(selectedItem);
-  // Scrolls when another item is chosen, not when rows move.
+  // Scroll when another item is selected, not when rows move.
   useEffect(() => {
     if (follow && selected >= 0) scrollTo(selected);
   }, [selectedKey, follow]);
-  // What comes in front of the chosen item must not push it, and what is read beside it, out of view.
+  // Items inserted before the selected one must not move it out of view.
   const placed = useRef<{ readonly key: string | number | undefined; readonly index: number }>(undefined);
   useLayoutEffect(() => {
     const before = placed.current;

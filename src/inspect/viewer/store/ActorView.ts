@@ -2,7 +2,7 @@ import type { BackendProcessState } from '../../../../machines/backendLifecycle'
 import type { InspectedSnapshot } from '../../messages/InspectionMessage';
 import type { InspectedActor, Step } from './InspectedActor';
 
-// A list at run time would bring all of XState into the page.
+// Importing the list itself would bundle XState into the page.
 const PROCESS_STATES: Readonly<Record<BackendProcessState, true>> = {
   stopped: true,
   restarting: true,
@@ -11,13 +11,13 @@ const PROCESS_STATES: Readonly<Record<BackendProcessState, true>> = {
   stopping: true,
 };
 
-/** An actor at a moment, as the list shows it. */
+/** An actor at one step, for the list. */
 export interface ActorView {
   readonly actor: InspectedActor;
   readonly step: Step | undefined;
-  /** The state that matters most: a process's status, else that of the first region, if there are several. */
+  /** The main state: a process's status, otherwise the first region's state. */
   readonly state: string;
-  /** The other regions' states. */
+  /** The states of the other regions. */
   readonly otherStates: readonly string[];
   readonly failures: { readonly count: number; readonly max: number } | undefined;
   /** The delay that ends first. */
@@ -27,7 +27,7 @@ export interface ActorView {
   readonly gone: boolean;
 }
 
-/** An actor after its last step up to `seq`. Undefined: it wasn't known then. */
+/** The actor after its last step up to `seq`; undefined if it wasn't known then. */
 export function viewActor(actor: InspectedActor, seq: number): ActorView | undefined {
   const step = actor.stepAt(seq);
   if (!step) return undefined;
@@ -55,7 +55,7 @@ export function activePaths(value: unknown): readonly string[] {
   });
 }
 
-/** A process is known by what its chart is tagged with: it says more than the state of any one region. */
+/** For a process, its chart's tag comes first: it summarizes the regions. */
 function shownStates(snapshot: InspectedSnapshot | undefined): readonly string[] {
   const { tags } = (snapshot ?? {}) as { readonly tags?: unknown };
   const tag: unknown = Array.isArray(tags)
@@ -64,7 +64,7 @@ function shownStates(snapshot: InspectedSnapshot | undefined): readonly string[]
   return typeof tag === 'string' ? [tag, ...activePaths(snapshot?.value)] : statePaths(snapshot?.value);
 }
 
-/** For people: a single region's name says nothing, so that it's left out. */
+/** The active paths, without the name of the first of several regions. */
 function statePaths(value: unknown): readonly string[] {
   const paths = activePaths(value);
   if (typeof value !== 'object' || value === null || Object.keys(value).length < 2) return paths;
@@ -75,7 +75,7 @@ function failuresIn(context: unknown, value: unknown): ActorView['failures'] {
   if (typeof context !== 'object' || context === null) return undefined;
   const { failedAttempts, maxFailedAttemptsPerWindow: max } = context as Record<string, unknown>;
   if (typeof failedAttempts !== 'number' || typeof max !== 'number') return undefined;
-  // The count of a window that is over is stale: nobody has read it since.
+  // The count in the context is stale if the window isn't open.
   return { count: activePaths(value).includes('window.open') ? failedAttempts : 0, max };
 }
 

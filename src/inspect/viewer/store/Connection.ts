@@ -4,10 +4,10 @@ import type { ConnectionStatus } from './ConnectionStatus';
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 3_000;
 
-/** The line to the relay that served the page. Comes back by itself. */
+/** The WebSocket to the relay that served the page. Reconnects by itself. */
 export class Connection {
   status: ConnectionStatus = 'connecting';
-  /** Since when there has been no line, in milliseconds since 1970. Undefined: there is one, or there never was. */
+  /** When the connection was lost, in milliseconds since 1970; undefined if it's open or never was. */
   lostAt: number | undefined;
   #waitMs = FIRST_WAIT_MS;
 

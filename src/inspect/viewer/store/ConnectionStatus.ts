@@ -1,2 +1,2 @@
-/** Of the line to the relay. `waiting`: it's lost, and tried again soon. */
+/** Status of the connection to the relay. `waiting`: closed, and reconnecting soon. */
 export type ConnectionStatus = 'connecting' | 'open' | 'waiting';

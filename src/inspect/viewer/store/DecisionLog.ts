@@ -1,7 +1,7 @@
-/** Seconds that are kept. */
+/** Most seconds kept. */
 const MAX_SECONDS = 180;
 
-/** How often each answer was given in each second: an attempt, or a reason to reconnect. */
+/** Counts of each decision (`attempt` or a reason to reconnect) by second. */
 export class DecisionLog {
   readonly #seconds = new Map<number, Map<string, number>>();
 
@@ -18,7 +18,7 @@ export class DecisionLog {
     counts.set(decision, (counts.get(decision) ?? 0) + 1);
   }
 
-  /** Counts by decision for each of the `seconds` seconds up to and with that of `until`, oldest first. */
+  /** Counts by decision for the last `seconds` seconds, including that of `until` (milliseconds since 1970), oldest first. */
   counts(until: number, seconds: number): ReadonlyMap<string, readonly number[]> {
     const end = Math.floor(until / 1_000);
     const rows = new Map<string, number[]>();

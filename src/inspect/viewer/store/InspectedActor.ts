@@ -6,12 +6,12 @@ import type {
 } from '../../messages/InspectionMessage';
 import { Ring } from './Ring';
 
-/** Steps that are kept for one actor. */
+/** Most steps kept for one actor. */
 const MAX_STEPS = 400;
 
-/** What one event did to an actor. */
+/** The effect of one event on an actor. */
 export interface Step {
-  /** Its place among all that was received, from 1. */
+  /** Its number among all received steps, from 1. */
   readonly seq: number;
   /** Milliseconds since 1970, by the sender's clock. */
   readonly at: number;
@@ -19,25 +19,25 @@ export interface Step {
   readonly event: InspectedEvent;
   /** The sender of the event, if it's an actor. */
   readonly sourceId: string | undefined;
-  /** After the event. Undefined: the actor's kind has no snapshots, or none came. */
+  /** The snapshot after the event; undefined if none was sent. */
   readonly snapshot: InspectedSnapshot | undefined;
-  /** Undefined: the sender doesn't tell. */
+  /** Undefined if the sender doesn't report them. */
   readonly transitions: readonly TakenTransition[] | undefined;
   readonly emitted: readonly InspectedEvent[];
   readonly delays: RunningDelays | undefined;
 }
 
-/** An actor, with what was received about it. */
+/** An actor with its received steps. */
 export class InspectedActor {
   readonly #steps = new Ring<Step>(MAX_STEPS);
-  /** What was kept when newer steps began to take its place while the page was paused. */
+  /** While the page is paused: the steps that newer ones would have replaced. */
   #held: readonly Step[] | undefined;
   name: string;
   parentId: string | undefined;
   definition: string | undefined;
-  /** It was stopped, has come to its end, or is no longer watched. */
+  /** It was stopped, is done, or its source was detached. */
   gone = false;
-  /** Its first step, or its own arrival. */
+  /** When it was first seen, in milliseconds since 1970. */
   readonly since: number;
 
   constructor(
@@ -53,7 +53,7 @@ export class InspectedActor {
     return this.#steps.last();
   }
 
-  /** All that are kept, the oldest first. */
+  /** The kept steps, oldest first. */
   steps(): readonly Step[] {
     const steps = this.#steps.toArray();
     if (!this.#held) return steps;
@@ -61,7 +61,7 @@ export class InspectedActor {
     return [...this.#held, ...steps.filter(({ seq }) => seq > until)];
   }
 
-  /** @param holding keep what there is, beside as many newer steps */
+  /** @param holding keep the present steps in addition to newer ones */
   add(step: Step, holding: boolean): void {
     if (holding && this.#steps.length === MAX_STEPS) this.#held ??= [...this.#steps.toArray(), step];
     this.#steps.push(step);
@@ -71,12 +71,12 @@ export class InspectedActor {
     this.#steps.replaceLast(step);
   }
 
-  /** Nobody looks at what was held any more. */
+  /** Drops the steps kept by `holding`. */
   release(): void {
     this.#held = undefined;
   }
 
-  /** The last step up to `seq`; undefined if it's not known (any more). */
+  /** The last step up to `seq`; undefined if it isn't kept. */
   stepAt(seq: number): Step | undefined {
     return this.#held && seq <= this.#heldUntil ? lastUpTo(this.#held, seq) : lastUpTo(this.#steps, seq);
   }

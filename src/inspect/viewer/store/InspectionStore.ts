@@ -13,32 +13,32 @@ import { Ring } from './Ring';
 
 const MAX_ROUTE_REPORTS = 180;
 
-/** Actors that have ended and are still shown. */
+/** Most ended actors that are still shown. */
 const MAX_GONE = 300;
 
-/** Everything that was received, as far as it's kept. */
+/** The received data, as far as it's kept. */
 export class InspectionStore {
   readonly actors = new Map<string, InspectedActor>();
   readonly decisions = new DecisionLog();
   readonly routes = new Ring<RoutesMessage>(MAX_ROUTE_REPORTS);
-  /** Grows with each change. */
+  /** Incremented with each change. */
   version = 0;
-  /** The place of the last step. */
+  /** The number of the last step. */
   seq = 0;
-  /** Messages that the relay left out since this viewer was too slow. */
+  /** Number of messages that this page missed because it was too slow. */
   missed = 0;
-  /** What the relay didn't pass on, and whom it turned away, since its start. */
+  /** Messages and connections that the relay has refused since its start. */
   leftOut: LeftOut = {};
-  /** What to add to this machine's clock to get the relay's, in milliseconds. */
+  /** The relay's clock minus this machine's, in milliseconds. */
   clockOffsetMs = 0;
   #holding = false;
   #relayId: string | undefined;
   #gone: InspectedActor[] = [];
   readonly #definitions = new Map<number, string>();
-  /** Events whose snapshot has not come yet, with where they came from. */
+  /** Event messages whose snapshot hasn't arrived yet, by the receiving actor's session id. */
   readonly #sources = new Map<string, EventMessage>();
 
-  /** Milliseconds since 1970 by the relay's clock. */
+  /** Milliseconds since 1970, by the relay's clock. */
   now(): number {
     return Date.now() + this.clockOffsetMs;
   }
@@ -48,7 +48,7 @@ export class InspectionStore {
     switch (message.type) {
       case '@handoff.welcome':
         this.clockOffsetMs = message.now - Date.now();
-        // Every newcomer is told of all that lives, so what isn't told of again has gone.
+        // The relay sends every running actor again; the others have ended.
         for (const actor of this.actors.values()) if (!isOpenersActor(actor.sessionId)) actor.gone = true;
         if (this.#relayId !== message.relayId) this.#clear();
         this.#relayId = message.relayId;
@@ -83,13 +83,13 @@ export class InspectionStore {
     }
   }
 
-  /** Keeps what there is now until it's told otherwise, however much comes: somebody looks at it. */
+  /** While `holding`, newer steps don't replace the present ones. */
   hold(holding: boolean): void {
     this.#holding = holding;
     if (!holding) for (const actor of this.actors.values()) actor.release();
   }
 
-  /** What the opener told stays: it tells once. */
+  /** Keeps the opener's actors, which are sent only once. */
   #clear(): void {
     for (const sessionId of this.actors.keys()) {
       if (!isOpenersActor(sessionId)) this.actors.delete(sessionId);
@@ -112,7 +112,7 @@ export class InspectionStore {
     actor.definition =
       message.definitionKey === undefined ? message.definition : this.#definitions.get(message.definitionKey);
     this.actors.set(message.sessionId, actor);
-    // It has another name, or nothing happened to it while this page was away.
+    // Only its name changed, or nothing happened while this page was disconnected.
     if (known && isSame(known.latest?.snapshot, message.snapshot)) return;
     this.#add(actor, {
       at: Number(message.createdAt),
@@ -142,7 +142,7 @@ export class InspectionStore {
 
   #add(actor: InspectedActor, step: Omit<Step, 'seq' | 'sessionId'>): void {
     const added = { ...step, seq: ++this.seq, sessionId: actor.sessionId };
-    // An actor's arrival and its first snapshot are one thing.
+    // Show an actor's arrival and its first snapshot as one step.
     if (step.event.type === 'xstate.init' && actor.latest?.event.type === 'xstate.init') {
       actor.replaceLatest(added);
     } else actor.add(added, this.#holding);
@@ -153,7 +153,7 @@ export class InspectionStore {
     if (!actor || actor.gone) return;
     actor.gone = true;
     this.#gone.push(actor);
-    // Apps that start an actor for each job end as many.
+    // Bounded: an app may start and end an actor for each job.
     const oldest = this.#gone.length > MAX_GONE ? this.#gone.shift() : undefined;
     if (oldest?.gone && this.actors.get(oldest.sessionId) === oldest) this.actors.delete(oldest.sessionId);
   }

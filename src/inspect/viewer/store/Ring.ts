@@ -1,7 +1,7 @@
-/** Keeps the last items. Reading is by age: index 0 is the oldest that is kept. */
+/** Keeps the last `limit` items. Index 0 is the oldest kept item. */
 export class Ring<T> {
   #items: T[] = [];
-  /** Items in front that are no longer kept: removing them one by one would cost their number each time. */
+  /** Dropped items at the front, removed in bulk: removing them one by one would copy the array each time. */
   #dropped = 0;
 
   constructor(readonly limit: number) {}

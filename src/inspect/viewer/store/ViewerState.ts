@@ -2,35 +2,35 @@ import type { ConnectionStatus } from './ConnectionStatus';
 import type { InspectedActor, Step } from './InspectedActor';
 import type { InspectionStore } from './InspectionStore';
 
-/** A place in what was received. */
+/** The moment that is shown while paused. */
 interface Cursor {
-  /** Of the last step that is shown. */
+  /** The number of the last shown step. */
   readonly seq: number;
   /** Milliseconds since 1970, by the relay's clock. */
   readonly at: number;
 }
 
-/** To the relay. */
+/** The connection to the relay. */
 interface Line {
   readonly status: ConnectionStatus;
-  /** Since when it has been lost, in milliseconds since 1970 by this machine's clock. Undefined: it isn't. */
+  /** When it was lost, in milliseconds since 1970 by this machine's clock; undefined if it wasn't. */
   readonly lostAt: number | undefined;
 }
 
-/** What the page shows of what was received: which actor, and up to which step. */
+/** What the page shows: the selected actor, and the last step. */
 export class ViewerState {
   connection: Line | undefined;
-  /** Grows with each choice. */
+  /** Incremented with each choice of the user. */
   version = 0;
-  /** Undefined: live. */
+  /** Undefined while live. */
   #cursor: Cursor | undefined;
   #selectedId: string | undefined;
-  /** An actor of the same name takes the place of the chosen one after a restart. */
+  /** After a restart, an actor with this name replaces the selected one. */
   #selectedName: string | undefined;
 
   constructor(readonly store: InspectionStore) {}
 
-  /** The last step that is shown. */
+  /** The number of the last shown step. */
   get seq(): number {
     return this.#cursor?.seq ?? this.store.seq;
   }
@@ -39,18 +39,18 @@ export class ViewerState {
     return this.#cursor !== undefined;
   }
 
-  /** Now; or when what is shown was so. */
+  /** The time that the page shows: now, or that of the shown step or of the last update. */
   get now(): number {
     return this.#cursor?.at ?? this.lostAt ?? this.store.now();
   }
 
-  /** When the relay was last heard of, by its clock. Undefined: it's there, or has never been. */
+  /** When the connection to the relay was lost, by the relay's clock; undefined if it's open or never was. */
   get lostAt(): number | undefined {
     const lostAt = this.connection?.lostAt;
     return lostAt === undefined ? undefined : lostAt + this.store.clockOffsetMs;
   }
 
-  /** The chosen actor; the first one, until there's a choice. */
+  /** The selected actor; the first one until one is selected. */
   get selected(): InspectedActor | undefined {
     const { actors } = this.store;
     const chosen = this.#selectedId === undefined ? undefined : actors.get(this.#selectedId);
@@ -72,12 +72,12 @@ export class ViewerState {
     this.#showAt(undefined);
   }
 
-  /** Shows everything as it was right after a step. */
+  /** Pauses and shows the moment right after a step. */
   goTo({ seq, at }: Step): void {
     this.#showAt({ seq, at });
   }
 
-  /** Shows the chosen actor's step before or after the one that is shown. */
+  /** Shows the selected actor's previous or next step. */
   stepBy(by: -1 | 1): void {
     const actor = this.selected;
     const shown = actor?.stepAt(this.seq);

@@ -7,15 +7,15 @@ import {
 import { plainSnapshot } from '../../messages/plainSnapshot';
 import { redact } from '../../messages/redact';
 
-/** In front of the session ids of the page that opened this one, since the relay's process counts from the same number. */
+/** Prefix of the opener's session ids: they could equal those of the relay's process. */
 const PREFIX = 'opener:';
 
-/** Whether an actor lives in the page that opened or framed this one, and not behind the relay. */
+/** Whether an actor was sent by the page that opened or framed this one, not by the relay. */
 export function isOpenersActor(sessionId: string): boolean {
   return sessionId.startsWith(PREFIX);
 }
 
-/** What a page may have posted. */
+/** The fields of a posted message, unchecked. */
 interface Posted {
   readonly type?: unknown;
   readonly sessionId?: unknown;
@@ -29,7 +29,7 @@ interface Posted {
   readonly event?: unknown;
 }
 
-/** What a page posted, as a message like the relay's: checked, without secrets. Undefined: it's none. */
+/** A posted message in the relay's format, checked and redacted; undefined if it's none. */
 export function fromOpener(data: unknown): StatelyInspectionMessage | undefined {
   if (!isObject(data) || typeof data.sessionId !== 'string') return undefined;
   const base = {

@@ -2,7 +2,7 @@ import type { StatelyInspectionMessage } from '../../messages/InspectionMessage'
 import { fromOpener } from './fromOpener';
 
 /**
- * Also takes the messages of a page on this host that opened or framed this one: `createBrowserInspector({ url })` and
+ * Also receives messages from a page on this host that opened or framed this one, as `createBrowserInspector({ url })` and
  * `createInspectorServer({ url })` of `@statelyai/inspect` do.
  */
 export function receiveFromOpener(receive: (messages: readonly StatelyInspectionMessage[]) => void): void {
@@ -13,7 +13,7 @@ export function receiveFromOpener(receive: (messages: readonly StatelyInspection
     const message = fromOpener(data);
     if (message) receive([message]);
   });
-  // A page that frames this one sends nothing before its frame has loaded, and then only if it's asked.
+  // A page that frames this one sends only after its frame has loaded and asked.
   const ask = () => opener.postMessage({ type: '@statelyai.connected' }, '*');
   if (document.readyState === 'complete') ask();
   else addEventListener('load', ask);
