@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { describeUnknownOption } from './invalidArgument';
 import { showName, showValue } from './showValue';
 
@@ -47,7 +47,8 @@ function pathOf(path: readonly PropertyKey[] = []): string {
 function describe(issue: z.core.$ZodRawIssue, whole: string): string {
   const field = pathOf(issue.path);
   if (issue.code === 'unrecognized_keys') {
-    const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];
+    // Only strict objects refuse keys.
+    const known = Object.keys((issue.inst as z.ZodObject).shape);
     const prefix = field === '' ? '' : `${field}.`;
     return issue.keys.map((key) => describeUnknownOption(prefix, key, known)).join('\n');
   }

@@ -10,7 +10,7 @@ const MAX_CAUSES = 8;
  */
 export function isDescriptorShortage(error: unknown): boolean {
   let cause = error;
-  for (let depth = 0; depth < MAX_CAUSES && cause !== undefined; depth += 1) {
+  for (let depth = 0; depth < MAX_CAUSES; depth += 1) {
     if (CODES.includes(fieldOf(cause, 'code'))) return true;
     cause = fieldOf(cause, 'cause');
   }

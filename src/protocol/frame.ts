@@ -115,7 +115,6 @@ export function parseFrame(type: FrameType, payload: unknown): { frame: Frame } 
     // TypeScript can't see that the schema belongs to the type.
     return { frame: { type, ...fields } as Frame };
   } catch (fault) {
-    const [problem = ''] = messageOf(fault).split('\n', 1);
-    return { problem };
+    return { problem: messageOf(fault).replace(/\n.*/s, '') };
   }
 }

@@ -1,4 +1,4 @@
-import { showPath, stackOf } from '../../src/errors/showValue';
+import { isError, showPath, stackOf } from '../../src/errors/showValue';
 import { ERROR_CODES, encodeError } from '../../src/protocol/errorCodes';
 import { FrameReader } from '../../src/protocol/FrameReader';
 
@@ -52,5 +52,12 @@ describe('what goes to a terminal', () => {
     const error = new Error('mine');
     expect(stackOf(error)).toBe(error.stack);
     for (const value of [{ stack: 7 }, {}, undefined, null, 'text']) expect(stackOf(value)).toBeUndefined();
+  });
+
+  it('is an error where its message can be read', () => {
+    expect(isError(new TypeError('mine'))).toBe(true);
+    expect(isError(Object.assign(new Error('mine'), { message: 7 }))).toBe(false);
+    expect(isError({ message: 'mine' })).toBe(false);
+    expect(isError(Proxy.revocable({}, {}).proxy)).toBe(false);
   });
 });

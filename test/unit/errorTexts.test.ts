@@ -217,6 +217,22 @@ describe('options', () => {
     expect(check({ later: 1, latter: 1 })).toEqual({ later: 1, latter: 1 });
     expect(() => check(throwing)).toThrow("clock can't be read: no look");
   });
+
+  it('are no unhandled rejection where a getter makes a promise each time', async () => {
+    const unhandled = jest.fn();
+    process.on('unhandledRejection', unhandled);
+    try {
+      const given = Object.defineProperty({}, 'now', {
+        enumerable: true,
+        get: () => Promise.reject(new Error('later')),
+      });
+      requireMembers<{ now?: unknown }>('clock', given, { now: true });
+      for (let i = 0; i < 3; i += 1) await new Promise((resolve) => setImmediate(resolve));
+      expect(unhandled).not.toHaveBeenCalled();
+    } finally {
+      process.off('unhandledRejection', unhandled);
+    }
+  });
 });
 
 describe('what a callback answers', () => {

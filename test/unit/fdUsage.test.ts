@@ -66,4 +66,17 @@ describe('a shortage of descriptors', () => {
     'is not %p',
     (error) => expect(isDescriptorShortage(error)).toBe(false),
   );
+
+  it('is looked for among eight causes, also where an error is its own', () => {
+    const caused = (times: number): Error => {
+      let error = coded('EMFILE');
+      for (let i = 0; i < times; i += 1) error = new Error('later', { cause: error });
+      return error;
+    };
+    expect(isDescriptorShortage(caused(7))).toBe(true);
+    expect(isDescriptorShortage(caused(8))).toBe(false);
+    const own: { cause?: unknown } = new Error('again');
+    own.cause = own;
+    expect(isDescriptorShortage(own)).toBe(false);
+  });
 });

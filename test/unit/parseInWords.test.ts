@@ -26,9 +26,35 @@ describe('a value that fits no schema', () => {
     [z.string().regex(/^a$/), 'x', 'it must be something else, but is "x"'],
     [z.object({ a: z.object({ b: z.string() }) }), { a: {} }, 'a.b must be a string, but is left out'],
     [z.array(z.string()), [1], '[0] must be a string, but is 1'],
-    [z.strictObject({ name: z.string() }), { name: 'x', nme: 1 }, 'nme'],
   ])('is told so, case %#', (schema, value, message) => {
     expect(() => parseInWords(schema, value, 'it')).toThrow(message);
+  });
+
+  it('has each unknown key told, with where it is and what is meant', () => {
+    const schema = z.strictObject({
+      name: z.string(),
+      mode: z.strictObject({ path: z.string() }).optional(),
+    });
+    const told = (value: unknown, separator?: string): string => {
+      try {
+        parseInWords(schema, value, 'it', separator);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return '';
+    };
+    const unknown = 'unknown option `nme`; did you mean `name`?';
+    expect(told({ name: 'x', nme: 1 })).toBe(unknown);
+    expect(told({ name: 'x', zzzz: 1 })).toBe('unknown option `zzzz`; there are name, mode');
+    expect(told({ name: 'x', nme: 1, mod: 2 })).toBe(
+      `${unknown}\nunknown option \`mod\`; did you mean \`mode\`?`,
+    );
+    expect(told({ name: 'x', nme: 1, mod: 2 }, '; ')).toBe(
+      `${unknown}; unknown option \`mod\`; did you mean \`mode\`?`,
+    );
+    expect(told({ name: 'x', mode: { path: 'x', paht: 1 } })).toBe(
+      'unknown option `mode.paht`; did you mean `path`?',
+    );
   });
 
   it('has its first twenty faults told', () => {

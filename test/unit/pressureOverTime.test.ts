@@ -120,13 +120,18 @@ describe('the pressure on descriptors as time goes on', () => {
 
   it('is not the count\u2019s to say where the embedder has a check', () => {
     let says = false;
-    const { state, pressure } = create({ check: () => says });
+    const events: string[] = [];
+    const { state, pressure } = create({
+      check: () => says,
+      inspect: (seen) => seen.type === '@xstate.event' && events.push(seen.event.type),
+    });
     state.open = 999;
     expect(pressure.maxConnections).toBe(1);
     expect(pressure.isPressured).toBe(false);
     says = true;
     expect(pressure.isPressured).toBe(true);
     expect(pressure.isPressured).toBe(true);
+    expect(events).toEqual(['xstate.init', 'pressure.stated']);
     pressure.stop();
   });
 

@@ -261,7 +261,10 @@ function unknownBackend(key: BackendKey): BrokerError {
 
 function isSameKey(a: BackendKey, b: BackendKey): boolean {
   return (
-    a.instance === b.instance && a.serviceName === b.serviceName && a.serviceVersion === b.serviceVersion
+    a.instance === b.instance &&
+    a.serviceName === b.serviceName &&
+    a.serviceVersion === b.serviceVersion &&
+    a.replica === b.replica
   );
 }
 
