@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { HANDOFF_FAILURES } from '../../machines';
 import { HandoffController, HandoffFallbackPolicy } from '../../src';
 import { readTraces, TRACE_FILES } from '../conformance/readTraces';
+import { expectEqual } from '../support/expectEqual';
 import { ManualClock } from '../support/ManualClock';
 import { report } from '../support/report';
 import {
@@ -30,9 +31,9 @@ class BothWays {
 
   call(name: string, now: number, call: Call): void {
     this.calls++;
-    expect(call(this.tabled, name, now)).toEqual(call(this.interpreted, name, now));
+    expectEqual(call(this.tabled, name, now), call(this.interpreted, name, now));
     // At the beginning of time no window is over, so this is the chart's state as it is; and it makes no actor.
-    expect(this.tabled.stateOf(name, 0)).toBe(this.interpreted.stateOf(name));
+    expectEqual(this.tabled.stateOf(name, 0), this.interpreted.stateOf(name));
   }
 }
 

@@ -1,5 +1,6 @@
 import { backendHandoff } from '../../machines';
 import { HandoffController } from '../../src';
+import { expectEqual } from '../support/expectEqual';
 import { ManualClock } from '../support/ManualClock';
 import { report } from '../support/report';
 import { ChartCoverage } from './ChartCoverage';
@@ -54,18 +55,20 @@ class PathRun {
     switch (event.type) {
       case 'request': {
         const { type, windowElapsed, ...inputs } = event;
-        expect(controller.shouldAttempt(BACKEND, inputs, ...now)).toEqual(
+        expectEqual(
+          controller.shouldAttempt(BACKEND, inputs, ...now),
           model.shouldAttempt(BACKEND, inputs, at),
         );
         break;
       }
       case 'attempt.failed':
-        expect(controller.recordFailedAttempt(BACKEND, event.failure, ...now)).toEqual(
+        expectEqual(
+          controller.recordFailedAttempt(BACKEND, event.failure, ...now),
           model.recordFailedAttempt(BACKEND, event.failure, at),
         );
         break;
       case 'count.queried':
-        expect(controller.failedAttemptCount(BACKEND, ...now)).toBe(model.failedAttemptCount(BACKEND, at));
+        expectEqual(controller.failedAttemptCount(BACKEND, ...now), model.failedAttemptCount(BACKEND, at));
         break;
       case 'attempt.succeeded':
         controller.recordSuccess(BACKEND, ...now);
@@ -105,10 +108,10 @@ class PathRun {
           this.clock.advance(Math.max(0, (this.clock.pending[0] ?? Number.NaN) - this.clock.time));
         break;
     }
-    expect(this.controller.stateOf(BACKEND)).toBe(model.stateOf(BACKEND, this.clock.time));
+    expectEqual(this.controller.stateOf(BACKEND), model.stateOf(BACKEND, this.clock.time));
     // The path was really driven: the actor is where the graph says.
     const { value, context } = this.controller.actorOf(BACKEND).getSnapshot();
-    expect({ value, context }).toEqual({ value: state.chart.value, context: state.chart.context });
+    expectEqual({ value, context }, { value: state.chart.value, context: state.chart.context });
   }
 }
 

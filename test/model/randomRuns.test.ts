@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { HANDOFF_FAILURES } from '../../machines';
 import { HandoffAttemptInputs, HandoffController, type HandoffFallbackPolicy } from '../../src';
+import { expectEqual } from '../support/expectEqual';
 import { ManualClock } from '../support/ManualClock';
 import { report } from '../support/report';
 import { ALL_INPUTS } from './handoffGraph';
@@ -93,17 +94,19 @@ class RandomRun {
     const now = withExplicitNow ? [at] : [];
     switch (call.op) {
       case 'shouldAttempt':
-        expect(controller.shouldAttempt(backend, call.inputs, ...now)).toEqual(
+        expectEqual(
+          controller.shouldAttempt(backend, call.inputs, ...now),
           model.shouldAttempt(backend, call.inputs, at),
         );
         break;
       case 'recordFailedAttempt':
-        expect(controller.recordFailedAttempt(backend, call.failure, ...now)).toEqual(
+        expectEqual(
+          controller.recordFailedAttempt(backend, call.failure, ...now),
           model.recordFailedAttempt(backend, call.failure, at),
         );
         break;
       case 'failedAttemptCount':
-        expect(controller.failedAttemptCount(backend, ...now)).toBe(model.failedAttemptCount(backend, at));
+        expectEqual(controller.failedAttemptCount(backend, ...now), model.failedAttemptCount(backend, at));
         break;
       case 'fireDueTimers':
         clock.fireDue();
@@ -125,7 +128,7 @@ class RandomRun {
         controller[call.op](backend, ...now);
         model[call.op](backend);
     }
-    for (const one of BACKENDS) expect(this.controller.stateOf(one)).toBe(this.model.stateOf(one, at));
+    for (const one of BACKENDS) expectEqual(this.controller.stateOf(one), this.model.stateOf(one, at));
   }
 }
 
