@@ -6,15 +6,12 @@ import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { fieldOf, messageOf } from '../errors/showValue';
 import { requireSocketPath } from '../net/requireSocketPath';
-import { readBrokerConfig } from './broker/brokerConfig';
-import { LOG_LEVELS } from './broker/createLogger';
-import { runBroker } from './broker/runBroker';
+import { LOG_LEVELS } from './broker/logLevels';
 import { colorsFor } from './colorsFor';
-import { printSummary, runDemo } from './demo/runDemo';
 import { parseCount, parseDuration, parsePolicy, parsePort } from './optionParsers';
 import { shutdownSignal } from './shutdownSignal';
-import { runStatus } from './status/runStatus';
-import { runWhy } from './status/runWhy';
+
+// Each command loads its own code: loading all of it takes longer than most commands do.
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -64,6 +61,7 @@ program
   .action(async ({ duration: durationMs, clients, policy, json, inspect, inspectPort }) => {
     const signal = shutdownSignal();
     const viewerPort: number | undefined = inspect ? inspectPort : undefined;
+    const { printSummary, runDemo } = await import('./demo/runDemo.js');
     const summary = await runDemo({ durationMs, clients, policy, json, viewerPort, signal });
     printSummary(summary, json);
     if (summary.clientErrors > 0 || summary.bytesLost > 0) process.exitCode = EXIT_FAILED;
@@ -86,8 +84,15 @@ program
       .argParser(parsePort)
       .default(0, 'any free one'),
   )
-  .action(async (options) => {
-    await runBroker({ ...options, signal: shutdownSignal() });
+  .action(async ({ check, ...options }) => {
+    if (check) {
+      const { checkConfig } = await import('./broker/checkConfig.js');
+      await checkConfig(options.config, options.json);
+      return;
+    }
+    const signal = shutdownSignal();
+    const { runBroker } = await import('./broker/runBroker.js');
+    await runBroker({ ...options, signal });
   });
 
 interface AddressOptions {
@@ -105,7 +110,10 @@ async function socketPathOf(command: Command, { socket, config }: AddressOptions
       return command.error(`error: ${messageOf(error)}`);
     }
   }
-  if (config !== undefined) return (await readBrokerConfig(config)).options.socketPath;
+  if (config !== undefined) {
+    const { readBrokerConfig } = await import('./broker/brokerConfig.js');
+    return (await readBrokerConfig(config)).options.socketPath;
+  }
   return command.error('error: --socket or --config is required');
 }
 
@@ -126,6 +134,7 @@ withAddress(program.command('status'))
     const { json, watch: watchMs } = options;
     // Without --watch there is nothing to clean up: signals keep their default effect.
     const signal = watchMs === undefined ? undefined : shutdownSignal();
+    const { runStatus } = await import('./status/runStatus.js');
     await runStatus({ socketPath, json, watchMs, signal });
   });
 
@@ -134,7 +143,9 @@ withAddress(program.command('why'))
   .description('Explains why the next request would or wouldn\u2019t be handed over.')
   .option('--json', 'print a JSON object', false)
   .action(async (backend: string, options, command: Command) => {
-    await runWhy({ socketPath: await socketPathOf(command, options), backend, json: options.json });
+    const socketPath = await socketPathOf(command, options);
+    const { runWhy } = await import('./status/runWhy.js');
+    await runWhy({ socketPath, backend, json: options.json });
   });
 
 /** The messages of an error and its causes, without repetitions. */

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { BrokerEvents, RouteEvent, TransferEvent } from '../../src/broker';
-import { createLogger, type LogLevel } from '../../src/cli/broker/createLogger';
+import { createLogger } from '../../src/cli/broker/createLogger';
 import { logBroker } from '../../src/cli/broker/logBroker';
+import type { LogLevel } from '../../src/cli/broker/logLevels';
 import { type BackendKey, HandoffController } from '../../src/index';
 
 const KEYS = ['a', 'b', 'c', 'd', 'e'].map(

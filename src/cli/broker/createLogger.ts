@@ -3,6 +3,7 @@ import { isatty } from 'node:tty';
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { hasColors } from '../colorsFor';
+import type { LogLevel } from './logLevels';
 
 /** Standard output is reserved for the results of commands. */
 const STANDARD_ERROR = 2;
@@ -11,11 +12,6 @@ const MAX_UNWRITTEN_BYTES = 1_048_576;
 const FLUSH_AGAIN_MS = 100;
 // Time for a slow reader to take the last lines at the process's end.
 const LAST_FLUSH_MS = 500;
-
-/** Log levels, from least to most output. */
-export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
-
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Options of {@link createLogger}. */
 export interface LoggerOptions {

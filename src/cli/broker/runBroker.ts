@@ -1,22 +1,18 @@
 import { once } from 'node:events';
 import { createBroker } from '../../broker';
-import { checkSocketPlace, checkStartable } from '../../broker/backends/checkStartable';
-import { messageOf, showPath } from '../../errors/showValue';
+import { messageOf } from '../../errors/showValue';
 import { readBrokerConfig } from './brokerConfig';
 import { type BrokerSignal, takeSignals } from './brokerSignals';
-import { createLogger, type LogLevel } from './createLogger';
+import { createLogger } from './createLogger';
 import { InspectionSwitch } from './InspectionSwitch';
 import { logBroker } from './logBroker';
+import type { LogLevel } from './logLevels';
 import { MetricsSwitch } from './MetricsSwitch';
-
-const AS_ROOT =
-  'The broker runs as root, and so do its backends: an attacker who takes over one of them controls the whole system.';
+import { rootWarnings } from './rootWarnings';
 
 export interface RunBrokerOptions {
   /** Path of the configuration. */
   readonly config: string;
-  /** Only check the configuration. */
-  readonly check: boolean;
   /** Log one JSON object per line, even on a terminal. */
   readonly json: boolean;
   readonly logLevel: LogLevel;
@@ -33,15 +29,11 @@ export interface RunBrokerOptions {
  * @throws {Error} the configuration is invalid, or the broker can't start (the promise rejects)
  */
 export async function runBroker(options: RunBrokerOptions): Promise<void> {
-  const { config, check, json, signal } = options;
-  if (check) {
-    await checkConfig(config, json);
-    return;
-  }
+  const { config, json, signal } = options;
   const read = await readBrokerConfig(config);
   let { onStop } = read;
   const logger = createLogger({ json: json || !process.stderr.isTTY, level: options.logLevel });
-  if (isRoot()) logger.warn(AS_ROOT);
+  for (const warning of rootWarnings()) logger.warn(warning);
   const broker = await createBroker(read.options);
   const endLog = logBroker(broker, logger);
   const inspection = new InspectionSwitch(broker, {
@@ -94,24 +86,4 @@ export async function runBroker(options: RunBrokerOptions): Promise<void> {
     endLog();
   }
   logger.info('stopped');
-}
-
-function isRoot(): boolean {
-  return process.geteuid?.() === 0;
-}
-
-/** Checks whether a broker could start, and prints the result. Starts nothing. */
-async function checkConfig(config: string, json: boolean): Promise<void> {
-  const warnings = isRoot() ? [AS_ROOT] : [];
-  try {
-    const { checked, metrics } = await readBrokerConfig(config);
-    checkStartable(checked);
-    if (metrics !== undefined && 'socketPath' in metrics) checkSocketPlace(metrics.socketPath);
-  } catch (error) {
-    const result = { config, valid: false, error: messageOf(error), warnings };
-    if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
-    throw error;
-  }
-  const text = [`${showPath(config)} is valid.`, ...warnings].join('\n');
-  process.stdout.write(`${json ? JSON.stringify({ config, valid: true, warnings }) : text}\n`);
 }
