@@ -13,7 +13,7 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/globalTeardown.ts',
   reporters: ['default', '<rootDir>/test/support/NotRunReporter.js'],
   // Many suites wait for processes and deadlines most of the time. (Jest takes a share over 100 % for a number of workers.)
-  maxWorkers: Math.ceil(1.5 * availableParallelism()),
+  maxWorkers: 2 * availableParallelism(),
   // Beyond the bounds that waits have of their own: these say what was waited for.
   testTimeout: 240_000,
 };

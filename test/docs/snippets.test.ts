@@ -47,22 +47,33 @@ describe('every snippet of README and docs', () => {
     expect([...languages].sort()).toEqual(['json', 'mermaid', 'sh', 'text', 'ts']);
   });
 
-  it.each(inLanguage('ts'))('%s has the right types', (where, code) => {
-    const file = join(inside, `${where.replace(/\W/g, '_')}.mts`);
-    writeFileSync(file, code);
-    const program = ts.createProgram([file], {
-      module: ts.ModuleKind.Node16,
-      moduleResolution: ts.ModuleResolutionKind.Node16,
-      target: ts.ScriptTarget.ES2022,
-      types: ['node'],
-      strict: true,
-      noEmit: true,
-      skipLibCheck: true,
+  describe('in TypeScript', () => {
+    const fileOf = (where: string): string => join(inside, `${where.replace(/\W/g, '_')}.mts`);
+    let program: ts.Program;
+
+    beforeAll(() => {
+      const files = inLanguage('ts').map(([where, code]) => {
+        writeFileSync(fileOf(where), code);
+        return fileOf(where);
+      });
+      program = ts.createProgram(files, {
+        module: ts.ModuleKind.Node16,
+        moduleResolution: ts.ModuleResolutionKind.Node16,
+        moduleDetection: ts.ModuleDetectionKind.Force,
+        target: ts.ScriptTarget.ES2022,
+        types: ['node'],
+        strict: true,
+        noEmit: true,
+        skipLibCheck: true,
+      });
     });
-    const messages = ts
-      .getPreEmitDiagnostics(program)
-      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
-    expect(messages).toEqual([]);
+
+    it.each(inLanguage('ts'))('%s has the right types', (where) => {
+      const messages = ts
+        .getPreEmitDiagnostics(program, program.getSourceFile(fileOf(where)))
+        .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+      expect(messages).toEqual([]);
+    });
   });
 
   it.each(
