@@ -279,9 +279,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
   /**
    * Applies other options without dropping a connection. They may add and remove services, and change each service's `handoff`
-   * and `ackDeadlineMs`, timeouts and bounds, `fdPressure` and `adjustInputs`. The backend of a removed service first finishes
-   * its connections. `adopt` and `snapshot` are ignored. Resolves when the backends of new services accept connections. If it
-   * rejects, the old options stay.
+   * and `ackDeadlineMs`, timeouts, bounds except `backlog`, `fdPressure` and `adjustInputs`. The backend of a removed service
+   * first finishes its connections. `adopt` and `snapshot` are ignored. Resolves when the backends of new services accept
+   * connections. If it rejects, the old options stay.
    *
    * @throws {TypeError | RangeError} as `createBroker` (the promise rejects).
    * @throws {BrokerError} `notReloadable`, `startFailed`, `pathTooLong` or `stopped` (the promise rejects).

@@ -179,9 +179,9 @@ export const decisions = section<readonly DecisionRow[]>({
   name: 'decisions',
   title: 'A decision',
   about:
-    'Nanoseconds a call, with a window open at every backend, which are asked at random. ' +
-    'A decision is to attempt, or rate-limited, with `retryAfterMs`; a cycle is decide, fail, decide, succeed. The plain map has the same rules, no checks of its ' +
-    'arguments and no timers, and holds nothing of a backend after its success.',
+    'Nanoseconds per call. Every backend has an open window, and the calls pick backends at random. ' +
+    'The result of a decision is an attempt, or a rate-limited fallback with `retryAfterMs`; a cycle is decide, fail, decide, succeed. ' +
+    'The plain map has the same rules, without argument checks and timers, and keeps nothing of a backend after its success.',
 
   async run({ quick, rounds }) {
     const rows: DecisionRow[] = [];
@@ -251,7 +251,7 @@ export const decisions = section<readonly DecisionRow[]>({
     return rows.flatMap((row): Target[] => {
       const backends = `${showCount(row.backends)} backends`;
       const decision = {
-        what: `decision, window open, ${backends}, beside the plain map`,
+        what: `decision, window open, ${backends}, compared with the plain map`,
         unit: '×',
         measured: row.toPlainMap.decision,
       };
@@ -260,7 +260,7 @@ export const decisions = section<readonly DecisionRow[]>({
         return [
           { ...decision, bound: { atMost: 2 } },
           {
-            what: `cycle, ${backends}, beside the plain map`,
+            what: `cycle, ${backends}, compared with the plain map`,
             bound: { atMost: 3 },
             unit: '×',
             measured: row.toPlainMap.cycle,

@@ -56,8 +56,8 @@ export const garbage = section<readonly GarbageRow[]>({
   name: 'garbage',
   title: 'Garbage',
   about:
-    `A sampling heap profile of ${showCount(DECISIONS)} decisions of each kind, with what was collected meanwhile. ` +
-    'What is below a byte a decision is the profiler itself.',
+    `A sampling heap profile of ${showCount(DECISIONS)} decisions of each kind, including collected objects. ` +
+    'Less than a byte per decision comes from the profiler itself.',
 
   async run() {
     const session = new Session();
@@ -85,7 +85,7 @@ export const garbage = section<readonly GarbageRow[]>({
 
   table(rows) {
     return {
-      head: ['decision', 'bytes each', 'MB in all', 'most of it by'],
+      head: ['decision', 'bytes each', 'MB in total', 'largest source'],
       rows: rows.map(({ decision, decisions, bytesPerDecision, bytesByFunction }) => [
         decision,
         showNumber(bytesPerDecision),
@@ -97,7 +97,7 @@ export const garbage = section<readonly GarbageRow[]>({
 
   targets(rows) {
     return rows.map(({ decision, bytesPerDecision }) => ({
-      what: `garbage of a decision: ${decision}`,
+      what: `garbage per decision: ${decision}`,
       bound: decision.endsWith('RateLimited') ? { atMost: 128 } : { below: 1 },
       unit: 'bytes',
       measured: bytesPerDecision,

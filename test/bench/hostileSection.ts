@@ -8,8 +8,8 @@ export const hostile = section<readonly HostileRow[]>({
   name: 'hostile',
   title: 'Healthy clients among hostile peers',
   about:
-    'From the connect to the last byte of the reply, with 64 attackers and 32 places at the broker and at the backend. The attackers take ' +
-    'processor time too, on this same machine. Milliseconds.',
+    'Milliseconds from the connect to the last byte of the reply, with 64 attackers and 32 places at the broker and at the backend. ' +
+    'The attackers use processor time of the same machine.',
 
   run: ({ quick }) => benchHostile(quick ? QUICK_LENGTH : LENGTH),
 
@@ -30,7 +30,7 @@ export const hostile = section<readonly HostileRow[]>({
 
   targets: (rows) => [
     {
-      what: 'healthy clients that got an error or other bytes among hostile peers',
+      what: 'healthy clients with an error or wrong bytes among hostile peers',
       bound: { atMost: 0 },
       unit: 'clients',
       measured: rows.reduce((sum, { failures }) => sum + failures, 0),

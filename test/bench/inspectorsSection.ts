@@ -11,10 +11,10 @@ function viewersName(viewers: number | undefined): string {
 
 export const inspectors = section<InspectorFigures>({
   name: 'inspectors',
-  title: 'A decision that is watched',
+  title: 'A decision with viewers',
   about:
-    'Nanoseconds for which the caller waits, and of CPU time with what is sent to the viewers afterwards; the ratio is of CPU time, to a ' +
-    'controller without `inspect`.',
+    'Nanoseconds for which the caller waits, and of CPU time including the messages to the viewers. The ratio compares the CPU time with ' +
+    'a controller without `inspect`.',
 
   run: ({ rounds }) => benchInspectors({ rounds }),
 
@@ -28,7 +28,7 @@ export const inspectors = section<InspectorFigures>({
           showNumber(cpuNanoseconds),
           `${showNumber(ratio)} ×`,
         ]),
-        ['without `inspect`, beside itself: noise', '', '', `${showNumber(noiseRatio)} ×`],
+        ['without `inspect`, compared with itself: noise', '', '', `${showNumber(noiseRatio)} ×`],
       ],
     };
   },
@@ -52,7 +52,7 @@ export const inspectors = section<InspectorFigures>({
       ? []
       : [
           {
-            what: 'a decision that nobody watches, beside one without `inspect`',
+            what: 'a decision with a relay and no viewer, compared with one without `inspect`',
             bound: { atMost: UNMEASURABLE },
             unit: '×',
             measured: unwatched.ratio,

@@ -21,7 +21,7 @@ interface MemoryData {
 export const memory = section<MemoryData>({
   name: 'memory',
   title: 'Memory',
-  about: 'Bytes of heap for each backend, its key included, after a full collection.',
+  about: 'Bytes of heap per backend, including its key, after a full collection.',
 
   async run() {
     const before = heapBytes();
@@ -42,7 +42,7 @@ export const memory = section<MemoryData>({
     return {
       head: [`${showCount(backends)} backends`, 'bytes each'],
       rows: [
-        ['with a failure counted', showNumber(bytesPerBackend)],
+        ['with a counted failure', showNumber(bytesPerBackend)],
         ['after its success', showNumber(bytesPerIdleBackend)],
       ],
     };
@@ -51,7 +51,7 @@ export const memory = section<MemoryData>({
   targets({ backends, bytesPerBackend }) {
     return [
       {
-        what: `memory of a backend with a failure counted, ${showCount(backends)} of them, with its key`,
+        what: `memory per backend with a counted failure, ${showCount(backends)} backends, including keys`,
         bound: { atMost: 250 },
         unit: 'bytes',
         measured: bytesPerBackend,

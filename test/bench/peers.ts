@@ -9,7 +9,7 @@ const WINDOW_MS = 30_000;
 const MAXIMUM = 8;
 const BATCH = 200;
 
-const SCENARIOS = { success: 'an attempt that succeeds', failure: 'one that fails, then one that succeeds' };
+const SCENARIOS = { success: 'a successful attempt', failure: 'a failed attempt, then a successful one' };
 type Scenario = keyof typeof SCENARIOS;
 const NAMES = ['controller', 'cockatiel', 'opossum'] as const;
 
@@ -91,11 +91,11 @@ function callsOf(
 /** A decision and its record together, beside the closed breakers of others. */
 export const peers = section<readonly PeerRow[]>({
   name: 'peers',
-  title: 'Beside circuit breakers',
+  title: 'Compared with circuit breakers',
   about:
-    'Decision, work and record together, beside [cockatiel](https://github.com/connor4312/cockatiel) 3 and ' +
-    '[opossum](https://github.com/nodeshift/opossum) 8: an async function around the work (which does nothing) that says whether it went ' +
-    'well, with each used as its README does. Every breaker stays closed. Nanoseconds, the work included.',
+    'Nanoseconds for a decision, the work and recording its result, compared with [cockatiel](https://github.com/connor4312/cockatiel) 3 and ' +
+    '[opossum](https://github.com/nodeshift/opossum) 8. Each call is an async function around the work, which does nothing, and returns whether it succeeded; ' +
+    'each library is used as in its README. Every breaker stays closed.',
 
   async run({ quick, rounds }) {
     const controller = new HandoffController();
@@ -137,7 +137,7 @@ export const peers = section<readonly PeerRow[]>({
 
   table(rows) {
     return {
-      head: ['', 'controller', 'cockatiel', 'ratio', 'opossum', 'ratio', 'the work alone'],
+      head: ['', 'controller', 'cockatiel', 'ratio', 'opossum', 'ratio', 'only the work'],
       rows: rows.map(({ scenario, nanoseconds, toCockatiel, toOpossum }) => [
         scenario,
         showNumber(nanoseconds.controller),
@@ -153,12 +153,12 @@ export const peers = section<readonly PeerRow[]>({
   targets(rows) {
     return rows.flatMap(({ scenario, toCockatiel, toOpossum }) => [
       {
-        what: `${scenario}, beside cockatiel's breaker`,
+        what: `${scenario}, compared with cockatiel's breaker`,
         bound: { below: 1 },
         unit: '×',
         measured: toCockatiel,
       },
-      { what: `${scenario}, beside opossum's`, bound: { below: 1 }, unit: '×', measured: toOpossum },
+      { what: `${scenario}, compared with opossum's`, bound: { below: 1 }, unit: '×', measured: toOpossum },
     ]);
   },
 });

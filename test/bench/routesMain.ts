@@ -13,7 +13,7 @@ import {
 import { ROLES } from './RouteProcesses';
 import { benchRoutes, loadsOf, type RouteFigures, type RouteRow } from './routes';
 
-// `npx ts-node test/bench/routesMain.ts`: handoff beside reconnect, for whoever makes either faster.
+// `npx ts-node test/bench/routesMain.ts`: handoff compared with reconnect, for whoever makes either faster.
 
 interface Options {
   readonly quick: boolean;

@@ -48,10 +48,10 @@ function rowOf(name: string, { handoff, reconnect, ratios }: RouteRow): string[]
 /** Both routes with real processes. */
 export const routes = section<RoutesData>({
   name: 'routes',
-  title: 'Handoff beside reconnect',
+  title: 'Handoff compared with reconnect',
   about:
-    'From before the connect to the first byte of the reply, with a broker, a backend and a client process of their own, the two routes ' +
-    'taking turns. Milliseconds; the ratio is handoff to reconnect.',
+    'Milliseconds from before the connect to the first byte of the reply. Broker, backend and client are separate processes; ' +
+    'the two routes take turns. The ratio is handoff to reconnect.',
 
   async run({ quick, rounds }) {
     const connectionsPerRound = quick ? QUICK_CONNECTIONS : CONNECTIONS;
@@ -117,7 +117,7 @@ export const routes = section<RoutesData>({
   targets({ rows }) {
     return rows.flatMap((row): Target[] => {
       const { ratios, clients, earlyData } = row;
-      const name = `handoff beside reconnect, ${loadName(row)}`;
+      const name = `handoff compared with reconnect, ${loadName(row)}`;
       const atMost = (what: string, bound: number, measured: number): Target => ({
         what: `${name}: ${what}`,
         bound: { atMost: bound },
@@ -130,7 +130,7 @@ export const routes = section<RoutesData>({
       const measured = ratios.connectionsPerSecond;
       return [
         ...targets,
-        { what: `${name}: connections a second`, bound: { atLeast: 1 }, unit: '×', measured },
+        { what: `${name}: connections per second`, bound: { atLeast: 1 }, unit: '×', measured },
       ];
     });
   },

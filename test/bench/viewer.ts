@@ -31,7 +31,7 @@ interface Frames {
   readonly longestMs: number;
 }
 
-/** Frames per second of the viewer with 1,000 backends at 500 events a second, measured over `seconds`. */
+/** Frames per second of the viewer with 1,000 backends at 500 events per second, measured over `seconds`. */
 export async function benchViewer({ seconds }: { readonly seconds: number }): Promise<ViewerFigures> {
   const backends = Array.from({ length: BACKENDS }, (_, index) => ({
     instance: 'shared',

@@ -7,7 +7,7 @@ const QUICK_SECONDS = 5;
 export const viewer = section<ViewerFigures>({
   name: 'viewer',
   title: 'The viewer under load',
-  about: 'The viewer in a real browser on the same machine, with backends that all change.',
+  about: 'The viewer in a real browser on the same machine; all backends change.',
 
   run: ({ quick }) => benchViewer({ seconds: quick ? QUICK_SECONDS : SECONDS }),
 
@@ -15,8 +15,8 @@ export const viewer = section<ViewerFigures>({
     return {
       head: [`${showCount(backends)} backends`, ''],
       rows: [
-        ['events a second', showNumber(eventsPerSecond)],
-        ['frames a second', showNumber(framesPerSecond)],
+        ['events per second', showNumber(eventsPerSecond)],
+        ['frames per second', showNumber(framesPerSecond)],
         ['longest frame, ms', showNumber(longestFrameMs)],
         ['first chart, ms', showNumber(firstChartMs)],
       ],
@@ -25,7 +25,7 @@ export const viewer = section<ViewerFigures>({
 
   targets: ({ backends, eventsPerSecond, framesPerSecond }) => [
     {
-      what: `frames of the viewer with ${showCount(backends)} backends and ${showCount(Math.round(eventsPerSecond))} events a second`,
+      what: `frame rate of the viewer with ${showCount(backends)} backends and ${showCount(Math.round(eventsPerSecond))} events per second`,
       bound: { atLeast: 30 },
       unit: 'frames/s',
       measured: framesPerSecond,

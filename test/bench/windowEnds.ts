@@ -23,7 +23,7 @@ interface Watched {
 interface WindowEndsData {
   readonly backends: number;
   readonly rounds: number;
-  /** The longest stretch without the event loop while the windows end. */
+  /** The longest blocking of the event loop while the windows end. */
   readonly longestBlockMs: Spread;
   /** The same for as long of a loop that has nothing to do: what the machine itself takes. */
   readonly idleBlockMs: Spread;
@@ -104,8 +104,8 @@ export const windowEnds = section<WindowEndsData>({
   name: 'window-ends',
   title: 'Windows that end together',
   about:
-    'The longest stretch, in milliseconds, that the event loop is held up by windows that all end in the same millisecond; beside it the same of a ' +
-    'loop with nothing to do, for as long, in the same process.',
+    'The longest time, in milliseconds, for which windows that all end in the same millisecond block the event loop, ' +
+    'compared with an idle event loop of the same process over the same time.',
 
   async run({ rounds }) {
     const clock = new StandingClock();
@@ -143,9 +143,9 @@ export const windowEnds = section<WindowEndsData>({
     return {
       head: [`${showCount(backends)} windows`, 'median', 'worst'],
       rows: [
-        row('longest stretch without the event loop', longestBlockMs),
-        row('longest stretch with nothing to do', idleBlockMs),
-        row('what the ends add to that', beyondIdleMs),
+        row('longest blocking of the event loop', longestBlockMs),
+        row('the same in an idle loop', idleBlockMs),
+        row('difference', beyondIdleMs),
         row('from the first end to the last', durationMs),
       ],
     };
@@ -154,7 +154,7 @@ export const windowEnds = section<WindowEndsData>({
   targets({ backends, beyondIdleMs }) {
     return [
       {
-        what: `${showCount(backends)} windows that end together: longest stretch without the event loop, beyond that of an idle loop`,
+        what: `${showCount(backends)} windows that end together: longest blocking of the event loop, in addition to an idle loop's`,
         bound: { atMost: 10 },
         unit: 'ms',
         measured: beyondIdleMs.median,
