@@ -48,7 +48,7 @@ describe('the viewer of a command', () => {
   const active = (id: string): Promise<void> =>
     page.locator(`[data-state="backendHandoff.${id}"][data-active="true"]`).waitFor();
 
-  test('the demo runs, and the page at the address that it prints shows how each backend fares', async () => {
+  test('the demo prints the address of a page that shows each backend', async () => {
     const command = run('demo', '--duration', '1h', '--policy', '2/3s');
     await command.printed('Watch the charts live');
     const [address = ''] = /http:\S+/.exec(command.stdout) ?? [];
@@ -104,7 +104,7 @@ describe('the viewer of a command', () => {
     expect(faults.filter((fault) => !/ERR_CONNECTION_REFUSED/.test(fault))).toEqual([]);
   });
 
-  test('comes back, with the same backend chosen, when the broker is started anew', async () => {
+  test('reconnects with the same backend selected when the broker restarts', async () => {
     const config = join(temporary, 'broker.json');
     const socketPath = join(temporary, 'b.sock');
     const services = [

@@ -110,7 +110,7 @@ describe('with @statelyai/inspect in a browser', () => {
     expect(faults).toEqual([]);
   });
 
-  test('the bridge tells a page of another origin, in the place of the hosted one, what its receiver understands', async () => {
+  test('the bridge sends a stand-in for the hosted page, of another origin, messages that its receiver understands', async () => {
     traffic.exhaust(FAILING);
     site = await PageServer.serve(HOSTED);
     relay = await createInspectionRelay({ controller: traffic.controller, stately: site.url });

@@ -153,7 +153,7 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
-  test('lets go of a filter that nothing passes any more', async () => {
+  test('keeps an active filter without matches, so that it can be removed', async () => {
     await start();
     await open();
     traffic.exhaust(FAILING);
@@ -167,7 +167,7 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
-  test('has the filters for backends in their places, whichever states there are just now', async () => {
+  test('keeps the filters for backends in place, whatever states are present', async () => {
     await start();
     await open();
     await row('auth@1.4.2').waitFor();
@@ -213,7 +213,7 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
-  test('shows routes as soon as somebody reports them', async () => {
+  test('shows routes as soon as they are reported', async () => {
     await start();
     await open();
     await active('handoff.idle');
@@ -252,7 +252,7 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
-  test('draws the chart with letters that can be read where there is little space', async () => {
+  test('keeps the text of the chart readable in little space', async () => {
     await start();
     await open(400);
     await active('handoff.idle');
@@ -294,7 +294,7 @@ describe('the viewer', () => {
     },
   );
 
-  test('comes back, with the same backend chosen, when the relay is started anew', async () => {
+  test('reconnects with the same backend selected when the relay restarts', async () => {
     await start();
     await open();
     await choose('search@3.2.0');
@@ -354,7 +354,7 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
-  test('says so where there is nothing to draw, rather than showing an empty space', async () => {
+  test('shows a message when there is nothing to draw', async () => {
     await start();
     await open();
     const sender = await connectSender();
@@ -366,7 +366,7 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
-  test('has room for the actors of an app, in however many states they are', async () => {
+  test('has room for actors in any number of states', async () => {
     await start();
     await open(1280, 800);
     const sender = await connectSender();
@@ -377,7 +377,7 @@ describe('the viewer', () => {
     expect(faults).toEqual([]);
   });
 
-  test('can be framed as an inspector, as the bridge to the hosted one does, and is told by that page', async () => {
+  test('can be framed as an inspector, and receives messages from the framing page', async () => {
     await start();
     const framed = await createInspectionRelay();
     const bridge = await createInspectionRelay({ controller: traffic.controller, stately: framed.url });

@@ -11,7 +11,7 @@ const DURATION = '8s';
 // anybody could listen, and a backend taken for gone because one probe's connection broke.
 const SEEDS = [1, 2, 3, 4];
 
-describe('everything that goes wrong at random', () => {
+describe('random faults', () => {
   it.each(SEEDS)('costs nobody anything that could be kept, with seed %d', async (seed) => {
     const main = compiled('test/chaos/main.ts');
     const child = spawn(process.execPath, [main, '--seed', String(seed), '--duration', DURATION, '--json'], {

@@ -36,7 +36,7 @@ function live(...events: readonly BackendLifecycleEvent[]): {
 }
 
 describe("a process's life", () => {
-  it('waits as long as it is told to', () => {
+  it('waits as long as its input says', () => {
     expect(live().waits).toEqual([1]);
     expect(live({ type: 'start.asked' }).waits).toEqual([1, 20]);
     expect(live({ type: 'start.asked' }, { type: 'process.listening' }).waits).toEqual([1, 20, 300]);
@@ -58,7 +58,7 @@ describe("a process's life", () => {
       [{ type: 'start.asked' }, { type: 'process.listening' }, { type: 'replacement.asked' }],
     ],
     ['it ends by itself', [{ type: 'start.asked' }]],
-  ])('is over for good when %s and nothing is left of it', (_, events) => {
+  ])('is done when %s and the process and its channel are gone', (_, events) => {
     const { last } = live(
       ...events,
       { type: 'process.exited', isChannelOpen: false },
@@ -67,13 +67,13 @@ describe("a process's life", () => {
     expect(last.status).toBe('done');
   });
 
-  it('is over where another broker takes it', () => {
+  it('is done when another broker adopts it', () => {
     expect(live({ type: 'process.found' }, { type: 'leave.asked' }).last.status).toBe('done');
   });
 });
 
 describe('a round', () => {
-  it('waits as long as the frame says that tells it to', () => {
+  it('waits as long as the frame says', () => {
     const { waits, clock } = createClock();
     const actor = createActor(connectRound, { clock }).start();
     const events: readonly ConnectRoundEvent[] = [

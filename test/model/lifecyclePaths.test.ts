@@ -133,7 +133,7 @@ function run(path: ChartPath<null>): Told {
 }
 
 describe('every generated path of a process of a backend, against the reference model', () => {
-  it('is followed by the chart: every edge, whatever comes whenever', () => {
+  it('is followed by the chart: every edge, and any event at any time', () => {
     const paths = anyGraph.edgePaths();
     let steps = 0;
     for (const path of paths) {
@@ -143,7 +143,7 @@ describe('every generated path of a process of a backend, against the reference 
     report(`lifecycle paths, every edge: ${paths.length} paths, ${steps} steps, 0 wrong`);
   });
 
-  it('makes room once, starts one program at most, and says once whether it was ready', () => {
+  it('emits vacated once, starts at most one program, and reports once whether it was ready', () => {
     const paths = changingGraph.walks(MAX_STEPS);
     for (const path of paths) {
       const { count, order } = run(path);
@@ -157,7 +157,7 @@ describe('every generated path of a process of a backend, against the reference 
     report(`lifecycle paths, up to ${MAX_STEPS} steps: ${paths.length} paths`);
   });
 
-  it('reads what a process said before its end, before the process is gone', () => {
+  it('reads the last messages of a process before it is gone', () => {
     const { order } = run(
       pathOf(
         { type: 'start.asked' },

@@ -53,13 +53,13 @@ describe('the protocol, explored as a whole', () => {
     }
   }
 
-  it('keeps every invariant in every combination that one client can come to', () => {
+  it('keeps every invariant in every reachable combination of one client', () => {
     const findings = exploreProtocol(ONE_CLIENT, look);
     reportFindings(ONE_CLIENT, findings);
     expect(show(findings)).toBe('');
   });
 
-  it('has met every race that the page speaks of, each with the end that it gives', () => {
+  it('has explored every race in docs/protocol.md, with the outcome given there', () => {
     expect([...unseen].map(([race]) => race)).toEqual([]);
     expect(RACES.map(([race]) => plain(race))).toEqual(racesOfThePage());
     report(`protocol, races of docs/protocol.md: ${RACES.length} of ${RACES.length} met`);
@@ -71,7 +71,7 @@ describe('the protocol, explored as a whole', () => {
     expect(show(findings)).toBe('');
   });
 
-  it('checks the invariants that the page names', () => {
+  it('checks the invariants named in docs/protocol.md', () => {
     const names = [...PAGE.matchAll(/^- \*\*(.+?)\*\*[,:].*$/gm)].map(([, name]) => name);
     expect(names.filter((name) => !/^R\d,/.test(name ?? ''))).toEqual(
       expect.arrayContaining(INVARIANTS.slice(3)),
@@ -81,7 +81,7 @@ describe('the protocol, explored as a whole', () => {
   });
 });
 
-describe('the exploration finds what is made wrong on purpose', () => {
+describe('the exploration finds deliberate mistakes', () => {
   const lengths: string[] = [];
   const broken = new Set<string>();
 
@@ -161,7 +161,7 @@ describe('an exploration', () => {
     expect(findings.violation).toBeUndefined();
   });
 
-  it('gives a shortest way to a problem', () => {
+  it('gives a shortest trace to a problem', () => {
     const model = {
       ...modelOf([[1, 3], [2], [4], [4], []], 4),
       problemOf: (world: number) => (world === 4 ? 'four' : undefined),
@@ -169,7 +169,7 @@ describe('an exploration', () => {
     expect(textsOf(explore(model))).toEqual(['four', '0 to 3', '3 to 4']);
   });
 
-  it('finds a world in which nothing goes on, unless something goes wrong', () => {
+  it('finds a world without a further step, unless a fault is injected', () => {
     expect(textsOf(explore(modelOf([[1], [2], []], 2, ['1 to 2'])))).toEqual(['it rests', '0 to 1']);
   });
 
@@ -180,7 +180,7 @@ describe('an exploration', () => {
     ]);
   });
 
-  it('finds a circle, though it can be left', () => {
+  it('finds a cycle, even if it can be left', () => {
     expect(textsOf(explore(modelOf([[1], [0, 2], []], 2)))).toEqual([
       'an end: something goes round in a circle',
     ]);

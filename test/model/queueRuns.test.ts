@@ -218,7 +218,7 @@ describe('random runs of the transfers to two backends, against the reference mo
   beforeAll(() => jest.useFakeTimers());
   afterAll(() => jest.useRealTimers());
 
-  it.each([1, 3])('end each once, and tell what is not awaited: room for %p', (capacity) => {
+  it.each([1, 3])('end once each, and report unexpected answers: capacity %p', (capacity) => {
     let steps = 0;
     fc.assert(
       fc.property(fc.array(step, { minLength: MIN_STEPS, maxLength: MAX_STEPS, size: 'max' }), (path) => {

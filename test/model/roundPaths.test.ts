@@ -349,7 +349,7 @@ describe('every generated path of a round, against the reference model', () => {
     report(`round paths, ${name}: ${paths.length} paths, ${steps} steps, 0 wrong`);
   }
 
-  it('is followed by the chart: every edge, whatever comes whenever', () => {
+  it('is followed by the chart: every edge, and any event at any time', () => {
     runAll(anyRoundGraph.edgePaths(), runChart, 'chart, every edge');
   });
 
@@ -357,7 +357,7 @@ describe('every generated path of a round, against the reference model', () => {
     runAll(realRoundGraph.edgePaths(), runRound, 'round, every edge');
   });
 
-  it(`is followed by a round: all that can happen in up to ${MAX_STEPS} steps`, () => {
+  it(`is followed by a round: every sequence of up to ${MAX_STEPS} steps`, () => {
     runAll(realRoundGraph.walks(MAX_STEPS), runRound, `round, up to ${MAX_STEPS} steps`);
   });
 

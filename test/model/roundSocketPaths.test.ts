@@ -270,7 +270,7 @@ describe('every edge of a round, with real sockets', () => {
     }
   }
 
-  it('comes to the same end as the model, and leads the application to the backend', async () => {
+  it('ends as in the model, and connects the application to the backend', async () => {
     const paths = socketRoundGraph.edgePaths();
     const results = new Map<string, number>();
     for (const path of paths) {

@@ -98,7 +98,7 @@ describe('the table of a round', () => {
 });
 
 describe('a table that is full', () => {
-  it('starts over and goes on giving the same answers', () => {
+  it('starts over and gives the same answers', () => {
     const table = new HandoffTable(new HandoffFallbackPolicy({ maxFailedAttemptsPerWindow: 100_000 }));
     const fail = CLASSES.find((symbol) => eventOfSymbol(symbol).type === 'attempt.failed') ?? 0;
     let node = table.initial;

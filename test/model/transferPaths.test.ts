@@ -155,7 +155,7 @@ describe('every generated path of a transfer, against the reference model', () =
     report(`transfer paths, ${name}: ${paths.length} paths, ${steps} steps, 0 wrong`);
   }
 
-  it('is followed by the chart: every edge, whatever comes whenever', () => {
+  it('is followed by the chart: every edge, and any event at any time', () => {
     runAll(anyTransferGraph.edgePaths(), runChart, 'chart, every edge');
   });
 
@@ -163,7 +163,7 @@ describe('every generated path of a transfer, against the reference model', () =
     runAll(realTransferGraph.edgePaths(), runTransfer, 'transfer, every edge');
   });
 
-  it(`is followed by a transfer: all that can happen in up to ${MAX_STEPS} steps`, () => {
+  it(`is followed by a transfer: every sequence of up to ${MAX_STEPS} steps`, () => {
     runAll(realTransferGraph.walks(MAX_STEPS), runTransfer, `transfer, up to ${MAX_STEPS} steps`);
   });
 

@@ -413,7 +413,7 @@ describe.each(WAYS)(
       steps += path.length;
     });
 
-    it('cover the chart, but for what cannot be provoked', () => {
+    it('cover the chart, except for what cannot be provoked', () => {
       const knowing = runs.filter(({ path }) => isUnannounced(path)).length;
       report(
         `transfer paths, real processes, ${way.name}: ${runs.length} runs, ${knowing} of them unannounced, ${steps} steps, 0 wrong`,

@@ -13,7 +13,7 @@ describe('a process that is to be adopted', () => {
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  it('is asked again if it had no room for the question', async () => {
+  it('is probed again if it was busy', async () => {
     const backend = {
       backend: 'a'.repeat(32),
       serviceName: 'echo',

@@ -6,7 +6,7 @@ import { ManualClock } from '../support/ManualClock';
 
 const KEY = { instance: 'i', serviceName: 's', serviceVersion: 'v' };
 
-describe('what is said of a backend that is none', () => {
+describe('the message for an invalid backend', () => {
   it.each([
     ['', 'backend must be a non-empty string, but is ""'],
     [7, 'backend must be an object, but is 7'],
@@ -27,7 +27,7 @@ describe('what is said of a backend that is none', () => {
     controller.dispose();
   });
 
-  it('tells a handle of another controller', () => {
+  it('recognizes a handle of another controller', () => {
     const [one, other] = [new HandoffController(), new HandoffController()];
     expect(() => one.stateOf(other.backend('a'))).toThrow(
       'backend must be a handle of this controller, but is ',

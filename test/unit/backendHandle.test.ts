@@ -52,7 +52,7 @@ describe.each([
 });
 
 describe('maxBackends', () => {
-  it('bounds what is held, and drops the one of the oldest whose state matters least', () => {
+  it('bounds the backends, and evicts the least significant of the oldest', () => {
     const controller = new HandoffController({ policy: POLICY, maxBackends: 4 });
     controller.markAdopted('adopted', 1);
     controller.shouldAttempt('attempting', ENABLED, 1);
@@ -65,7 +65,7 @@ describe('maxBackends', () => {
     controller.dispose();
   });
 
-  it('holds however many names come', () => {
+  it('holds for any number of names', () => {
     const clock = new ManualClock();
     const controller = new HandoffController({ policy: POLICY, clock, maxBackends: 100 });
     for (let n = 0; n < 10_000; n++) controller.recordFailedAttempt(`hostile-${n}`, 'permissionDenied');

@@ -19,7 +19,7 @@ const key = (instance: string, serviceName: string, serviceVersion: string, repl
 });
 
 describe('backends are told apart', () => {
-  it('however their fields might be joined', () => {
+  it('however their fields could be joined', () => {
     const backends: BackendId[] = [
       key('a', 'b/c', 'd'),
       key('a/b', 'c', 'd'),
@@ -85,7 +85,7 @@ describe('backends are told apart', () => {
     );
   });
 
-  it('and a key that the caller changes afterwards changes nothing', () => {
+  it('and a later change of a key by the caller has no effect', () => {
     const controller = new HandoffController();
     const mutable = { ...key('shared', 'svc', '1.0.0') };
     controller.recordFailedAttempt(mutable, 'permissionDenied', 1);

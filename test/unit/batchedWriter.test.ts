@@ -70,7 +70,7 @@ describe('a batched writer', () => {
     expect(texts(calls)).toEqual(['a']);
   });
 
-  it('writes what waits when it is told to, once', async () => {
+  it('writes the pending batch once when flushed', async () => {
     const { calls, writer } = createSocket();
     writer.write(bytes('a'));
     writer.write(bytes('b'));

@@ -56,7 +56,7 @@ function readPieces<T>(
 const pieces = fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 5 });
 
 describe('the records of the channel for handles', () => {
-  it('are read as they were written, however they are cut', () => {
+  it('are read as they were written, however they are split', () => {
     fc.assert(
       fc.property(fc.array(requests, { maxLength: 5 }), pieces, (written, lengths) => {
         const bytes = Buffer.concat(written.flatMap(encodeRequest));
@@ -71,7 +71,7 @@ describe('the records of the channel for handles', () => {
     );
   });
 
-  it('are never anything but requests or the end of the channel, whatever comes', () => {
+  it('are requests or end the channel, whatever the input', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), pieces, (bytes, lengths) => {
         try {
@@ -96,7 +96,7 @@ describe('the records of the channel for handles', () => {
     expect(() => reader.next()).toThrow(new RangeError(`not a request of a broker: ${message}`));
   });
 
-  it('are malformed where an answer has a type or a code that there is none of', () => {
+  it('are malformed if an answer has an unknown type or code', () => {
     const reader = new AnswerReader();
     reader.push(Buffer.from([4, ...Buffer.alloc(17)]));
     reader.push(Buffer.from([2, ...Buffer.alloc(16), TRANSFER_REFUSALS.length]));

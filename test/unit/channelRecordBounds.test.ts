@@ -96,7 +96,7 @@ describe('the bytes of a record of the channel', () => {
     expect(() => reader.next()).toThrow('length 4294967295');
   });
 
-  it('may end right behind what a handoff has to have', () => {
+  it('may end right after the required fields of a handoff', () => {
     const shortest = handoff(0);
     expect(read(Buffer.concat(encodeRequest(shortest)))).toEqual(shortest);
   });
@@ -119,7 +119,7 @@ describe('the bytes of a record of the channel', () => {
     expect(early).toMatchObject({ traceparent: undefined, earlyData: Buffer.from('eeee') });
   });
 
-  it('are read without a copy where they came in one piece, and copied alone where not', () => {
+  it('are read without a copy if they arrived in one chunk, and copied otherwise', () => {
     const record = Buffer.concat(encodeRequest(handoff(10_000)));
     // Larger than what Node takes from a pool.
     const chunk = Buffer.concat([record, record, record]);
@@ -136,7 +136,7 @@ describe('the bytes of a record of the channel', () => {
     expect(sources[2]).toBe(chunk.buffer);
   });
 
-  it('of an answer have a code that counts for a refusal alone', () => {
+  it('of an answer have a code that matters only for a refusal', () => {
     const reader = new AnswerReader();
     const token = Buffer.from(TOKEN, 'hex');
     reader.push(Buffer.concat([Buffer.from([1]), token, Buffer.from([200])]));

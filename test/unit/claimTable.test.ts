@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { ClaimTable } from '../../src/backend/ClaimTable';
 
 describe('a claim table', () => {
-  it('grants an id once, whatever the order of stamps and however time goes on', () => {
+  it('grants an id once, for any order of stamps and times', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 300 }),
@@ -38,7 +38,7 @@ describe('a claim table', () => {
     );
   });
 
-  it('refuses stamps of the future and, at the very millisecond, of the past', () => {
+  it('refuses future stamps, and old ones from the exact millisecond on', () => {
     const table = new ClaimTable({ ttlMs: 100, maxClaims: 10, now: () => 1000 });
     expect(table.claim('future', 1001.5)).toBe('expired');
     expect(table.claim('old', 899)).toBe('expired');

@@ -65,7 +65,7 @@ describe('HandoffController', () => {
     controller.dispose();
   });
 
-  it('does not take a timer at its word that fires early', () => {
+  it('does not trust a timer that fires early', () => {
     const { controller, clock } = start();
     fail(controller, 2, 5_000);
     clock.advance(1_000);
@@ -76,7 +76,7 @@ describe('HandoffController', () => {
     controller.dispose();
   });
 
-  it('shows the end of a window to who watches, by a timer for what is left at an explicit now', () => {
+  it('shows the end of a window to observers, with a timer for the rest at an explicit now', () => {
     const { controller, clock } = start();
     const seen: string[] = [];
     fail(controller, 1, 77_000);
@@ -107,7 +107,7 @@ describe('HandoffController', () => {
     controller.dispose();
   });
 
-  it('creates nothing for an unknown backend by looking, by checks 1 to 3, or by an end without a beginning', () => {
+  it('creates nothing for an unknown backend by reading, by checks 1 to 3, or by a result without an attempt', () => {
     const { controller } = start();
     controller.stateOf(KEY);
     controller.failedAttemptCount(KEY);
@@ -136,7 +136,7 @@ describe('HandoffController', () => {
     controller.dispose();
   });
 
-  it('lists backends in the order in which it came to know them, names and keys alike', () => {
+  it('lists backends in order of creation, names and keys alike', () => {
     const { controller } = start({ maxBackends: 3 });
     for (const backend of [KEY, 'a', { ...KEY, serviceVersion: '2' }]) controller.hold(backend);
     expect([...controller.backends()]).toEqual([KEY, 'a', { ...KEY, serviceVersion: '2' }]);
@@ -147,7 +147,7 @@ describe('HandoffController', () => {
     controller.dispose();
   });
 
-  it('has no window to show once it is over, though nobody has read it since', () => {
+  it('shows no window once it is over, even if nobody has read it since', () => {
     const { controller, clock } = start();
     fail(controller, 1);
     clock.jump(999);
@@ -158,7 +158,7 @@ describe('HandoffController', () => {
     controller.dispose();
   });
 
-  it('gives decisions that nobody can change for others', () => {
+  it('gives frozen decisions', () => {
     const { controller } = start();
     const attempt = controller.shouldAttempt(KEY, ENABLED);
     const fallback = controller.shouldAttempt(KEY, HandoffAttemptInputs.of(false, true, false));
@@ -178,7 +178,7 @@ describe('HandoffController', () => {
     controller.dispose();
   });
 
-  it('has counted nothing where the clock can set no timer', () => {
+  it('counts nothing if the clock cannot set a timer', () => {
     const { clock } = start();
     let isBroken = true;
     const setTimeout = (fn: () => void, ms: number): number => {
@@ -201,7 +201,7 @@ describe('HandoffController', () => {
     controller.dispose();
   });
 
-  it('bounds its table where the budget is large, and loses no count', () => {
+  it('bounds its table for a large budget, and loses no count', () => {
     const policy = { maxFailedAttemptsPerWindow: 20_000, failedAttemptWindowMs: 1_000 };
     const { controller } = start({ policy });
     controller.recordFailedAttempt('other', 'permissionDenied');
@@ -272,7 +272,7 @@ describe('HandoffController', () => {
 });
 
 describe('inspection', () => {
-  it('is not in the way of a decision when an observer throws or calls back', () => {
+  it('does not affect a decision when an observer throws or calls back', () => {
     const thrown: unknown[] = [];
     const { controller, clock } = start();
     const onUncaught = jest.spyOn(global, 'queueMicrotask').mockImplementation((task) => {
@@ -301,7 +301,7 @@ describe('inspection', () => {
     onUncaught.mockRestore();
   });
 
-  it('ends for one of two that are the same object', () => {
+  it('ends one of two subscriptions of the same object', () => {
     const { controller } = start();
     const observer = { next: jest.fn() };
     const first = controller.inspect(observer);
@@ -314,7 +314,7 @@ describe('inspection', () => {
 
   const seenBy = (events: InspectionEvent[]) => events.map(({ type }) => type);
 
-  it('tells an observer given at the start of each actor, event and snapshot', () => {
+  it('passes each actor, event and snapshot to an observer given at the start', () => {
     const events: InspectionEvent[] = [];
     const { controller } = start({ inspect: (event) => events.push(event) });
     fail(controller, 1);
@@ -377,7 +377,7 @@ describe('a persisted snapshot', () => {
     [400, 600],
     [999.5, 0.5],
     [-5_000, 1_000],
-  ])('goes on with what was left of a window after %p ms', (passedMs, retryAfterMs) => {
+  ])('continues with the rest of a window after %p ms', (passedMs, retryAfterMs) => {
     const restored = restart({ passedMs, prepare: (controller) => fail(controller, 2) });
     expect(restored.stateOf(KEY)).toBe('rateLimited');
     expect(restored.shouldAttempt(KEY, ENABLED)).toMatchObject({
@@ -394,7 +394,7 @@ describe('a persisted snapshot', () => {
     restored.dispose();
   });
 
-  it('re-arms the timer for what was left', () => {
+  it('re-arms the timer for the rest', () => {
     const { controller, clock } = start();
     fail(controller, 2);
     clock.jump(300);
@@ -409,7 +409,7 @@ describe('a persisted snapshot', () => {
     restored.dispose();
   });
 
-  it('goes on from the moment that is given on the new time base', () => {
+  it('continues from the given time of the new time base', () => {
     const { controller, clock } = start();
     fail(controller, 2);
     clock.jump(300);
@@ -425,7 +425,7 @@ describe('a persisted snapshot', () => {
     restored.dispose();
   });
 
-  it('takes the time of day from the system where the clock has none', () => {
+  it('uses the time of day of the system if the clock has none', () => {
     const { now, setTimeout, clearTimeout } = new ManualClock();
     const controller = new HandoffController({ clock: { now, setTimeout, clearTimeout } });
     const before = Date.now();
@@ -455,7 +455,7 @@ describe('a persisted snapshot', () => {
     wider.dispose();
   });
 
-  it('keeps adoption, drops attempts in flight, and holds nothing for who has neither window nor adoption', () => {
+  it('keeps adoption, drops attempts in flight, and restores no backend with neither window nor adoption', () => {
     const restored = restart({
       passedMs: 0,
       prepare: (controller) => {

@@ -24,7 +24,7 @@ function read(bytes: Buffer): unknown {
 }
 
 describe('the codes of `error` frames', () => {
-  it('say who sends them, and whether to begin again', () => {
+  it('have a sender, and are retryable or not', () => {
     const told = Object.entries(ERROR_CODES).map(([code, { from, retryable }]) => [code, [from, retryable]]);
     expect(Object.fromEntries(told)).toEqual(CODES);
     for (const { means } of Object.values(ERROR_CODES)) expect(means).toMatch(/^\S.* .*\S$/);
@@ -37,14 +37,14 @@ describe('the codes of `error` frames', () => {
   });
 });
 
-describe('what goes to a terminal', () => {
+describe('text for a terminal', () => {
   it.each([
     ['/srv/app/main.js', '/srv/app/main.js'],
     ['/srv/größe', '/srv/größe'],
     ['a\u001b[31m.js', '"a\\u001b[31m.js"'],
     ['a\u202e.js', '"a\\u202e.js"'],
     ['\u202ea.js', '"\\u202ea.js"'],
-  ])('is a path as it is, unless a terminal would obey it: %j', (path, shown) => {
+  ])('is an unchanged path, unless it has control characters: %j', (path, shown) => {
     expect(showPath(path)).toBe(shown);
   });
 

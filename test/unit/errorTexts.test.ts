@@ -140,7 +140,7 @@ describe('the name that was most likely meant', () => {
     expect(nearestName(`${long}xy`, [`${long}xz`])).toBeUndefined();
   });
 
-  it('is within a third of the letters, by what it takes to make one of the other', () => {
+  it('differs by at most a third of the letters, by edit distance', () => {
     // Written down a second time, without a table.
     const distance = (a: string, b: string): number => {
       if (a === '' || b === '') return a.length + b.length;
@@ -175,7 +175,7 @@ describe('options', () => {
       },
     });
 
-  it('are read once each, and what is undefined is left out', () => {
+  it('are read once each, and undefined ones are omitted', () => {
     let looks = 0;
     const options = {
       get path() {
@@ -203,11 +203,11 @@ describe('options', () => {
     [bad('mode'), 'a[0]', "a[0].mode can't be read: no look"],
     [bad('ot her'), 'options', '"ot her" can\'t be read: no look'],
     [throwing, 'options', "options can't be read: no look"],
-  ])('are refused with what is wrong, case %#', (value, field, message) => {
+  ])('are refused with the problem, case %#', (value, field, message) => {
     expect(() => read(value, field)).toThrow(message);
   });
 
-  it('of an object with behaviour are refused only where they look like one that is missing', () => {
+  it('of a class instance are refused only if they resemble a missing one', () => {
     const check = (value: unknown) =>
       requireMembers<{ now?: unknown; later?: unknown }>('clock', value, { now: true, later: true });
     const clock = { now: 1, more: 2 };
@@ -238,14 +238,14 @@ describe('options', () => {
 describe('what a callback answers', () => {
   const isOne = (value: unknown): value is 1 => value === 1;
 
-  it('is given back, or refused by name', () => {
+  it('is returned, or refused by name', () => {
     expect(requireAnswer('choose', 1, isOne, 'a one')).toBe(1);
     expect(() => requireAnswer('choose', 2, isOne, 'a one')).toThrow(
       'the answer of choose must be a one, and no promise of it, but is 2',
     );
   });
 
-  it('is no unhandled rejection where it was a promise', async () => {
+  it('is no unhandled rejection if it was a promise', async () => {
     const unhandled = jest.fn();
     process.on('unhandledRejection', unhandled);
     try {
@@ -259,7 +259,7 @@ describe('what a callback answers', () => {
     }
   });
 
-  it('is told why it is rejected, whatever looks like a promise', async () => {
+  it('passes on a rejection of any thenable', async () => {
     const causes: unknown[] = [];
     const tell = (cause: unknown): void => void causes.push(cause);
     const thenable = (descriptor: PropertyDescriptor): object =>
@@ -346,7 +346,7 @@ describe('a bad argument', () => {
     expect(call).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
   });
 
-  it('that cannot be read is told with what was thrown', () => {
+  it('that cannot be read is reported with the thrown value', () => {
     const cause = new Error('no look');
     const read = (): unknown =>
       readGiven('field', () => {
@@ -365,7 +365,7 @@ describe('a bad argument', () => {
     expect(() => requireBacklog('1')).toThrow('backlog must be a number');
   });
 
-  it('is none at its bounds', () => {
+  it('is accepted at its bounds', () => {
     expect([requireMilliseconds('m', 0), requireSpan('s', 1, 1, 2), requireSpan('s', 2, 1, 2)]).toEqual([
       0, 1, 2,
     ]);
@@ -384,7 +384,7 @@ describe('a bad argument', () => {
     expect(requireObject('o', object)).toBe(object);
   });
 
-  it('is cut to characters, none of them in two', () => {
+  it('is cut between characters', () => {
     expect([cutToCharacters('ab', 2), cutToCharacters('abc', 2), cutToCharacters('😀😀😀', 2)]).toEqual([
       'ab',
       'ab',

@@ -7,7 +7,7 @@ const ENDS = ['success', 'abandoned', 'adopted', 'spawned', 'count'] as const;
 const ENABLED = HandoffAttemptInputs.enabled();
 
 describe('hold', () => {
-  it('shows a backend to who inspects, though nothing has happened to it', () => {
+  it('shows a backend without any event to observers', () => {
     const controller = new HandoffController();
     const seen: string[] = [];
     controller.hold(KEY);
@@ -54,7 +54,7 @@ describe('explain', () => {
     }
   });
 
-  it('tells what shouldAttempt then answers, and changes nothing', () => {
+  it('gives the answer of shouldAttempt, and changes nothing', () => {
     const step = fc.oneof(
       fc.record({ call: fc.constant('request' as const) }),
       fc.record({ call: fc.constantFrom(...HANDOFF_FAILURES) }),

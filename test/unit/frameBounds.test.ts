@@ -190,7 +190,7 @@ describe('the fields of frames', () => {
     expect(frameTypeOf(FRAME_TYPE_NUMBERS[type])).toBe(type);
   });
 
-  it('have their numbers on the wire for ever', () => {
+  it('have fixed numbers on the wire', () => {
     const numbers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map(frameTypeOf);
     expect(numbers).toEqual([undefined, ...TYPES, undefined]);
   });
@@ -228,7 +228,7 @@ describe('the fields of frames', () => {
     }
   });
 
-  it('are told with what is wrong with them', () => {
+  it('are reported with the problem', () => {
     const endpoint = parseFrame('handoff', { ...WHOLE.handoff, endpoint: 'x' });
     expect(endpoint).toEqual({
       problem: expect.stringMatching(/^endpoint must be the absolute path of a socket.*, but is "x"$/),
@@ -238,7 +238,7 @@ describe('the fields of frames', () => {
     });
   });
 
-  it('are named even where the payload is no object', () => {
+  it('are named even if the payload is not an object', () => {
     expect(parseFrame('hello', 'text')).toEqual({
       problem: expect.stringMatching(/^the payload must be an object/),
     });
@@ -277,7 +277,7 @@ describe('the bounds of a frame', () => {
     );
   });
 
-  it('are waited for byte by byte, and what is behind is left', () => {
+  it('are read byte by byte, and bytes after a frame are left', () => {
     const bytes = frameBytes(FRAME_TYPE_NUMBERS.ready, Buffer.from('{}'));
     for (let length = 0; length < bytes.length; length += 1) {
       const reader = push(bytes.subarray(0, length));
@@ -308,7 +308,7 @@ describe('the bounds of a frame', () => {
     );
   });
 
-  it('tell of what the JSON parser said', () => {
+  it('include the message of the JSON parser', () => {
     expect(() => push(frameBytes(6, Buffer.from('{]'))).next()).toThrow(
       expect.objectContaining({ cause: expect.any(SyntaxError) }),
     );

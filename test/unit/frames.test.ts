@@ -66,7 +66,7 @@ function split(bytes: Buffer, sizes: readonly number[]): Buffer[] {
 }
 
 describe('frames', () => {
-  it('come out as they went in, however the bytes are cut, and leave what is behind them untouched', () => {
+  it('survive encoding and decoding, however the bytes are split, and leave the following bytes untouched', () => {
     fc.assert(
       fc.property(
         fc.array(frames, { minLength: 1, maxLength: 4 }),
@@ -91,7 +91,7 @@ describe('frames', () => {
     );
   });
 
-  it('that are none are refused with an error of ours, never with another', () => {
+  it('that are invalid are refused with a WireError only', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -134,7 +134,7 @@ describe('frames', () => {
     expect(() => encodeFrame(frame)).toThrow(WireError);
   });
 
-  it('keep fields that a later version may add from the reader', () => {
+  it('omit fields that a later version may add', () => {
     const reader = new FrameReader();
     const later = {
       type: 'attach',

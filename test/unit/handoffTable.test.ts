@@ -12,7 +12,7 @@ function reachable(from: HandoffNode): Set<HandoffNode> {
 }
 
 describe('HandoffTable', () => {
-  it('starts over when it is full: keeps nothing of what it held, but the state that all begin in', () => {
+  it('starts over when it is full, keeping only the initial state', () => {
     const table = new HandoffTable(new HandoffFallbackPolicy({ maxFailedAttemptsPerWindow: 20_000 }));
     const failed = failedSymbol('permissionDenied');
     let node = table.initial;

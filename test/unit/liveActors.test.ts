@@ -56,7 +56,7 @@ function look(controller: HandoffController) {
 }
 
 describe('the live actors of a controller', () => {
-  it('are where the controller is, whoever looks, comes, or leaves meanwhile', () => {
+  it('have the state of the controller, while observers come and go', () => {
     fc.assert(
       fc.property(steps, (run) => {
         const clock = new ManualClock();
@@ -88,7 +88,7 @@ describe('the live actors of a controller', () => {
     );
   });
 
-  it('of a controller that is restored are where it is too', () => {
+  it('of a restored controller have its state too', () => {
     const clock = new ManualClock();
     const before = new HandoffController({ policy: POLICY, clock });
     before.recordFailedAttempt('a', 'permissionDenied');
@@ -106,7 +106,7 @@ describe('the live actors of a controller', () => {
     for (const controller of [before, watched, unwatched]) controller.dispose();
   });
 
-  it('are told of what the controller has looked up already', () => {
+  it('get events whose transitions the controller has cached', () => {
     const controller = new HandoffController({ policy: POLICY, clock: new ManualClock() });
     controller.shouldAttempt('a', ENABLED);
     controller.recordAbandonedAttempt('a');
@@ -138,7 +138,7 @@ describe('the live actors of a controller', () => {
     controller.dispose();
   });
 
-  it('end with the last observer, but for those that somebody asked for', () => {
+  it('end with the last observer, except for those from actorOf', () => {
     const controller = new HandoffController({ policy: POLICY, clock: new ManualClock() });
     const actors = new Map<string, { getSnapshot(): { status: string } }>();
     const observer = controller.inspect(({ type, actorRef }) => {
@@ -230,7 +230,7 @@ describe('an observer', () => {
     controller.dispose();
   });
 
-  it('hears of an actor\u2019s start as XState tells it', () => {
+  it('gets the events of an actor\u2019s start as from XState', () => {
     const controller = new HandoffController({ clock: new ManualClock() });
     controller.hold('a');
     const events: InspectionEvent[] = [];
@@ -242,7 +242,7 @@ describe('an observer', () => {
     controller.dispose();
   });
 
-  it('cannot change the backend of an actor that is telling of its start', () => {
+  it('cannot change the backend of an actor during the events of its start', () => {
     const errors: unknown[] = [];
     const controller: HandoffController = new HandoffController({
       clock: new ManualClock(),
@@ -261,7 +261,7 @@ describe('an observer', () => {
     controller.dispose();
   });
 
-  it('is told by name which backend an actor is of, whatever the caller does with its key', () => {
+  it('gets the backend of an actor, whatever the caller does with its key', () => {
     const controller = new HandoffController({ clock: new ManualClock() });
     const key = { instance: 'i', serviceName: 's', serviceVersion: 'v' };
     const actor = controller.actorOf(key);
@@ -285,7 +285,7 @@ describe('the bound on backends', () => {
     adopted: (c, backend) => c.markAdopted(backend),
   };
 
-  it('takes out the one of the 16 oldest, names or keys, whose state matters least', () => {
+  it('evicts the least significant of the 16 oldest, names or keys', () => {
     const kind = fc.record({ weight: fc.constantFrom(...WEIGHTS), isName: fc.boolean() });
     fc.assert(
       fc.property(fc.array(kind, { minLength: 20, maxLength: 40, size: 'max' }), (kinds) => {
@@ -313,7 +313,7 @@ describe('the bound on backends', () => {
   it.each([
     [15, '15'],
     [16, '0'],
-  ])('looks at no more than the 16 oldest: with the least at place %p, %s goes', (least, gone) => {
+  ])('considers only the 16 oldest: with the least significant at %p, evicts %s', (least, gone) => {
     const controller = new HandoffController({ maxBackends: 20, clock: new ManualClock() });
     for (let name = 0; name < 20; name += 1)
       prepare[name === least ? 'nothing' : 'counted'](controller, `${name}`);
@@ -323,7 +323,7 @@ describe('the bound on backends', () => {
     controller.dispose();
   });
 
-  it('leaves no timer of what was taken out', () => {
+  it('leaves no timer of an evicted backend', () => {
     const clock = new ManualClock();
     const controller = new HandoffController({ maxBackends: 1, clock });
     controller.recordFailedAttempt('a', 'permissionDenied');
@@ -335,7 +335,7 @@ describe('the bound on backends', () => {
   });
 });
 
-describe('a look at a backend', () => {
+describe('reading a backend', () => {
   const looks: Readonly<
     Record<string, (controller: HandoffController, backend: BackendId, now?: number) => unknown>
   > = {
@@ -364,7 +364,7 @@ describe('a look at a backend', () => {
     },
   );
 
-  it('is refused where the clock gives no time', () => {
+  it('is refused if the clock gives no time', () => {
     const clock = Object.assign(new ManualClock(), { now: (): number => 0 });
     const controller = new HandoffController({ clock });
     controller.recordFailedAttempt('a', 'permissionDenied');

@@ -14,7 +14,7 @@ function createTerminal(
 const lines = (count: number): string => Array.from({ length: count }, (_, n) => `line ${n}`).join('\n');
 
 describe('a live view', () => {
-  it('is drawn over itself', () => {
+  it('is redrawn in place', () => {
     const { stream, written } = createTerminal(40, 10);
     const view = new LiveView(stream);
     view.show(() => lines(3));
@@ -36,7 +36,7 @@ describe('a live view', () => {
     [9, 9, 'line 8'],
     [10, 9, '… 2 more'],
     [1_000, 9, '… 992 more'],
-  ])('of %p lines shows no more than a terminal of 10 rows can draw anew', (count, height, last) => {
+  ])('of %p lines shows no more than a terminal of 10 rows can redraw', (count, height, last) => {
     const { stream, written } = createTerminal(40, 10);
     const view = new LiveView(stream);
     view.show(() => lines(count));

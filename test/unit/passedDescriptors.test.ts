@@ -100,14 +100,14 @@ onLinux('descriptors that are passed over a Unix-domain socket', () => {
     expect(Number.parseInt(flags ?? '', 8) & 0o2_000_000).not.toBe(0);
   });
 
-  it('are told as lost where a byte came without one', async () => {
+  it('are reported as lost if a byte arrives without one', async () => {
     const [, b] = ends();
     await new Promise((resolve) => near.write('x', resolve));
     expect(rights?.receive(b)).toBe('lost');
     expect(rights?.receive(b)).toBe('none');
   });
 
-  it('that there are none of are refused by the system, and nothing leaves', () => {
+  it('that do not exist are refused by the system, and nothing is sent', () => {
     const [a, b] = ends();
     const closed = file('closed');
     closeSync(closed);
@@ -123,7 +123,7 @@ onLinux('descriptors that are passed over a Unix-domain socket', () => {
     closeSync(received);
   });
 
-  it('are refused where nobody reads any more, or the channel is full', async () => {
+  it('are refused if nobody reads any more, or the channel is full', async () => {
     const [a] = ends();
     const descriptor = file('much');
     const sendAll = (): void => {

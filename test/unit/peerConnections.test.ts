@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { PeerConnections } from '../../src/net/PeerConnections';
 
-describe('the connections in a process\u2019s hands', () => {
-  it('make room in the order of what is the least awaited of them, the silent once they could have been heard', () => {
+describe('the open connections of peers', () => {
+  it('are evicted answered first, then silent ones after the grace', () => {
     let turn = 0;
     const connections = new PeerConnections(() => turn);
     const stopped: string[] = [];

@@ -27,8 +27,8 @@ function create(turn?: () => number) {
   return { connections, peers, add };
 }
 
-describe('the connections in a process\u2019s hands, by what is awaited of them', () => {
-  it('are all closed at once, whatever is awaited', () => {
+describe('the open connections of peers, by state', () => {
+  it('are all closed at once, in any state', () => {
     const { connections, peers, add } = create(() => 0);
     const [, routed, ending] = [add(), add(), add()] as [Socket, Socket, Socket];
     connections.settle(routed);
@@ -48,7 +48,7 @@ describe('the connections in a process\u2019s hands, by what is awaited of them'
     expect(connections.stopWaiting()).toEqual([]);
   });
 
-  it('are heard for two turns of the event loop before they have to go', async () => {
+  it('are kept for two turns of the event loop before they can be evicted', async () => {
     const { connections, add } = create();
     const socket = add();
     expect(connections.evict()).toBeUndefined();
@@ -56,7 +56,7 @@ describe('the connections in a process\u2019s hands, by what is awaited of them'
     expect(connections.evict()).toEqual({ socket, wasWaiting: true });
   });
 
-  it('are counted in one place each, and not brought back once they are gone', () => {
+  it('are counted once each, and not again after removal', () => {
     const step = fc.record({
       call: fc.constantFrom('add', 'settle', 'end', 'delete', 'evict', 'turn'),
       which: fc.nat(5),

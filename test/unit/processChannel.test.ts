@@ -37,7 +37,7 @@ function open({ hasAnswers }: { readonly hasAnswers: boolean }) {
   return { child, channel, told, opened };
 }
 
-describe('the way to a process', () => {
+describe('the channel to a process', () => {
   beforeAll(() => jest.useFakeTimers());
   afterAll(() => jest.useRealTimers());
 

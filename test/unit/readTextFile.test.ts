@@ -35,7 +35,7 @@ describe('a text file', () => {
     expect(await readTextFile(write('long', long), BOUNDS)).toBe(long);
   });
 
-  it('may be a pipe, however late and slowly somebody writes', async () => {
+  it('may be a pipe with a late and slow writer', async () => {
     const path = pipe();
     const reading = readTextFile(path, BOUNDS);
     const writer = spawn('sh', ['-c', 'exec > "$0"; echo one; read -r _; echo two', path], {
@@ -67,7 +67,7 @@ describe('a text file', () => {
     await expect(readTextFile(path, BOUNDS)).rejects.toThrow(why);
   });
 
-  it('is refused where it is too long, or no text', async () => {
+  it('is refused if it is too long, or not text', async () => {
     await expect(readTextFile(write('long', 'x'.repeat(BOUNDS.maxBytes + 1)), BOUNDS)).rejects.toThrow(
       'has more than 100000 bytes',
     );

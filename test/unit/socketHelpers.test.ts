@@ -38,7 +38,7 @@ describe('reading', () => {
     };
   }
 
-  it('is stopped at the handle, and begun there again', () => {
+  it('is stopped and restarted at the handle', () => {
     const handle = createHandle();
     expect(holdReading(withHandle(handle))).toBe(true);
     expect(handle.calls).toEqual(['stop']);
@@ -81,7 +81,7 @@ describe('writing through', () => {
     return { answers, done };
   }
 
-  it('calls back at once, and once, when the kernel has all', () => {
+  it('calls back at once, and only once, when the kernel has all bytes', () => {
     const { answers, done } = write({});
     expect(answers).toEqual([undefined]);
     done(new Error('later'));
@@ -113,12 +113,12 @@ describe('the longest path of a socket', () => {
     ['win32', Number.POSITIVE_INFINITY],
   ] as const)('on %s has %p bytes', (platform, bytes) => expect(maxSocketPathBytes(platform)).toBe(bytes));
 
-  it('is this machine\u2019s unless another is asked for', () => {
+  it('is this platform\u2019s unless another one is given', () => {
     expect(maxSocketPathBytes()).toBe(maxSocketPathBytes(process.platform));
   });
 });
 
-describe('a lingering end', () => {
+describe('a lingering close', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
@@ -138,7 +138,7 @@ describe('a lingering end', () => {
     return { calls, socket };
   }
 
-  it('says its last words, and reads on what it drops', () => {
+  it('writes its last bytes, and drops what it still reads', () => {
     const { calls, socket } = end();
     expect(calls).toEqual(['read', 'resume', 'end bye']);
     expect(socket.listenerCount('data')).toBe(1);
@@ -160,13 +160,13 @@ describe('a lingering end', () => {
     expect(calls).not.toContain('destroy');
   });
 
-  it('is over with an error', () => {
+  it('ends with an error', () => {
     const { calls, socket } = end();
     socket.emit('error', new Error('reset'));
     expect(calls.at(-1)).toBe('destroy');
   });
 
-  it('drops 256 KiB, and then reads no more', () => {
+  it('drops up to 256 KiB, then stops reading', () => {
     const { calls, socket } = end();
     socket.emit('data', Buffer.alloc(262_143));
     socket.emit('data', Buffer.alloc(1));

@@ -26,11 +26,11 @@ describe('a stamp', () => {
     }
   });
 
-  it('is judged by a clock that is read to the fraction of a millisecond', () => {
+  it('is compared with a clock that has fractions of a millisecond', () => {
     expect(Array.from({ length: 20 }, monotonicNow).some((now) => !Number.isInteger(now))).toBe(true);
   });
 
-  it('is not of the future, however whoever gave it has rounded', () => {
+  it('is not of the future, however it was rounded', () => {
     fc.assert(
       fc.property(times, roundings, fc.double({ min: 0, max: 2, noNaN: true }), (read, round, passed) => {
         expect(isLater(round(read), read + passed)).toBe(false);
@@ -48,10 +48,10 @@ describe('a stamp', () => {
   });
 });
 
-describe('a claim table with stamps that are no whole milliseconds', () => {
+describe('a claim table with fractional stamps', () => {
   const fraction = fc.double({ min: 0, max: 20, noNaN: true });
 
-  it('grants what was stamped just now, however it was rounded', () => {
+  it('grants a fresh stamp, however it was rounded', () => {
     fc.assert(
       fc.property(times, roundings, fc.double({ min: 0, max: 2, noNaN: true }), (read, round, passed) => {
         const table = new ClaimTable({ ttlMs: 60_000, maxClaims: 1, now: () => read + passed });

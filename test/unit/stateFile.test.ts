@@ -55,7 +55,7 @@ describe('a state file', () => {
       return { out, signal };
     }
 
-    it('is the old one or the new one at whatever step its writer is killed, and the new one once it is renamed', async () => {
+    it('is the old or the new one at whatever step its writer is killed, and the new one after the rename', async () => {
       const steps = JSON.parse((await run(path, 0, '')).out) as string[];
       const rename = steps.findIndex((name) => name.startsWith('rename'));
       // What is in the file is on disk before it takes the other's place, and its name is before the write is over.
@@ -85,7 +85,7 @@ describe('a state file', () => {
     });
   });
 
-  it('is whole though the system takes each time only a part of it', () => {
+  it('is complete even if the system writes only a part each time', () => {
     const { writeSync } = fs;
     jest
       .spyOn(fs, 'writeSync')
@@ -95,7 +95,7 @@ describe('a state file', () => {
     expect(file.read()).toEqual(NEW);
   });
 
-  it('stays as it was where the disk is full', async () => {
+  it('is unchanged when the disk is full', async () => {
     file.writeSync(OLD);
     const noSpace = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
     jest.spyOn(fs, 'fsyncSync').mockImplementation(() => {
@@ -108,7 +108,7 @@ describe('a state file', () => {
     expect(file.read()).toEqual(OLD);
   });
 
-  it('is not written where it would be too long to be read again', async () => {
+  it('is not written if it would be too long to be read again', async () => {
     file.writeSync(OLD);
     const huge = 'x'.repeat(MAX_STATE_FILE_BYTES);
     expect(() => file.writeSync(huge)).toThrow(String(MAX_STATE_FILE_BYTES));
@@ -131,7 +131,7 @@ describe('a state file', () => {
     ['huge', () => [writeFileSync(path, ''), truncateSync(path, 8_000_000_000)]],
     ['not JSON', () => writeFileSync(path, '{"version":')],
     ['not text', () => writeFileSync(path, Buffer.from([0xff, 0xfe, 0]))],
-  ])('is set aside at once where it is %s, and there is one again after that', (_, make) => {
+  ])('is set aside at once if it is %s, and can be written again', (_, make) => {
     make();
     expect(file.read()).toBeUndefined();
     expect(warnings).toMatchObject([
@@ -146,7 +146,7 @@ describe('a state file', () => {
   it.each<[string, (next: string) => void]>([
     ['a pipe', (next) => execFileSync('mkfifo', [next])],
     ['a link', (next) => symlinkSync(join(directory, 'elsewhere'), next)],
-  ])('is not written through %s that is in the way', async (_, make) => {
+  ])('is not written through %s in its place', async (_, make) => {
     writeFileSync(join(directory, 'elsewhere'), 'untouched');
     make(`${path}.new`);
     file.writeSync(OLD);

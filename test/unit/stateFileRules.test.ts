@@ -47,7 +47,7 @@ const open = (name = 'state.json'): StateFile<unknown> =>
   new StateFile(path(name), parse, (warning) => warnings.push(warning));
 
 describe('a state file in one process', () => {
-  it('gives back what was written last, by either way of writing', async () => {
+  it('returns what was written last, by either way of writing', async () => {
     await fc.assert(
       fc.asyncProperty(fc.jsonValue(), fc.constantFrom(...WAYS), async (value, way) => {
         await open()[way](value);
@@ -97,7 +97,7 @@ describe('a state file in one process', () => {
     expect(open().read()).toBe('new');
   });
 
-  it('is written in as many parts as the system takes', () => {
+  it('is written in several parts if the system writes partially', () => {
     const { writeSync } = fs;
     jest
       .spyOn(fs, 'writeSync')
@@ -107,7 +107,7 @@ describe('a state file in one process', () => {
     expect(open().read()).toBe('a text of many parts');
   });
 
-  it('is synced before its name is, and its folder after that', () => {
+  it('is synced before the rename, and its folder after it', () => {
     const calls: string[] = [];
     for (const name of ['fsyncSync', 'renameSync', 'closeSync'] as const) {
       const real = fs[name] as (...args: unknown[]) => void;
@@ -135,12 +135,12 @@ describe('a state file in one process', () => {
     expect(open().read()).toBe('new');
   });
 
-  it('holds nothing before it is written, which is no damage', () => {
+  it('is undefined before it is written, without a warning', () => {
     expect(open().read()).toBeUndefined();
     expect(warnings).toEqual([]);
   });
 
-  it('is rid of what a killed writer left by whoever reads it', () => {
+  it('loses the temporary file of a killed writer when it is read', () => {
     writeFileSync(path('state.json.new'), '"half');
     expect(open().read()).toBeUndefined();
     expect(readdirSync(directory)).toEqual([]);
@@ -173,7 +173,7 @@ describe('a state file in one process', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  it('that cannot be set aside is told so', () => {
+  it('that cannot be set aside is reported', () => {
     writeFileSync(path('state.json'), '{');
     mkdirSync(path('state.json.damaged'));
     expect(open().read()).toBeUndefined();
@@ -228,7 +228,7 @@ describe('a state file in one process', () => {
     });
   });
 
-  it('is closed by whoever has read it, whatever it holds', () => {
+  it('is closed after reading, whatever its content', () => {
     const closes = jest.spyOn(fs, 'closeSync');
     const opens = jest.spyOn(fs, 'openSync');
     writeFileSync(path('state.json'), '1');

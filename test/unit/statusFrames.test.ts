@@ -58,7 +58,7 @@ function read(bytes: Buffer) {
 }
 
 describe('a status', () => {
-  it('comes in as many frames as it needs, each within the bound, in order', () => {
+  it('takes as many frames as it needs, in order, each within the bound', () => {
     // Names that take as many bytes as a name can.
     const names = Array.from({ length: 100 }, (_, index) => `${index}`.padEnd(256, '\u0001'));
     const frames = read(statusFrames(source(names)));
@@ -68,7 +68,7 @@ describe('a status', () => {
     expect(frames.map(({ broker }) => broker !== undefined).lastIndexOf(true)).toBe(0);
   });
 
-  it('of a broker without backends is one of the broker alone', () => {
+  it('of a broker without backends has only the broker', () => {
     expect(read(statusFrames(source([])))).toMatchObject([
       { broker: { pid: process.pid, policy: { maxFailedAttemptsPerWindow: 8 } }, last: false },
       { backends: [], last: true },

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { TransferTokens } from '../../src/broker/transfers/TransferTokens';
 
-describe('the tokens of transfers as time goes on', () => {
-  it('are found for as long as they are young, and forgotten before many more were issued', () => {
+describe('the tokens of transfers over time', () => {
+  it('are found until they expire, and forgotten before many more are issued', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 16, max: 500 }),
@@ -34,7 +34,7 @@ describe('the tokens of transfers as time goes on', () => {
     );
   });
 
-  it('go oldest first where there are too many, some at a time', () => {
+  it('are removed oldest first if there are too many, some at a time', () => {
     const tokens = new TransferTokens<number>({ now: () => 0, maxTokens: 640 });
     for (let i = 0; i < 640; i += 1) tokens.issue(`${i}`, i);
     tokens.find('0');
@@ -46,7 +46,7 @@ describe('the tokens of transfers as time goes on', () => {
     expect(tokens.find('11')).toMatchObject({ owner: 11 });
   });
 
-  it('are searched for old ones seldom, however many are issued at a time', () => {
+  it('are rarely searched for expired ones, however many are issued', () => {
     let looks = 0;
     const tokens = new TransferTokens<number>({
       now: () => {
@@ -79,7 +79,7 @@ describe('the tokens of transfers as time goes on', () => {
     expect(tokens.size).toBeLessThan(4_096);
   });
 
-  it('are looked through at the very moment that it is time to', () => {
+  it('are searched at exactly the right time', () => {
     let now = 0;
     const tokens = new TransferTokens<number>({ now: () => now, maxAgeMs: 160 });
     for (const at of [0, 10, 160]) {

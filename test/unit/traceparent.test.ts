@@ -18,7 +18,7 @@ describe('traceparent', () => {
     ['a line break behind it', `${GOOD}\n`],
     ['more behind it', `${GOOD}-00`],
     ['something else', 7],
-  ])('%s is none, and costs a hello nothing but the field', (_, value) => {
+  ])('%s is none, and is only dropped from a hello', (_, value) => {
     expect(isTraceparent(value)).toBe(false);
     const hello = { id: 'a'.repeat(32), service: 's', version: '*', handoff: true };
     const parsed = parseFrame('hello', { ...hello, traceparent: value });

@@ -76,7 +76,7 @@ describe('an unknown option is refused, with the nearest known name', () => {
     expect(errorOf(call)).toEqual(expect.objectContaining({ code: 'ERR_UNKNOWN_OPTION', message }));
   });
 
-  it('that is undefined is as good as left out', () => {
+  it('that is undefined counts as omitted', () => {
     const options = { polcy: undefined, policy: undefined, clock: undefined, maxBackends: undefined };
     expect(new HandoffController(options).policy.maxFailedAttemptsPerWindow).toBe(8);
   });
@@ -98,7 +98,7 @@ describe('an unknown option is refused, with the nearest known name', () => {
     expect(new HandoffController({ clock }).stateOf('a')).toBe('idle');
   });
 
-  it('what is no options object is refused, however empty it looks', () => {
+  it('a value that is not an options object is refused, even an empty one', () => {
     for (const value of [Promise.resolve({}), new Map(), new Date(), [], 'options', 5, null, () => {}]) {
       expect(errorOf(() => new HandoffController(untyped(value)))).toMatchObject({
         name: 'TypeError',
@@ -107,7 +107,7 @@ describe('an unknown option is refused, with the nearest known name', () => {
     }
   });
 
-  it('each is read once, so that what was checked is what is used', () => {
+  it('each is read once, so that the checked value is used', () => {
     let reads = 0;
     const options = {
       get maxBackends() {

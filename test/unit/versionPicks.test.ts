@@ -22,7 +22,7 @@ describe('the version that a client gets', () => {
     );
   });
 
-  it('is told apart by what is offered, however the versions could be joined', () => {
+  it('depends on the offered versions, however their names could be joined', () => {
     expect(pickVersion(['1.0.0-a', '1.0.0'], '1.0.0')).toBe('1.0.0');
     expect(pickVersion(['1.0.0'], '1.0.0-a')).toBeUndefined();
     expect(pickVersion(['1.1.1', '1.0.0'], '*')).toBe('1.1.1');
@@ -30,7 +30,7 @@ describe('the version that a client gets', () => {
     expect(pickVersion([], '*')).toBeUndefined();
   });
 
-  it('is read of a range once, as long as not too many others are asked for', () => {
+  it('parses a range once, unless too many others are requested', () => {
     const reads = jest.spyOn(semver, 'validRange');
     const ask = (wanted: string): number => {
       reads.mockClear();

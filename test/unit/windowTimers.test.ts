@@ -89,7 +89,7 @@ describe('WindowTimers', () => {
     );
   });
 
-  it('clears out what is out of date, and loses nothing that is armed', () => {
+  it('removes outdated entries, and loses nothing that is armed', () => {
     const { timers, clock, owners, fired } = start();
     const [kept] = owners;
     if (kept === undefined) throw new Error('no owner');
@@ -104,7 +104,7 @@ describe('WindowTimers', () => {
     expect(clock.pending).toEqual([]);
   });
 
-  it('lets others in while very many end together, and still ends them all', () => {
+  it('yields while very many end together, and still ends them all', () => {
     // As slow as an actor that is told.
     const { timers, clock, fired } = start((until = performance.now() + 0.05) => {
       while (performance.now() < until);
@@ -117,7 +117,7 @@ describe('WindowTimers', () => {
     expect(fired).toHaveLength(2_000);
   });
 
-  it('leaves others as long as it ran, so that no run follows on the one before', () => {
+  it('pauses for as long as it ran', () => {
     const { timers, clock } = start((until = performance.now() + 0.5) => {
       while (performance.now() < until);
     });
@@ -131,7 +131,7 @@ describe('WindowTimers', () => {
     expect((clock.pending[0] ?? 0) - clock.time).toBeGreaterThan(ranMs);
   });
 
-  it('takes a clock that calls back at once as one whose timer has fired, after the call', async () => {
+  it('treats a clock that calls back at once like a timer that fires after the call', async () => {
     const month = 31 * 24 * 3_600_000;
     const { timers, owners, fired } = start(undefined, (fn) => {
       fn();
@@ -148,7 +148,7 @@ describe('WindowTimers', () => {
     expect(fired.map(([name]) => name)).toEqual([0, 1]);
   });
 
-  it('has changed nothing where the clock throws', () => {
+  it('changes nothing if the clock throws', () => {
     let isBroken = false;
     const { timers, clock, owners, fired } = start(undefined, (fn, ms, clock) => {
       if (isBroken) throw new Error('no timers left');

@@ -40,7 +40,7 @@ function start() {
 }
 
 describe('the ends of many windows', () => {
-  it('come all, when very many others were cleared out in front of them', () => {
+  it('are all reported after very many others were removed before them', () => {
     const { clock, timers, fired, create } = start();
     const owners = Array.from({ length: 3_000 }, (_, name) => create(name));
     for (const owner of owners) timers.arm(owner, 10 + owner.name);
@@ -51,7 +51,7 @@ describe('the ends of many windows', () => {
     expect(timers.size).toBe(0);
   });
 
-  it('take no more room than their bound, whatever is armed and disarmed', () => {
+  it('take no more entries than their bound, whatever is armed and disarmed', () => {
     const step = fc.record({ name: fc.nat(99), arms: fc.boolean(), ms: fc.integer({ min: 1, max: 10_000 }) });
     fc.assert(
       fc.property(fc.array(step, { minLength: 50, maxLength: 100, size: 'max' }), (steps) => {
@@ -71,7 +71,7 @@ describe('the ends of many windows', () => {
     );
   });
 
-  it('are cleared out beyond their bound, and not before', () => {
+  it('are removed beyond their bound, and not before', () => {
     const { timers, create } = start();
     timers.arm(create(-1), 1);
     const pass = (name: number): void => {
@@ -104,7 +104,7 @@ describe('the ends of many windows', () => {
     expect(sets()).toBe(2);
   });
 
-  it('come never before their moment, where that is a fraction', () => {
+  it('never come before a fractional moment', () => {
     const { clock, timers, fired, create } = start();
     timers.arm(create(0), 10.25);
     clock.advance(10);
@@ -126,7 +126,7 @@ describe('the ends of many windows', () => {
   );
 });
 
-describe('an owner that was cleared out', () => {
+describe('a removed owner', () => {
   it('comes when it is armed again, for a later moment than before', () => {
     const { clock, timers, fired, create } = start();
     const owner = create(0);
@@ -154,7 +154,7 @@ describe('timers that are cleared', () => {
     expect(fired).toEqual([20, 30, 40, 50].map((ms) => [ms, ms]));
   });
 
-  it('come at once where nothing is left', () => {
+  it('come at once if nothing is left', () => {
     const { clock, timers, fired, create } = start();
     timers.arm(create(0), -5);
     expect(clock.pending).toEqual([0]);
@@ -162,7 +162,7 @@ describe('timers that are cleared', () => {
     expect(fired).toEqual([[0, 0]]);
   });
 
-  it('begin anew, with nothing of what was before', () => {
+  it('start over with nothing kept', () => {
     const { clock, timers, fired, create } = start();
     const [a, b, c] = [create(0), create(1), create(2)];
     for (const owner of [a, b, c]) timers.arm(owner, 100 + owner.name);

@@ -21,7 +21,7 @@ const NO_IDS = [`${ID}0`, `0${ID}`, ID.slice(1), ID.toUpperCase(), '', 1, null, 
 describe('a backend\u2019s identity in its environment', () => {
   const IDENTITY = { backend: ID, serviceName: 'echo', serviceVersion: '1.0.0', endpoint: '/e' };
 
-  it('comes back as it went', () => {
+  it('survives formatting and parsing', () => {
     expect(BACKEND_IDENTITY_VARIABLE).toBe('HANDOFF_CONTROLLER_BACKEND');
     fc.assert(
       fc.property(
@@ -176,10 +176,13 @@ describe('the messages between broker and backend', () => {
     expect(receiveBrokerMessage(message)).toEqual({ invalid: message });
   });
 
-  it.each([undefined, null, 1, 'text', true, {}, { type: 'stop' }, []])('%j is none of ours', (value) => {
-    expect(receiveBrokerMessage(value)).toBe('foreign');
-    expect(receiveBackendMessage(value)).toBe('foreign');
-  });
+  it.each([undefined, null, 1, 'text', true, {}, { type: 'stop' }, []])(
+    '%j is not a message of ours',
+    (value) => {
+      expect(receiveBrokerMessage(value)).toBe('foreign');
+      expect(receiveBackendMessage(value)).toBe('foreign');
+    },
+  );
 
   it('are invalid with a field that is wrong or missing', () => {
     const wrong: Readonly<Record<string, readonly unknown[]>> = {
@@ -208,7 +211,7 @@ describe('the messages between broker and backend', () => {
     }
   });
 
-  it('are taken without a trace that is no trace', () => {
+  it('are accepted without an invalid trace', () => {
     expect(receiveBrokerMessage({ ...handoff, traceparent: 'none' })).toEqual({ message: handoff });
   });
 

@@ -11,7 +11,7 @@ const HELLO = { id: 'a'.repeat(32), service: 's', version: '1', handoff: true };
 // How the schema library says it.
 const LIBRARY = /invalid input|too big|too small|expected .*received|"code"|zod/i;
 
-describe('a value that doesn\u2019t fit its schema is told in our words', () => {
+describe('a value that violates its schema is reported in our words', () => {
   it.each<[string, FrameType, unknown, string]>([
     ['no object', 'hello', null, 'the payload must be an object, but is null'],
     ['a list', 'status', [], 'the payload must be an object, but is an empty array'],
