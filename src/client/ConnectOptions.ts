@@ -38,7 +38,7 @@ export interface ConnectOptions {
   /**
    * How long to retry, in milliseconds, while no broker can be reached at `socketPath` (nobody listens, or it may not be
    * opened), within `connectTimeoutMs`: the broker may be restarting. 0 gives up at once.
-   * @default 1000
+   * @default `connectTimeoutMs` if this process has reached a broker there before, otherwise 1000
    */
   readonly brokerWaitMs?: number | undefined;
   /**

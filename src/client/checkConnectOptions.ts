@@ -33,7 +33,7 @@ const OPTION_NAMES: OptionNames<ConnectOptions> = {
 /** The options of `connect` with defaults. */
 export interface CheckedConnectOptions extends RoundOptions {
   readonly connectTimeoutMs: number;
-  readonly brokerWaitMs: number;
+  readonly brokerWaitMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -49,7 +49,7 @@ export function checkConnectOptions(options: ConnectOptions): CheckedConnectOpti
     earlyData = '',
     allowHalfOpen = false,
     connectTimeoutMs = 10_000,
-    brokerWaitMs = 1000,
+    brokerWaitMs,
     expectsReply = true,
     socketPath,
     service,
@@ -63,7 +63,7 @@ export function checkConnectOptions(options: ConnectOptions): CheckedConnectOpti
   requireBoolean('allowHalfOpen', allowHalfOpen);
   requireBoolean('expectsReply', expectsReply);
   requireSpan('connectTimeoutMs', connectTimeoutMs, 1, MAX_TIMER_MS);
-  requireSpan('brokerWaitMs', brokerWaitMs, 0, MAX_TIMER_MS);
+  if (brokerWaitMs !== undefined) requireSpan('brokerWaitMs', brokerWaitMs, 0, MAX_TIMER_MS);
   if (signal !== undefined) checkSignal(signal);
   if (traceparent !== undefined && typeof traceparent !== 'string') {
     throw invalidType('traceparent', 'a string', traceparent);

@@ -6,13 +6,18 @@ import { ConnectRound, type RoundResult } from './ConnectRound';
 import { type CheckedConnectOptions, checkConnectOptions } from './checkConnectOptions';
 import { HandoffClientError } from './HandoffClientError';
 import { KnownBackends } from './KnownBackends';
+import { ReachedBrokers } from './ReachedBrokers';
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 /** Extra pause in milliseconds for each paused connect of this process. */
 const PAUSE_AMONG_OTHERS_MS = 1;
 
+/** How long a broker that was never reached is waited for, by default. */
+const UNKNOWN_BROKER_WAIT_MS = 1000;
+
 const knownBackends = new KnownBackends();
+const reachedBrokers = new ReachedBrokers();
 /** The number of paused connects of this process. */
 let pausing = 0;
 
@@ -94,6 +99,7 @@ class Connecting {
   #onResult(result: RoundResult): void {
     switch (result.type) {
       case 'connected':
+        reachedBrokers.add(this.#options.socketPath);
         this.#settle();
         this.#resolve(result.connection);
         return;
@@ -112,7 +118,10 @@ class Connecting {
           );
           return;
         }
-        if (!result.isBrokerMissing) this.#missingSince = undefined;
+        if (!result.isBrokerMissing) {
+          this.#missingSince = undefined;
+          reachedBrokers.add(this.#options.socketPath);
+        }
         if (result.isAtOnce) {
           this.#begin();
           return;
@@ -125,7 +134,10 @@ class Connecting {
   #isMissingForTooLong(): boolean {
     const now = performance.now();
     this.#missingSince ??= now;
-    return now - this.#missingSince >= this.#options.brokerWaitMs;
+    const { socketPath, connectTimeoutMs, brokerWaitMs } = this.#options;
+    // A broker that was there is taken to be restarting; one that never was may be a wrong path.
+    const defaultMs = reachedBrokers.has(socketPath) ? connectTimeoutMs : UNKNOWN_BROKER_WAIT_MS;
+    return now - this.#missingSince >= (brokerWaitMs ?? defaultMs);
   }
 
   #pauseAndBegin(retryAfterMs: number | undefined): void {
