@@ -19,7 +19,8 @@ import { HandoffReceiver } from './HandoffReceiver';
 
 /**
  * Serves the connections that a broker brings to this process, handed over or reconnected, and tells the broker that it
- * is ready. Call it once in a process that `createBroker` started.
+ * is ready. Call it once in a process that `createBroker` started. If that broker has asked it to stop already, it's closed
+ * when the promise resolves.
  *
  * @throws {TypeError | RangeError} an option is bad or isn't known; the message names the field and the value (the promise
  *   rejects).
@@ -89,6 +90,8 @@ class BackendService implements ServedBackend {
       // one. An end of the channel that has come is seen in one turn of the loop.
       await new Promise(setImmediate);
       if (process.connected === false) throw new Error('the broker that started this process has ended');
+      // It was asked to stop while it started.
+      if (this.#closed !== undefined) return await this.#closed;
       await this.#listener.listen();
     } catch (cause) {
       this.#channel.stop();

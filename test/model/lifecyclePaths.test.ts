@@ -1,62 +1,24 @@
-import { type AnyMachineSnapshot, createActor, type EventObject, transition } from 'xstate';
+import { type AnyMachineSnapshot, createActor, type EventObject } from 'xstate';
 import {
   BACKEND_PROCESS_STATES,
   type BackendLifecycleEmitted,
   type BackendLifecycleEvent,
-  type BackendLifecycleSnapshot,
   backendLifecycle,
 } from '../../machines';
-import { delayedEvent } from '../../src/chart/delayedEvent';
 import { report } from '../support/report';
 import { ChartCoverage } from './ChartCoverage';
 import { ChartGraph, type ChartPath, describeChartPath } from './chartGraph';
-import { type LifecycleDelay, type LifecycleHappening, LifecycleModel } from './LifecycleModel';
-
-const INPUT = {
-  restartDelayMs: 100,
-  startTimeoutMs: 10_000,
-  stableAfterMs: 10_000,
-  stopTimeoutMs: 5000,
-  channelDrainMs: 500,
-};
+import { LifecycleModel } from './LifecycleModel';
+import { changesLifecycle, happeningOf, LIFECYCLE_HAPPENINGS, LIFECYCLE_INPUT } from './lifecycleGraph';
 
 const MAX_STEPS = 5;
 
 const coverage = new ChartCoverage(backendLifecycle);
 
-const ASKED: readonly BackendLifecycleEvent[] = [
-  { type: 'start.asked' },
-  { type: 'replacement.asked' },
-  { type: 'retirement.asked', clientGraceMs: 1000 },
-  { type: 'stop.asked' },
-  { type: 'kill.asked' },
-  { type: 'leave.asked' },
-];
-
-const TOLD: readonly BackendLifecycleEvent[] = [
-  { type: 'spawn.failed' },
-  { type: 'process.listening' },
-  { type: 'process.exited', isChannelOpen: true },
-  { type: 'process.exited', isChannelOpen: false },
-  { type: 'channel.closed' },
-  { type: 'process.found' },
-];
-
-const DELAYS = Object.keys(backendLifecycle.implementations.delays) as LifecycleDelay[];
-const delayOf = new Map<string, LifecycleDelay>(
-  DELAYS.map((delay) => [delayedEvent(backendLifecycle, delay).type, delay]),
-);
-
-const HAPPENINGS: readonly EventObject[] = [
-  ...ASKED,
-  ...TOLD,
-  ...[...delayOf.keys()].map((type) => ({ type })),
-];
-
 function graphOf(eventsIn: (chart: AnyMachineSnapshot) => readonly EventObject[]): ChartGraph<null> {
   return new ChartGraph<null>({
     machine: backendLifecycle,
-    input: INPUT,
+    input: LIFECYCLE_INPUT,
     world: null,
     next: () => null,
     eventsIn: ({ chart }) => (chart.status === 'done' ? [] : eventsIn(chart)),
@@ -64,24 +26,12 @@ function graphOf(eventsIn: (chart: AnyMachineSnapshot) => readonly EventObject[]
 }
 
 /** Anything at any time: what makes no sense must change nothing. */
-const anyGraph = graphOf(() => HAPPENINGS);
+const anyGraph = graphOf(() => LIFECYCLE_HAPPENINGS);
 
 /** Only what changes something, so that longer walks stay few enough. */
 const changingGraph = graphOf((chart) =>
-  HAPPENINGS.filter((event) => {
-    const [next] = transition(
-      backendLifecycle,
-      chart as BackendLifecycleSnapshot,
-      event as BackendLifecycleEvent,
-    );
-    return JSON.stringify(next.value) !== JSON.stringify(chart.value);
-  }),
+  LIFECYCLE_HAPPENINGS.filter((event) => changesLifecycle(chart, event)),
 );
-
-function happeningOf(event: EventObject): LifecycleHappening {
-  const delay = delayOf.get(event.type);
-  return delay === undefined ? (event as BackendLifecycleEvent) : { type: 'passed', delay };
-}
 
 function shownOf({ tags }: AnyMachineSnapshot): string {
   return BACKEND_PROCESS_STATES.find((state) => tags.has(state)) ?? 'none';
@@ -99,7 +49,7 @@ interface Told {
 /** The chart along a path, against the model. Returns all that it told. */
 function run(path: ChartPath<null>): Told {
   const actor = createActor(backendLifecycle, {
-    input: INPUT,
+    input: LIFECYCLE_INPUT,
     clock: { setTimeout: () => 0, clearTimeout: () => {} },
     inspect: coverage.inspect,
   });

@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { InspectionEvent } from 'xstate';
 import { handoffTransfer, type TransferOutcome } from '../../machines';
 import {
@@ -17,6 +16,7 @@ import { monotonicNow } from '../../src/net/monotonicNow';
 import { brokersOfEachTest } from '../e2e/support/brokersOfEachTest';
 import { changeChannel } from '../e2e/support/changeChannel';
 import { dial, echo } from '../e2e/support/echo';
+import { holdProcess } from '../e2e/support/holdProcess';
 import { readBytes } from '../e2e/support/readAll';
 import { fixtureService } from '../e2e/support/TestBrokers';
 import { eventually } from '../support/eventually';
@@ -45,12 +45,6 @@ const FULL_CHANNEL_BYTES = 8_000_000;
 const MAX_STEPS = 6;
 /** More than the handles that wait in front of a transfer, all of which may fail. */
 const MAX_FAILURES = 100;
-
-/** Blocks until a process is stopped. */
-function blockUntilStopped(pid: number): void {
-  const isStopped = /^\d+ \(.*\) T/s;
-  while (!isStopped.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
-}
 
 /** How the send of a path's handle is made to end, by what comes behind the announcement. */
 type SendMode = 'real' | 'channelIsFull' | 'channelStaysFull' | 'denied' | 'outOfDescriptors' | 'other';
@@ -116,8 +110,7 @@ class ProvokedTransport implements HandoffTransport {
         return;
       case 'channelIsFull':
       case 'channelStaysFull':
-        process.kill(pid, 'SIGSTOP');
-        blockUntilStopped(pid);
+        holdProcess(pid);
         child.send({ padding: 'x'.repeat(FULL_CHANNEL_BYTES) }, () => {});
         break;
       case 'real':

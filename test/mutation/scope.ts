@@ -28,6 +28,7 @@ export const SUITES = ['test/conformance/*.test.ts', 'test/unit/*.test.ts', 'tes
 /** Suites of those folders that take many times as long as the rest, for inputs of the same kind or for processes. */
 export const SLOW_SUITES = [
   'test/model/bothWays.test.ts',
+  'test/model/lifecycleProcessPaths.test.ts',
   'test/model/protocol.test.ts',
   'test/model/randomRuns.test.ts',
   'test/model/roundSocketPaths.test.ts',

@@ -8,9 +8,9 @@ import { Argument, Command, InvalidArgumentError } from 'commander';
 
 const ROOT = resolve(__dirname, '../..');
 /** Suites that start processes, or open sockets. */
-const SUITES = ['test/e2e', 'test/model/brokerPaths', 'test/model/transferProcessPaths'].concat(
-  ['test/inspect', 'test/browser', 'test/chaos', 'test/fuzz'].map((folder) => `${folder}/`),
-);
+const SUITES = ['broker', 'lifecycleProcess', 'transferProcess']
+  .map((suite) => `test/model/${suite}Paths`)
+  .concat(['e2e', 'inspect', 'browser', 'chaos', 'fuzz'].map((folder) => `test/${folder}/`));
 
 /** The part of Jest's result that is of interest here. */
 interface JestResult {

@@ -151,24 +151,19 @@ export class ManagedBackend {
   }
 
   /**
-   * Ends the present process and starts another. Calls during a replacement join it.
+   * Ends the present process and starts another. Calls until that one is ready join it.
    *
    * @throws {BrokerError} `startFailed`: the new process didn't start; the broker retries (the promise rejects).
    */
   respawn(): Promise<void> {
-    this.#replaced ??= this.#replace().finally(() => {
-      this.#replaced = undefined;
-    });
-    return this.#replaced;
-  }
-
-  async #replace(): Promise<void> {
+    if (this.#replaced !== undefined) return this.#replaced;
     const life = this.#current;
-    if (life === undefined || this.#isStopped) throw this.#stoppedError();
+    if (life === undefined || this.#isStopped) return Promise.reject(this.#stoppedError());
     // `#onVacated` passes those who wait on to the successor.
     const replaced = this.#whenReady(life);
+    this.#replaced = replaced;
     life.ask({ type: 'replacement.asked' });
-    await replaced;
+    return replaced;
   }
 
   /** Changes the options that can change while the process runs. */
@@ -203,9 +198,10 @@ export class ManagedBackend {
   async #endWith(event: BackendLifecycleEvent): Promise<void> {
     this.#isStopped = true;
     const lives = this.#lives();
+    const replaced = this.#replaced;
     for (const life of lives) life.ask(event);
     // A pending replacement is rejected by then.
-    await Promise.all([this.#replaced?.catch(() => {}), ...lives.map(({ over }) => over)]);
+    await Promise.all([replaced?.catch(() => {}), ...lives.map(({ over }) => over)]);
   }
 
   #lives(): BackendLife[] {
@@ -267,6 +263,9 @@ export class ManagedBackend {
 
   #onReady(life: BackendLife): void {
     const { reporter } = this.#shared;
+    // Who asks for another one from here on, such as a listener that is told of this one, waits for that.
+    const waiting = this.#takeWaiting(life);
+    this.#replaced = undefined;
     reporter.tellController(this.key, () =>
       life.isAdopted ? this.handle.markAdopted() : this.handle.markSpawned(),
     );
@@ -276,11 +275,12 @@ export class ManagedBackend {
       endpoint: life.identity?.endpoint ?? '',
       adopted: life.isAdopted,
     });
-    for (const { resolve } of this.#takeWaiting(life)) resolve();
+    for (const { resolve } of waiting) resolve();
   }
 
   #onVacated(life: BackendLife, successor: BackendSuccession): void {
     const waiting = this.#takeWaiting(life);
+    if (successor !== 'atOnce') this.#replaced = undefined;
     if (successor === 'never') {
       for (const { reject } of waiting) reject(this.#stoppedError());
       return;
