@@ -20,7 +20,7 @@ export function createController(
     clock:
       clock && guardClock(clock, (method, cause) => reporter.warnOfFailure('clockFailed', method, cause)),
     inspect,
-    onObserverError: (cause) => reporter.warnOfFailure('listenerFailed', "the controller's observer", cause),
+    onCallbackError: (cause) => reporter.warnOfFailure('listenerFailed', "the controller's observer", cause),
   };
   return snapshot === undefined
     ? new HandoffController(options)

@@ -1,13 +1,16 @@
 import {
   type BatchObservableResult,
   createNoopMeter,
+  type Histogram,
   type Meter,
   type MeterProvider,
   metrics,
   type ObservableCounter,
+  type ObservableGauge,
 } from '@opentelemetry/api';
 import { BACKEND_HANDOFF_STATES, HANDOFF_FAILURES, RECONNECT_REASONS } from '../../machines/vocabulary';
-import { invalidType, readGiven, requireObject } from '../errors/invalidArgument';
+import { invalidType, readGiven, requireObject, unreadable } from '../errors/invalidArgument';
+import { onRejection } from '../errors/onRejection';
 import { type OptionNames, readOptions } from '../errors/readOptions';
 import { showValue } from '../errors/showValue';
 import type { BackendKey } from '../index';
@@ -39,6 +42,8 @@ const METHODS = [
   'removeBatchObservableCallback',
 ] as const satisfies (keyof Meter)[];
 
+const OBSERVABLE_METHODS = ['addCallback', 'removeCallback'] as const satisfies (keyof ObservableGauge)[];
+
 // From well below the duration of a handoff to the longest deadline.
 const SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
@@ -69,6 +74,28 @@ function checkMeter(value: unknown): void {
   const meter = value as Partial<Meter> | null | undefined;
   const isMeter = readGiven(field, () => METHODS.every((name) => typeof meter?.[name] === 'function'));
   if (!isMeter) throw invalidType(field, 'a Meter', value);
+}
+
+/** Makes an instrument by one of the meter's methods, and checks that it has the methods of one. */
+function instrumentOf<T extends Histogram | ObservableCounter | ObservableGauge>(
+  method: string,
+  make: () => T,
+  methods: readonly (keyof T & string)[],
+): T {
+  const field = `meterProvider.getMeter().${method}()`;
+  const made = readGiven(field, make);
+  const given = made as Partial<Record<keyof T, unknown>> | null | undefined;
+  const isInstrument = readGiven(field, () => methods.every((name) => typeof given?.[name] === 'function'));
+  if (!isInstrument) throw invalidType(field, `an instrument with ${methods.join(' and ')}`, made);
+  return made;
+}
+
+/** Calls a method of the meter. A promise that it returns against its type is nobody else's to handle. */
+function settle(method: string, call: () => unknown): void {
+  const field = `meterProvider.getMeter().${method}()`;
+  onRejection(readGiven(field, call), (cause) =>
+    process.emitWarning(unreadable(field, cause).message, { type: 'HandoffBrokerWarning' }),
+  );
 }
 
 /** Reports a counter's value. */
@@ -115,18 +142,31 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
   // The unit is part of the name, since only some Prometheus exporters append it.
   const counterNames = new Map<ObservableCounter, string>();
   const counter = (name: string, unit: string, description: string) => {
-    const made = meter.createObservableCounter(`handoff.${name}`, { unit, description });
+    const made = instrumentOf(
+      'createObservableCounter',
+      () => meter.createObservableCounter(`handoff.${name}`, { unit, description }),
+      OBSERVABLE_METHODS,
+    );
     counterNames.set(made, name);
     return made;
   };
   const gauge = (name: string, unit: string, description: string) =>
-    meter.createObservableGauge(`handoff.${name}`, { unit, description });
+    instrumentOf(
+      'createObservableGauge',
+      () => meter.createObservableGauge(`handoff.${name}`, { unit, description }),
+      OBSERVABLE_METHODS,
+    );
   const histogram = (name: string, description: string) =>
-    meter.createHistogram(`handoff.${name}`, {
-      unit: 's',
-      description,
-      advice: { explicitBucketBoundaries: SECONDS },
-    });
+    instrumentOf(
+      'createHistogram',
+      () =>
+        meter.createHistogram(`handoff.${name}`, {
+          unit: 's',
+          description,
+          advice: { explicitBucketBoundaries: SECONDS },
+        }),
+      ['record'],
+    );
 
   const decisions = counter('decisions', '{request}', 'Requests by route and reason');
   const attempts = counter('attempts', '{attempt}', 'Attempts to hand a connection over');
@@ -256,16 +296,16 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
     if (limit !== undefined) result.observe(fdLimit, limit);
   };
 
-  const onTransfer = ({ backend, state, elapsedMs, failure }: TransferEvent): void => {
-    if (state !== 'acknowledged' && state !== 'failed' && state !== 'abandoned') return;
-    transferSeconds.record(elapsedMs / 1000, { ...labelsOf(backend), outcome: failure ?? state });
+  // They return what `record` does: if it's a promise that rejects, the broker tells of it.
+  const onTransfer = ({ backend, state, elapsedMs, failure }: TransferEvent): unknown => {
+    if (state !== 'acknowledged' && state !== 'failed' && state !== 'abandoned') return undefined;
+    return transferSeconds.record(elapsedMs / 1000, { ...labelsOf(backend), outcome: failure ?? state });
   };
-  const onRoute = ({ backend, route, elapsedMs }: RouteEvent): void => {
+  const onRoute = ({ backend, route, elapsedMs }: RouteEvent): unknown =>
     routeSeconds.record(elapsedMs / 1000, { ...labelsOf(backend), route });
-  };
 
   const observed = [decisions, attempts, failures, ...counts, ...gauges, fdOpen, fdLimit];
-  meter.addBatchObservableCallback(observe, observed);
+  settle('addBatchObservableCallback', () => meter.addBatchObservableCallback(observe, observed));
   broker.on('transfer', onTransfer);
   broker.on('route', onRoute);
   ofInstance.isGoingOn = true;
@@ -273,11 +313,11 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
   return () => {
     if (hasEnded) return;
     hasEnded = true;
-    meter.removeBatchObservableCallback(observe, observed);
     broker.off('transfer', onTransfer);
     broker.off('route', onRoute);
     // Take the counts since the last collection.
     observeCounts(lastingCount);
     ofInstance.isGoingOn = false;
+    settle('removeBatchObservableCallback', () => meter.removeBatchObservableCallback(observe, observed));
   };
 }

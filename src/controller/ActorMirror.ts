@@ -3,7 +3,6 @@ import { type BackendHandoffEvent, backendHandoff } from '../../machines/backend
 import { INERT_CLOCK } from '../chart/inertClock';
 import { HandoffError } from '../errors/HandoffError';
 import { onRejection } from '../errors/onRejection';
-import { messageOf } from '../errors/showValue';
 import { type BackendId, backendDisplayName, copyBackendKey } from './BackendKey';
 import type { BackendHandoffActor, BackendRecord } from './BackendRecord';
 import { checkObserver } from './checkObserver';
@@ -12,17 +11,6 @@ import { checkObserver } from './checkObserver';
 export type InspectionObserver = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
 
 type Tell = (event: InspectionEvent) => void;
-
-function rethrowLater(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
-}
-
-/** The one to tell has failed itself. */
-function tellOfFailure(cause: unknown): void {
-  console.error(`onObserverError failed: ${messageOf(cause)}`);
-}
 
 /** Calls an observer, so that an observer's error never fails a decision. */
 function toTeller(observer: InspectionObserver, onError: (error: unknown) => void): Tell {
@@ -60,15 +48,9 @@ export class ActorMirror {
   readonly #telling = new Set<BackendRecord>();
   readonly #backends = new WeakMap<ActorRefLike, BackendId>();
 
-  /** @param onError receives an observer's error; by default it's thrown outside of any decision. */
-  constructor(onError: (error: unknown) => void = rethrowLater) {
-    this.#onError = (error) => {
-      try {
-        onRejection(onError(error), tellOfFailure);
-      } catch (cause) {
-        tellOfFailure(cause);
-      }
-    };
+  /** @param onError receives an observer's error; must not throw. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
   }
 
   /** Adds a new record. During an inspection it gets an actor. */

@@ -23,11 +23,18 @@ export class BackendEngine {
   readonly #timers: WindowTimers<BackendRecord>;
   readonly #actors: ActorMirror;
 
-  constructor(policy: HandoffFallbackPolicy, clock: Clock, actors: ActorMirror) {
+  /** @param onError receives the clock's errors outside of a call. */
+  constructor(
+    policy: HandoffFallbackPolicy,
+    clock: Clock,
+    actors: ActorMirror,
+    onError: (error: unknown) => void,
+  ) {
     this.#table = new HandoffTable(policy);
     this.initial = this.#table.initial;
     this.#windowMs = policy.failedAttemptWindowMs;
-    this.#timers = new WindowTimers(clock, (record) => this.step(record, WINDOW_TIMER, record.openedAt));
+    const onDue = (record: BackendRecord): void => void this.step(record, WINDOW_TIMER, record.openedAt);
+    this.#timers = new WindowTimers(clock, onDue, onError);
     this.#actors = actors;
   }
 

@@ -10,6 +10,7 @@ import { type BackendId, type BackendKey, checkBackendId, copyBackendKey } from 
 import { type BackendHandoffActor, BackendRecord } from './BackendRecord';
 import { BackendStore } from './BackendStore';
 import { type Clock, checkClock, systemClock } from './Clock';
+import { callbackErrors } from './callbackErrors';
 import type { HandoffAttemptDecision } from './HandoffAttemptDecision';
 import type { HandoffAttemptInputs } from './HandoffAttemptInputs';
 import type { HandoffCalls } from './HandoffCalls';
@@ -61,11 +62,11 @@ export interface HandoffControllerOptions {
   /** Receives XState's inspection events of every backend's actor. */
   readonly inspect?: InspectionObserver | undefined;
   /**
-   * Receives errors that an observer of this controller throws or rejects with. What it throws or rejects with itself is
-   * printed with `console.error`.
-   * @default throws them outside of any decision, as an uncaught exception
+   * Receives what an observer of this controller throws or rejects with, and the clock outside of a call: when a timer fires
+   * or is cleared, or with a promise that it returns. What it throws or rejects with itself is printed with `console.error`.
+   * @default prints the error with `console.error`
    */
-  readonly onObserverError?: ((error: unknown) => void) | undefined;
+  readonly onCallbackError?: ((error: unknown) => void) | undefined;
 }
 
 const OPTION_NAMES: OptionNames<HandoffControllerOptions> = {
@@ -73,7 +74,7 @@ const OPTION_NAMES: OptionNames<HandoffControllerOptions> = {
   clock: true,
   maxBackends: true,
   inspect: true,
-  onObserverError: true,
+  onCallbackError: true,
 };
 const RESTORE_OPTION_NAMES: OptionNames<HandoffControllerOptions & { readonly now?: number | undefined }> = {
   ...OPTION_NAMES,
@@ -89,7 +90,7 @@ const RESTORE_OPTION_NAMES: OptionNames<HandoffControllerOptions & { readonly no
  * base for a controller's whole life. Every method throws
  * - TypeError or RangeError, with the field and the value, for bad input; nothing has changed
  * - HandoffError with code `ERR_DISPOSED` after `dispose`
- * - the clock's own error; the backend's state is unchanged
+ * - the clock's own error if it can't tell the time or set a timer; the backend's state is unchanged
  *
  * A method that sends an event also throws an Error with code `ERR_REENTRANT_CALL` if an observer of a backend's actor
  * calls it for that same backend. An observer may read `stateOf` and the actor's snapshot.
@@ -111,15 +112,16 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
       clock = systemClock,
       inspect,
       maxBackends = DEFAULT_MAX_BACKENDS,
-      onObserverError,
+      onCallbackError,
     } = readOptions('options', options, OPTION_NAMES);
     this.policy = toPolicy(policy);
     this.#clock = checkClock(clock);
     const bound = requireCount('maxBackends', maxBackends, 1);
     this.#store = new BackendStore(bound);
-    if (onObserverError !== undefined) requireFunction('onObserverError', onObserverError);
-    this.#actors = new ActorMirror(onObserverError);
-    this.#engine = new BackendEngine(this.policy, clock, this.#actors);
+    requireFunction('onCallbackError', onCallbackError);
+    const onError = callbackErrors(onCallbackError);
+    this.#actors = new ActorMirror(onError);
+    this.#engine = new BackendEngine(this.policy, clock, this.#actors, onError);
     if (inspect !== undefined) this.inspect(inspect);
   }
 

@@ -1,5 +1,6 @@
 import { requireMilliseconds } from '../errors/invalidArgument';
 import { MAX_TIMER_MS } from '../errors/maxTimerMs';
+import { onRejection } from '../errors/onRejection';
 import type { Clock } from './Clock';
 
 /** How long one run may block the event loop, in milliseconds. */
@@ -24,6 +25,7 @@ export interface TimerOwner {
 export class WindowTimers<Owner extends TimerOwner> {
   readonly #clock: Clock;
   readonly #onDue: (owner: Owner) => void;
+  readonly #onError: (error: unknown) => void;
   /** A binary heap in two arrays, the earliest entry first. */
   readonly #owners: Owner[] = [];
   readonly #moments: number[] = [];
@@ -33,9 +35,14 @@ export class WindowTimers<Owner extends TimerOwner> {
   /** When the real timer is due; Infinity without one. */
   #timerFor = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock, onDue: (owner: Owner) => void) {
+  /**
+   * @param onError receives what the clock throws or rejects with outside of a call. The ends that it concerns are seen with
+   *   the next timer.
+   */
+  constructor(clock: Clock, onDue: (owner: Owner) => void, onError: (error: unknown) => void) {
     this.#clock = clock;
     this.#onDue = onDue;
+    this.#onError = onError;
     this.#start = this.#now();
   }
 
@@ -76,8 +83,7 @@ export class WindowTimers<Owner extends TimerOwner> {
       owner.dueAt = -1;
       owner.queuedAt = -1;
     }
-    if (this.#timerFor !== Number.POSITIVE_INFINITY) this.#clock.clearTimeout(this.#timer);
-    this.#timerFor = Number.POSITIVE_INFINITY;
+    this.#clearTimer();
     this.#owners.length = 0;
     this.#moments.length = 0;
     this.#armed = 0;
@@ -93,18 +99,39 @@ export class WindowTimers<Owner extends TimerOwner> {
     let isSet = false;
     const fire = (): void => {
       // Ignore a clock that calls back synchronously: it would interrupt a call, and recurse for each part of a long delay.
-      if (!isSet) queueMicrotask(() => this.#timerFor === moment && this.#run(moment));
+      if (!isSet) queueMicrotask(() => this.#timerFor === moment && this.#attempt(() => this.#run(moment)));
       else if (ms > MAX_TIMER_MS) {
         // The timer has fired: its id may belong to another one by now.
         this.#timerFor = Number.POSITIVE_INFINITY;
-        this.#setTimer(moment);
-      } else this.#run(moment);
+        this.#attempt(() => this.#setTimer(moment));
+      } else this.#attempt(() => this.#run(moment));
     };
-    const timer = this.#clock.setTimeout(fire, Math.min(ms, MAX_TIMER_MS));
+    const timer: unknown = this.#clock.setTimeout(fire, Math.min(ms, MAX_TIMER_MS));
     isSet = true;
-    if (this.#timerFor !== Number.POSITIVE_INFINITY) this.#clock.clearTimeout(this.#timer);
+    this.#clearTimer();
     this.#timer = timer;
     this.#timerFor = moment;
+    onRejection(timer, (error) => {
+      // It may never fire.
+      if (this.#timer === timer) this.#timerFor = Number.POSITIVE_INFINITY;
+      this.#onError(error);
+    });
+  }
+
+  /** A timer that can't be cleared does no harm when it fires. */
+  #clearTimer(): void {
+    if (this.#timerFor === Number.POSITIVE_INFINITY) return;
+    this.#timerFor = Number.POSITIVE_INFINITY;
+    this.#attempt(() => onRejection(this.#clock.clearTimeout(this.#timer), this.#onError));
+  }
+
+  /** Does what nobody waits for, so that there is no caller to throw to. */
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#onError(error);
+    }
   }
 
   /** Handles the entries due by `moment` (the real timer's due time) or by now, whichever is later. */
@@ -129,7 +156,7 @@ export class WindowTimers<Owner extends TimerOwner> {
       else if (owner.dueAt !== -1) {
         owner.dueAt = -1;
         this.#armed--;
-        this.#onDue(owner);
+        this.#attempt(() => this.#onDue(owner));
       }
     }
   }

@@ -78,8 +78,15 @@ describe('a mistake in a callback of a broker', () => {
     [
       'adjustInputs answers a number among the inputs',
       { adjustInputs: (inputs) => ({ ...inputs, fdPressureDisabled: 0 as never }) },
-      /adjustInputs must be/,
+      /adjustInputs\(\)\.fdPressureDisabled must be a boolean, but is 0$/,
     ],
+    [
+      'adjustInputs answers an unknown input',
+      { adjustInputs: (inputs) => ({ ...inputs, backendAdopedExisting: true }) },
+      /unknown option `adjustInputs\(\)\.backendAdopedExisting`; did you mean `backendAdoptedExisting`\?$/,
+    ],
+    ['adjustInputs answers an array', { adjustInputs: wrong([]) }, /adjustInputs must be.*an empty array$/],
+    ['adjustInputs answers null', { adjustInputs: wrong(null) }, /adjustInputs must be.*but is null$/],
   ])('%s: clients reconnect, a status is told, and so is the mistake', async (_, options, message) => {
     const broker = await start(options);
     for (let n = 0; n < 2; n++) {

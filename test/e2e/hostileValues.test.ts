@@ -1,4 +1,4 @@
-import type { MeterProvider } from '@opentelemetry/api';
+import { createNoopMeter, type Meter, type MeterProvider } from '@opentelemetry/api';
 import { type BrokerWarning, createNodeIpcTransport, recordBrokerMetrics } from '../../src/broker';
 import { connect } from '../../src/client';
 import { copyBytes } from '../../src/client/copyBytes';
@@ -233,15 +233,15 @@ describe('values that throw when they are looked at', () => {
     it.each<[string, (error: unknown) => void]>([
       ['throws', mine],
       ['rejects', async () => mine()],
-    ])('is told to a callback that %s loses no decision, and ends nothing', async (_, onObserverError) => {
+    ])('is told to a callback that %s loses no decision, and ends nothing', async (_, onCallbackError) => {
       const printed = jest.spyOn(console, 'error').mockImplementation();
       try {
-        const controller = new HandoffController({ inspect: mine, onObserverError });
+        const controller = new HandoffController({ inspect: mine, onCallbackError });
         expect(controller.shouldAttempt('a', HandoffAttemptInputs.enabled())).toEqual({ type: 'attempt' });
         expect(controller.recordFailedAttempt('a', 'permissionDenied').type).toBe('fallbackToReconnect');
         controller.dispose();
         await eventually('it to be printed', () => printed.mock.calls.length > 0);
-        expect(printed).toHaveBeenCalledWith('onObserverError failed: mine');
+        expect(printed).toHaveBeenCalledWith('onCallbackError failed: mine');
         // Those that are still on their way.
         await new Promise(setImmediate);
       } finally {
@@ -286,6 +286,94 @@ describe('values that throw when they are looked at', () => {
       name: 'TypeError',
       code: 'ERR_INVALID_ARG_TYPE',
       message: `meterProvider.getMeter() ${message}`,
+    });
+  });
+
+  describe('a meter whose', () => {
+    const meterWith = (members: object): MeterProvider => ({
+      getMeter: () => Object.assign(Object.create(createNoopMeter()) as Meter, members),
+    });
+
+    it.each<[string, object, string]>([
+      [
+        'createObservableCounter answers null',
+        { createObservableCounter: () => null },
+        'createObservableCounter() must be an instrument with addCallback and removeCallback, but is null',
+      ],
+      [
+        'createObservableGauge answers {}',
+        { createObservableGauge: () => ({}) },
+        'createObservableGauge() must be an instrument with addCallback and removeCallback, but is an empty object',
+      ],
+      [
+        'createHistogram answers a counter',
+        { createHistogram: () => ({ add: () => {} }) },
+        'createHistogram() must be an instrument with record, but is an object with add',
+      ],
+      [
+        'createHistogram answers a promise',
+        { createHistogram: async () => mine() },
+        'createHistogram() must be an instrument with record, but is an instance of Promise',
+      ],
+      ['createHistogram throws', { createHistogram: mine }, "createHistogram() can't be read: mine"],
+      [
+        'addBatchObservableCallback throws',
+        { addBatchObservableCallback: mine },
+        "addBatchObservableCallback() can't be read: mine",
+      ],
+    ])('%s is refused, and a right one is taken afterwards', async (_, members, message) => {
+      const broker = await brokers.start();
+      expect(
+        await errorOf(() => recordBrokerMetrics(broker, { meterProvider: meterWith(members) })),
+      ).toMatchObject({
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: `meterProvider.getMeter().${message}`,
+      });
+      expect(broker.listenerCount('route')).toBe(0);
+      recordBrokerMetrics(broker, { meterProvider: meterWith({}) })();
+      expect(broker.listenerCount('route')).toBe(0);
+    });
+
+    it.each<[string, () => unknown]>([
+      ['throw', mine],
+      ['reject', async () => mine()],
+    ])('histograms %s ends nothing: the mistake is told, and clients are served', async (_, record) => {
+      const warnings: BrokerWarning[] = [];
+      const broker = await brokers.start();
+      broker.on('warning', (warning) => warnings.push(warning));
+      const end = recordBrokerMetrics(broker, {
+        meterProvider: meterWith({ createHistogram: () => ({ record }) }),
+      });
+      const { socket } = await connect({ socketPath: broker.socketPath, service: 'echo', earlyData: 'hi' });
+      expect(String(await readBytes(socket, 2))).toBe('hi');
+      socket.destroy();
+      await eventually('the mistake to be told', () =>
+        warnings.some(({ code, message }) => code === 'listenerFailed' && message.includes('mine')),
+      );
+      end();
+    });
+
+    it.each<[string, object]>([
+      ['throw', { removeBatchObservableCallback: mine }],
+      [
+        'reject',
+        { addBatchObservableCallback: async () => mine(), removeBatchObservableCallback: async () => mine() },
+      ],
+    ])('callbacks can\u2019t be added or removed, since they %s: the recording ends', async (_, members) => {
+      const emitWarning = jest.spyOn(process, 'emitWarning').mockImplementation();
+      try {
+        const broker = await brokers.start();
+        const meterProvider = meterWith(members);
+        const end = recordBrokerMetrics(broker, { meterProvider });
+        await errorOf(end);
+        expect(broker.listenerCount('route')).toBe(0);
+        // It's the same meter only if the provider says so; a second recording is let in.
+        await errorOf(recordBrokerMetrics(broker, { meterProvider }));
+        await new Promise(setImmediate);
+      } finally {
+        emitWarning.mockRestore();
+      }
     });
   });
 });

@@ -108,10 +108,10 @@ describe('an observer that fails, whose failure nobody can be told', () => {
       const controller = new HandoffController({
         clock: new ManualClock(),
         inspect: fail,
-        onObserverError: fail,
+        onCallbackError: fail,
       });
       expect(controller.shouldAttempt('a', ENABLED)).toEqual({ type: 'attempt' });
-      expect(told).toHaveBeenCalledWith('onObserverError failed: mine');
+      expect(told).toHaveBeenCalledWith('onCallbackError failed: mine');
       controller.dispose();
     } finally {
       told.mockRestore();
@@ -267,11 +267,11 @@ describe('the clock', () => {
 
 describe('options', () => {
   it('are refused by name', () => {
-    expect(() => new HandoffController({ onObserverError: 7 as never })).toThrow(
-      'onObserverError must be a function',
+    expect(() => new HandoffController({ onCallbackError: 7 as never })).toThrow(
+      'onCallbackError must be a function',
     );
-    const onObserverError = (): void => {};
-    new HandoffController({ onObserverError, maxBackends: 1, policy: {}, clock: systemClock }).dispose();
+    const onCallbackError = (): void => {};
+    new HandoffController({ onCallbackError, maxBackends: 1, policy: {}, clock: systemClock }).dispose();
   });
 
   it('let a handle keep its key, whatever the caller does with it', () => {

@@ -68,9 +68,26 @@ describe('an unknown option is refused, with the nearest known name', () => {
       'unknown option `inputs.clientSupportHandoff`; did you mean `clientSupportsHandoff`?',
     ],
     [
+      'an input that may be left out',
+      () =>
+        new HandoffController().shouldAttempt(
+          'a',
+          untyped({ ...HandoffAttemptInputs.enabled(), backendAdoptedExiting: true }),
+        ),
+      'unknown option `inputs.backendAdoptedExiting`; did you mean `backendAdoptedExisting`?',
+    ],
+    [
+      'an input beside all there are, of a handle, to `explain`',
+      () =>
+        new HandoffController()
+          .backend('a')
+          .explain(untyped({ ...HandoffAttemptInputs.adoptedBackend(true), colour: 'red' })),
+      'unknown option `inputs.colour`; there are clientSupportsHandoff, servicePolicyEnabled, fdPressureDisabled, backendAdoptedExisting',
+    ],
+    [
       'one that is near to none',
       () => new HandoffController(untyped({ colour: 'red' })),
-      'unknown option `colour`; there are policy, clock, maxBackends, inspect, onObserverError',
+      'unknown option `colour`; there are policy, clock, maxBackends, inspect, onCallbackError',
     ],
   ])('%s', (_, call, message) => {
     expect(errorOf(call)).toEqual(expect.objectContaining({ code: 'ERR_UNKNOWN_OPTION', message }));
@@ -96,6 +113,32 @@ describe('an unknown option is refused, with the nearest known name', () => {
     expect(new HandoffController({ clock: new ManualClock() }).stateOf('a')).toBe('idle');
     const clock = { ...clockMethods(), wallClock: 5, advance: () => {} };
     expect(new HandoffController({ clock }).stateOf('a')).toBe('idle');
+  });
+
+  it('inputs of a class, inherited ones, and an unknown one that is undefined are accepted', () => {
+    class Inputs {
+      clientSupportsHandoff = true;
+      get servicePolicyEnabled(): boolean {
+        return true;
+      }
+      get fdPressureDisabled(): boolean {
+        return false;
+      }
+    }
+    const enabled = HandoffAttemptInputs.enabled();
+    const inherited = Object.create({ ...enabled, note: 'of its kind' });
+    const controller = new HandoffController();
+    for (const inputs of [new Inputs(), inherited, { ...enabled, note: undefined }, Object.freeze(enabled)]) {
+      expect(controller.shouldAttempt('a', inputs)).toEqual({ type: 'attempt' });
+    }
+    const adopted = { ...enabled, backendAdoptedExisting: true, note: undefined };
+    expect(controller.shouldAttempt('a', adopted)).toMatchObject({ reason: 'adoptedBackend' });
+    const misspelt = untyped<HandoffAttemptInputs>({ ...enabled, adopted: true });
+    for (let time = 0; time < 2; time += 1) {
+      expect(errorOf(() => controller.shouldAttempt('a', misspelt))).toMatchObject({
+        code: 'ERR_UNKNOWN_OPTION',
+      });
+    }
   });
 
   it('a value that is not an options object is refused, even an empty one', () => {

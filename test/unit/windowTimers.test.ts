@@ -37,9 +37,12 @@ function start(
     clearTimeout,
     setTimeout: setTimeout ? (fn, ms) => setTimeout(fn, ms, clock) : clock.setTimeout,
   };
-  const timers = new WindowTimers<Owner>(own, ({ name }) => {
+  const onDue = ({ name }: Owner): void => {
     work();
     fired.push([name, clock.time]);
+  };
+  const timers = new WindowTimers<Owner>(own, onDue, (error) => {
+    throw error;
   });
   return { timers, clock, owners, fired };
 }

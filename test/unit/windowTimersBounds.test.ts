@@ -34,7 +34,10 @@ function start() {
     },
   };
   const fired: [number, number][] = [];
-  const timers = new WindowTimers<Owner>(strict, ({ name }) => fired.push([name, clock.time]));
+  const onDue = ({ name }: Owner): void => void fired.push([name, clock.time]);
+  const timers = new WindowTimers<Owner>(strict, onDue, (error) => {
+    throw error;
+  });
   const create = (name: number): Owner => ({ name, dueAt: -1, queuedAt: -1 });
   return { clock, timers, fired, create, sets: () => sets };
 }

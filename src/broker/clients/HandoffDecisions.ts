@@ -1,4 +1,5 @@
-import { requireAnswer } from '../../errors/callbackAnswer';
+import { checkInputs } from '../../controller/handoffSymbols';
+import { requireNamedValues } from '../../errors/readOptions';
 import { HandoffAttemptInputs } from '../../index';
 import type { ManagedBackend } from '../backends/ManagedBackend';
 import type { HandoffTransport } from '../channels/HandoffTransport';
@@ -77,17 +78,8 @@ export class HandoffDecisions {
       requestedVersion: hello.version,
       earlyDataBytes: earlyData.length,
     };
-    return requireAnswer('adjustInputs', adjustInputs(inputs, request), isInputs, 'HandoffAttemptInputs');
+    const answer: unknown = adjustInputs(inputs, request);
+    requireNamedValues('the answer of adjustInputs', answer, 'HandoffAttemptInputs, and no promise of it');
+    return checkInputs('adjustInputs()', answer);
   }
-}
-
-function isInputs(value: unknown): value is HandoffAttemptInputs {
-  if (typeof value !== 'object' || value === null) return false;
-  const inputs = value as Partial<Record<keyof HandoffAttemptInputs, unknown>>;
-  return (
-    typeof inputs.clientSupportsHandoff === 'boolean' &&
-    typeof inputs.servicePolicyEnabled === 'boolean' &&
-    typeof inputs.fdPressureDisabled === 'boolean' &&
-    (inputs.backendAdoptedExisting === undefined || typeof inputs.backendAdoptedExisting === 'boolean')
-  );
 }

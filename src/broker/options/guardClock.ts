@@ -37,14 +37,18 @@ export function guardClock(clock: Clock, tell: (method: string, cause: unknown) 
         () => {
           const timer = clock.setTimeout(fn, ms);
           onRejection(timer, (cause) => tell('clock.setTimeout', cause));
-          return timer;
+          // Not the promise itself, which the controller would handle too.
+          return { timer };
         },
-        () => undefined,
+        () => ({ timer: undefined }),
       ),
     clearTimeout: (id) => {
       attempt(
         'clearTimeout',
-        () => onRejection(clock.clearTimeout(id), (cause) => tell('clock.clearTimeout', cause)),
+        () =>
+          onRejection(clock.clearTimeout((id as { readonly timer: unknown }).timer), (cause) =>
+            tell('clock.clearTimeout', cause),
+          ),
         () => {},
       );
     },

@@ -1,8 +1,10 @@
 import type { AnyActorRef, AnyTransitionDefinition, InspectionEvent } from 'xstate';
+import { onRejection } from '../../errors/onRejection';
 import { definitionText } from '../messages/definitionText';
 import {
   INSPECTION_FORMAT_VERSION,
   type InspectedEvent,
+  type RunningDelays,
   type TakenTransition,
 } from '../messages/InspectionMessage';
 import { plainSnapshot } from '../messages/plainSnapshot';
@@ -37,6 +39,7 @@ export class ObservedSource implements HubSource {
   watch(): void {
     try {
       this.#subscription = this.source.inspect({ next: (event) => this.#observe(event) });
+      onRejection(this.#subscription, () => this.hub.leaveOut('unreadable'));
     } catch {
       // The source was disposed of.
       this.hub.removeSource(this);
@@ -45,7 +48,7 @@ export class ObservedSource implements HubSource {
 
   unwatch(): void {
     try {
-      this.#subscription?.unsubscribe();
+      onRejection(this.#subscription?.unsubscribe(), () => {});
     } catch {
       // Nobody is left to report the error to.
     }
@@ -110,7 +113,7 @@ export class ObservedSource implements HubSource {
           snapshot: plainSnapshot(snapshot) ?? {},
           transitions: safely(() => takenTransitions(transitions)),
           emitted: redact(emitted) as InspectedEvent[],
-          delays: this.source.delaysOf?.(ref),
+          delays: this.#delaysOf(ref),
         }));
         if (snapshot.status !== 'active') {
           this.#actors.delete(sessionId);
@@ -135,11 +138,21 @@ export class ObservedSource implements HubSource {
         definition: this.#definitionOf(ref),
         characters: 0,
         snapshot: () => plainSnapshot(actor.latest),
-        delays: () => this.source.delaysOf?.(ref),
+        delays: () => this.#delaysOf(ref),
       },
     };
     this.#actors.set(ref.sessionId, actor);
     this.hub.addActor(actor.relayed);
+  }
+
+  #delaysOf(ref: AnyActorRef): RunningDelays | undefined {
+    try {
+      const delays = this.source.delaysOf?.(ref);
+      onRejection(delays, () => {});
+      return delays;
+    } catch {
+      return undefined;
+    }
   }
 
   #definitionOf(ref: AnyActorRef): string | undefined {
