@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import fs, { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { AdoptableBackend, Broker, BrokerOptions, BrokerWarning } from '../../src/broker';
@@ -63,6 +63,16 @@ describe('what earlier brokers left behind', () => {
     return backends;
   }
 
+  const refuses = (endpoint: string): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connectSocket(endpoint);
+      socket.on('error', () => resolve(true));
+      socket.on('connect', () => {
+        socket.destroy();
+        resolve(false);
+      });
+    });
+
   /** A backend as a broker starts it, but for what is changed. Resolves when it listens, if it's to. */
   async function startByHand(
     mode = 'echo',
@@ -85,20 +95,12 @@ describe('what earlier brokers left behind', () => {
       ...more,
     });
     byHand.add(child);
-    if (mode !== 'neverListens') await eventually('the endpoint', () => existsSync(endpoint));
+    // The socket is there a moment before it's listened on, and a broker that comes in between ends the process.
+    if (mode !== 'neverListens')
+      await eventually('the backend takes connections', async () => !(await refuses(endpoint)));
     const pid = requirePid(child.pid);
     return { ...identity, pid, processStart: processStart(pid) ?? '' };
   }
-
-  const refuses = (endpoint: string): Promise<boolean> =>
-    new Promise((resolve) => {
-      const socket = connectSocket(endpoint);
-      socket.on('error', () => resolve(true));
-      socket.on('connect', () => {
-        socket.destroy();
-        resolve(false);
-      });
-    });
 
   it.each(['kept', 'lost'])(
     'by a broker that was killed while it stopped is ended, the record being %s',
