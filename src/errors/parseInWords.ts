@@ -36,7 +36,8 @@ function expectedOf(issue: z.core.$ZodRawIssue): string {
   }
 }
 
-function pathOf(path: readonly PropertyKey[] = []): string {
+/** The path of a field in data, such as `services[0].name`. */
+export function showPathInData(path: readonly PropertyKey[] = []): string {
   return path
     .map((key, index) =>
       typeof key === 'number' ? `[${key}]` : `${index > 0 ? '.' : ''}${showName(String(key))}`,
@@ -45,7 +46,7 @@ function pathOf(path: readonly PropertyKey[] = []): string {
 }
 
 function describe(issue: z.core.$ZodRawIssue, whole: string): string {
-  const field = pathOf(issue.path);
+  const field = showPathInData(issue.path);
   if (issue.code === 'unrecognized_keys') {
     // Only strict objects refuse keys.
     const known = Object.keys((issue.inst as z.ZodObject).shape);

@@ -249,6 +249,11 @@ describe('the command', () => {
 
     it.each([
       ['not JSON', '{', /broker\.json is not JSON/],
+      [
+        'a key twice',
+        '{"socketPath": "a.sock",\n"services": [],\n"socketPath": "b.sock"}',
+        /socketPath is there twice, in line 1 and in line 3\n$/,
+      ],
       ['no services', { socketPath: 'b.sock' }, /services/],
       ['an unknown field', { ...good, polcy: {} }, /polcy/],
       ['backends left where nobody finds them', { ...good, onStop: 'leave' }, /stateDirectory/],

@@ -6,6 +6,7 @@ import {
   checkPathLength,
 } from '../../broker/options/checkBrokerOptions';
 import { messageOf } from '../../errors/showValue';
+import { checkDoubledKeys } from './checkDoubledKeys';
 import { type ConfigData, parseConfig } from './configSchema';
 import { readTextFile } from './readTextFile';
 import type { MetricsAddress } from './serveMetrics';
@@ -28,7 +29,7 @@ export interface BrokerConfig {
 /**
  * Reads a broker's configuration from a file or a pipe, at most 1 MiB within 10 s. Paths in it are relative to the file's
  * directory, or to the working directory if the file is in `/dev` or `/proc`.
- * @throws {Error} the file can't be read, isn't JSON, or a field is invalid; the message names file, field and value (the
+ * @throws {Error} the file can't be read, isn't JSON, or a field is invalid or there twice; the message names file, field and value (the
  *   promise rejects)
  */
 export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
@@ -41,6 +42,7 @@ export async function readBrokerConfig(file: string): Promise<BrokerConfig> {
   } catch (cause) {
     throw new Error(`${file} is not JSON: ${(cause as Error).message}`, { cause });
   }
+  namingFile(file, () => checkDoubledKeys(text));
   const { onStop = 'stop', metrics, ...data } = namingFile(file, () => parseConfig(value));
   if (onStop === 'leave' && data.stateDirectory === undefined) {
     throw new Error(
