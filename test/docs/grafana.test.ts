@@ -38,14 +38,14 @@ describe('the Grafana dashboard', () => {
       .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
   };
 
-  it('has the fields that Grafana\u2019s schema has, and no others', () => {
+  it('has only fields of Grafana\u2019s schema', () => {
     expect(faultsOf(MODULE)).toEqual([]);
     // It would be told otherwise.
     expect(faultsOf(MODULE.replace('"gridPos"', '"grid"')).join()).toMatch(/grid/);
     expect(faultsOf(MODULE.replace('"absolute"', '"relative"')).join()).toMatch(/relative/);
   });
 
-  it('has panels that do not overlap, each with an id of its own', () => {
+  it('has panels that do not overlap, with unique ids', () => {
     const { panels } = JSON.parse(DASHBOARD) as {
       panels: { id: number; title: string; gridPos: { x: number; y: number; w: number; h: number } }[];
     };

@@ -42,7 +42,7 @@ describe('every snippet of README and docs', () => {
   });
   afterAll(() => rmSync(inside, { recursive: true, force: true }));
 
-  it('is in a language that is checked here, or is a picture', () => {
+  it('is in a checked language, or a diagram', () => {
     const languages = new Set(snippets.map(({ language }) => language));
     expect([...languages].sort()).toEqual(['json', 'mermaid', 'sh', 'text', 'ts']);
   });

@@ -9,7 +9,7 @@ import { rawHello, takeFrames } from './independentClient';
 import { readAll } from './support/readAll';
 import { fixtureService, TestBrokers } from './support/TestBrokers';
 
-describe('the endpoint that clients and backends are told is absolute', () => {
+describe('the endpoint sent to clients and backends is absolute', () => {
   let brokers: TestBrokers;
 
   beforeEach(() => {

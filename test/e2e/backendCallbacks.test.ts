@@ -24,7 +24,7 @@ describe('a mistake in a callback of a backend', () => {
     ['onConnection rejects', 'closed', /mine/],
     ['onConnection rejects and onError throws', 'closed', /mine/],
     ['onConnection rejects and onError rejects', 'closed', /mine/],
-  ])('%s: that connection alone is %s', async (mistake, fate, error) => {
+  ])('%s: only that connection is %s', async (mistake, fate, error) => {
     const errors = brokers.path('errors');
     const service = {
       ...fixtureService(mistake),
@@ -54,7 +54,7 @@ describe('a mistake in a callback of a backend', () => {
     expect(exits).toEqual([]);
   });
 
-  it('its endpoint replaced by a directory: the broker goes on when it ends', async () => {
+  it('its endpoint replaced by a directory: the broker continues when it ends', async () => {
     const service = fixtureService('puts a directory in place of its endpoint');
     const module = join(service.module, '..', `mistakenBackend${extname(service.module)}`);
     const endpointDirectory = brokers.path('endpoints');

@@ -18,7 +18,7 @@ describe('many connects at once', () => {
 
   afterEach(async () => expect(await brokers.stop()).toEqual([]));
 
-  it('as many as the backlog says wait for a broker that is busy, and a client that finds it full comes again', async () => {
+  it('wait for a busy broker up to the backlog; a client that finds it full retries', async () => {
     const socketPath = brokers.path('broker.sock');
     const { broker, backends } = await BrokerProcess.start({
       socketPath,

@@ -36,7 +36,7 @@ describe('a broker', () => {
       expect(statSync(join(endpoint, '..')).mode & 0o777).toBe(0o700);
     });
 
-    it.each(['socketPath', 'endpointDirectory'])('is refused where %s is open to others', async (option) => {
+    it.each(['socketPath', 'endpointDirectory'])('is refused if %s is open to others', async (option) => {
       const directory = brokers.path('open');
       mkdirSync(directory);
       const value = option === 'socketPath' ? join(directory, 'broker.sock') : directory;
@@ -57,7 +57,7 @@ describe('a broker', () => {
       rmdirSync(directory);
     });
 
-    it("is refused in somebody else's directory, and where there is none", async () => {
+    it('is refused in a directory of another user, and in a missing one', async () => {
       const other = jest.spyOn(process, 'geteuid').mockReturnValue(12_345);
       await expect(brokers.start()).rejects.toMatchObject({
         code: 'unsafePermissions',
@@ -70,7 +70,7 @@ describe('a broker', () => {
       });
     });
 
-    it('is refused where another one answers, which goes on', async () => {
+    it('is refused if another one answers, which continues', async () => {
       const broker = await brokers.start();
       await expect(brokers.start({ socketPath: broker.socketPath })).rejects.toMatchObject({
         name: 'BrokerError',
@@ -79,7 +79,7 @@ describe('a broker', () => {
       expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
     });
 
-    it('takes over the socket of a dead one, also two at a time', async () => {
+    it('replaces the socket of a dead one, also two at a time', async () => {
       const socketPath = brokers.path('broker.sock');
       const script = `require('node:net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`;
       const dead = spawn(process.execPath, ['-e', script]);
@@ -174,7 +174,7 @@ describe('a broker', () => {
     });
   });
 
-  it('asks the service policy, the descriptors and the embedder', async () => {
+  it('checks the service policy, the descriptors and the embedder', async () => {
     let isPressured = false;
     let isAllowed = true;
     const requests: unknown[] = [];
@@ -202,7 +202,7 @@ describe('a broker', () => {
     expect(() => broker.setServiceHandoff('echo', '2.0.0', true)).toThrow('echo@2.0.0');
   });
 
-  it('holds back from a backend that keeps failing, until the window ends by its clock', async () => {
+  it('suspends handoff to a failing backend until the window ends by its clock', async () => {
     let now = 1000;
     const broker = await brokers.start({
       services: [fixtureService('permission')],
@@ -219,7 +219,7 @@ describe('a broker', () => {
     expect(broker.stats().reconnected).toEqual({ permissionDenied: 3, failedAttemptRateLimited: 1 });
   });
 
-  it('starts a dead backend anew; clients wait for it', async () => {
+  it('restarts a dead backend; clients wait for it', async () => {
     const isAwaited = brokers.path('awaited');
     const marker = brokers.path('marker');
     const broker = await brokers.start({
@@ -238,7 +238,7 @@ describe('a broker', () => {
     expect(broker.backends()[0]?.pid).not.toBe(pid);
   });
 
-  it('waits twice as long each time that a backend dies young, with jitter', async () => {
+  it('doubles the pause each time that a backend ends early, with jitter', async () => {
     const broker = await brokers.start();
     const waits: number[] = [];
     for (let deaths = 0; deaths < 4; deaths += 1) {
@@ -257,7 +257,7 @@ describe('a broker', () => {
     }
   });
 
-  it('replaces a backend that leaves by itself, and lets it bring to an end what it has', async () => {
+  it('replaces a backend that disconnects, and lets it finish its connections', async () => {
     const broker = await brokers.start({
       services: [fixtureService('leaves', { marker: brokers.path('marker') })],
       // Its successor has to be there before it's ended.
@@ -276,7 +276,7 @@ describe('a broker', () => {
     expect(await exited).toMatchObject({ pid, code: 0, signal: null });
   });
 
-  it('starts one process only, however often a backend is to be replaced', async () => {
+  it('starts only one process for several simultaneous replacements', async () => {
     const broker = await brokers.start();
     const [{ backend, pid = 0 }] = broker.backends() as [BackendStatus];
     await Promise.all([broker.respawnBackend(backend), broker.respawnBackend(backend)]);
@@ -289,7 +289,7 @@ describe('a broker', () => {
     expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
   });
 
-  it('waits with its own end for a backend that is being replaced', async () => {
+  it('waits in stop for a backend that is being replaced', async () => {
     const broker = await brokers.start({ services: [fixtureService('ignoreStop')], stopTimeoutMs: 100 });
     const [{ backend, pid = 0 }] = broker.backends() as [BackendStatus];
     const respawned = broker.respawnBackend(backend);
@@ -297,7 +297,7 @@ describe('a broker', () => {
     await ended(pid);
   });
 
-  it('turns away more connections than it may have, and takes them later', async () => {
+  it('refuses connections over its bound, and accepts them later', async () => {
     const broker = await brokers.start({ maxConnections: 1 });
     const idle = connectSocket(broker.socketPath);
     await eventually('the connection', () => broker.stats().connections === 1);
@@ -336,7 +336,7 @@ describe('a broker', () => {
     await stopped;
   });
 
-  it('goes on when a listener throws', async () => {
+  it('continues when a listener throws', async () => {
     // In a process of its own, where an error that nobody catches can be seen.
     const child = fork(compiled('test/fixtures/throwingListener.ts'), [brokers.path('broker.sock')]);
     const closed = once(child, 'close');
@@ -383,7 +383,7 @@ describe('a broker', () => {
       ).rejects.toMatchObject({ code: 'unknownBackend' });
     });
 
-    it('is followed by one that starts anew what dies', async () => {
+    it('is followed by one that restarts what ends', async () => {
       const { left, services, pid } = await leave();
       const broker = await brokers.start({ services, ...left });
       const exited = new Promise((resolve) => broker.once('backendExit', resolve));
@@ -432,7 +432,7 @@ describe('a broker', () => {
       ]);
     });
 
-    it('without a word goes on to be served at their endpoints, or ends them, as they like', async () => {
+    it('that crashes leaves them serving at their endpoints, or ending, as they choose', async () => {
       const socketPath = brokers.path('broker.sock');
       const logFile = brokers.path('log');
       const { broker: killed, backends } = await brokers.startProcess({
@@ -454,7 +454,7 @@ describe('a broker', () => {
     });
   });
 
-  it('keeps endpoints where it is told', async () => {
+  it('puts endpoints in the given directory', async () => {
     const directory = brokers.path('endpoints');
     mkdirSync(directory, { mode: 0o700 });
     chmodSync(directory, 0o700);

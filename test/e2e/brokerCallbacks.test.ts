@@ -87,7 +87,7 @@ describe('a mistake in a callback of a broker', () => {
     ],
     ['adjustInputs answers an array', { adjustInputs: wrong([]) }, /adjustInputs must be.*an empty array$/],
     ['adjustInputs answers null', { adjustInputs: wrong(null) }, /adjustInputs must be.*but is null$/],
-  ])('%s: clients reconnect, a status is told, and so is the mistake', async (_, options, message) => {
+  ])('%s: clients reconnect, status works, and the broker warns', async (_, options, message) => {
     const broker = await start(options);
     for (let n = 0; n < 2; n++) {
       expect(await echo(broker)).toEqual({ route: 'reconnected', reason: 'checkFailed' });
@@ -103,7 +103,7 @@ describe('a mistake in a callback of a broker', () => {
   it.each([
     ['throws', mine],
     ['rejects', rejects],
-  ])('a listener that %s: the others are told, and so is the mistake', async (_, listener) => {
+  ])('a listener that %s: the others are called, and the broker warns', async (_, listener) => {
     const broker = await start({});
     const told: string[] = [];
     broker.on('route', listener);
@@ -121,7 +121,7 @@ describe('a mistake in a callback of a broker', () => {
   it.each([
     ['throws', mine],
     ['rejects', rejects],
-  ])('a listener of warnings that %s: Node says it', async (_, listener) => {
+  ])('a listener of warnings that %s: Node emits the warning', async (_, listener) => {
     const broker = await start({});
     broker.on('warning', listener);
     broker.on('route', mine);
@@ -131,7 +131,7 @@ describe('a mistake in a callback of a broker', () => {
     expect(warnings.map(({ code }) => code)).toContain('listenerFailed');
   });
 
-  it('a mistake that nobody listens for: Node says it', async () => {
+  it('a mistake without a listener: Node emits the warning', async () => {
     const broker = await brokers.start();
     broker.on('route', mine);
     await echo(broker);
@@ -262,7 +262,7 @@ describe('a mistake in a callback of a broker', () => {
     ['is async', rejects as never, 'a channel'],
     ['answers nothing', wrong(undefined), 'a channel'],
     ['answers a channel without sync', wrong({ capacity: 1, send: () => {} }), 'a channel'],
-  ])('transport.open %s: the mistake is told, and Node\u2019s channel is used', async (_, open, message) => {
+  ])('transport.open %s: the broker warns, and Node\u2019s channel is used', async (_, open, message) => {
     const told: BrokerWarning[] = [];
     const broker = await brokers.start({ transport: { ...ipc, open } });
     broker.on('warning', (warning) => told.push(warning));
@@ -272,7 +272,7 @@ describe('a mistake in a callback of a broker', () => {
     expect(told).toMatchObject([{ code: 'transportFailed', message: expect.stringContaining(message) }]);
   });
 
-  it('a channel tells nonsense, and goes on after its end: the client is served', async () => {
+  it('a channel reports nonsense, also after its end: the client is served', async () => {
     let listener: HandoffChannelListener | undefined;
     const broker = await start({
       transport: {
@@ -327,7 +327,7 @@ describe('a mistake in a callback of a broker', () => {
   it.each([
     ['throws', mine],
     ['rejects', rejects],
-  ])('channel.sync %s: the queue goes on', async (_, sync) => {
+  ])('channel.sync %s: the queue continues', async (_, sync) => {
     // The handle gets lost, so that its turn ends with the answer to the question.
     const broker = await start({
       transport: changeChannel(ipc, () => ({ sync: sync as never })),
@@ -374,7 +374,7 @@ describe('a removed service that retires', () => {
 
   afterAll(async () => expect(await brokers.stop()).toEqual([]));
 
-  it('is in a status, and broker and other services go on', async () => {
+  it('is in the status, and does not affect the broker and other services', async () => {
     const [kept, removed] = [fixtureService(), fixtureService('echo', { name: 'removed' })];
     const broker = await brokers.start({ services: [kept, removed] });
     const { socketPath } = broker;

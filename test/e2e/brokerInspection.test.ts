@@ -40,7 +40,7 @@ function puppets(marker: string) {
   };
 }
 
-describe('the charts of a broker that runs', () => {
+describe('the charts of a running broker', () => {
   const brokers = brokersOfEachTest();
 
   const relayOf = async (broker: Broker): Promise<InspectionRelay> => {
@@ -62,7 +62,7 @@ describe('the charts of a broker that runs', () => {
       .filter((message: SnapshotMessage) => message.sessionId === sessionId)
       .map(({ snapshot }) => JSON.stringify(snapshot.value));
 
-  it('come to who watches, all four of them, and follow a handoff and a restart', async () => {
+  it('are all sent to observers, and follow a handoff and a restart', async () => {
     const broker = await brokers.start();
     const relay = await relayOf(broker);
     const pid = broker.backends()[0]?.pid;
@@ -116,7 +116,7 @@ describe('the charts of a broker that runs', () => {
     expect(names.filter(isTransfer)).toEqual([]);
   });
 
-  it('a process that crashes is seen to wait, and its successor to start', async () => {
+  it('a crash is shown with the pause and the start of the successor', async () => {
     const broker = await brokers.start();
     const watcher = await watch(await relayOf(broker));
     const pid = broker.backends()[0]?.pid ?? 0;
@@ -182,7 +182,7 @@ describe('the charts of a broker that runs', () => {
     observation.unsubscribe();
   });
 
-  it('tells nothing after the end of the observation, of no actor, and has no transfer begin one', async () => {
+  it('sends nothing after the end of the subscription, and starts no actor for transfers', async () => {
     const { options, sent, goOn } = puppets(brokers.path('marker'));
     const broker = await brokers.start(options);
     brokers.atEnd(goOn);
@@ -210,7 +210,7 @@ describe('the charts of a broker that runs', () => {
     expect(names.filter(isTransfer)).not.toEqual([]);
   });
 
-  it('an observer may end its own observation, another one\u2019s, and begin one, while it is told', async () => {
+  it('an observer may end its own or another subscription, or start one, while it is called', async () => {
     const broker = await brokers.start();
     const told: string[] = [];
     const other = broker.inspect((event) => told.push(nameOf(event)));
@@ -233,7 +233,7 @@ describe('the charts of a broker that runs', () => {
     expect(inner.filter(isTransfer)).not.toEqual([]);
   });
 
-  it('an observer that throws or rejects harms nobody, and is told of as a warning', async () => {
+  it('an observer that throws or rejects causes only a warning', async () => {
     const broker = await brokers.start();
     const warnings: BrokerWarning[] = [];
     broker.on('warning', (warning) => warnings.push(warning));
@@ -258,7 +258,7 @@ describe('the charts of a broker that runs', () => {
     for (const observation of bad) observation.unsubscribe();
   });
 
-  it('the option is told of every transfer, whoever else watches', async () => {
+  it('the inspect option gets every transfer, with or without other observers', async () => {
     const told = new Set<string>();
     const { options, goOn } = puppets(brokers.path('marker'));
     const broker = await brokers.start({ ...options, inspect: (event) => told.add(nameOf(event)) });
@@ -284,7 +284,7 @@ describe('the charts of a broker that runs', () => {
     expect(() => broker.inspect(observer as never)).toThrow(message);
   });
 
-  it('ends with the broker, and can\u2019t be asked for afterwards', async () => {
+  it('ends with the broker, and is refused afterwards', async () => {
     const broker = await brokers.start();
     const ends = new Map<string, string>();
     broker.inspect((event) => {

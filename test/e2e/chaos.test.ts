@@ -11,10 +11,10 @@ import { fixtureService } from './support/TestBrokers';
 const REQUESTS = 1500;
 const CONCURRENCY = 24;
 
-describe('a backend that is stopped, continued and killed all the time', () => {
+describe('a backend that is repeatedly stopped, continued and killed', () => {
   const brokers = brokersOfEachTest();
 
-  it('runs no request twice, and tells of each that may be lost', async () => {
+  it('runs no request twice, and reports each that may be lost', async () => {
     const record = brokers.path('record');
     const broker = await brokers.start({
       ackDeadlineMs: 40,

@@ -26,7 +26,7 @@ describe('the command', () => {
 
   const run = (...args: string[]) => new Command(args, temporary);
 
-  it('demo --json prints one object: no error, no byte lost, and every reason that the scenario is made for', async () => {
+  it('demo --json prints one object: no error, no byte lost, and every reason of the scenario', async () => {
     const command = run('demo', '--duration', '1h', '--json');
     const socketPath = await eventually('the demo\u2019s socket', () =>
       readdirSync(temporary, { recursive: true, encoding: 'utf8' }).find((name) =>
@@ -75,7 +75,7 @@ describe('the command', () => {
     expect(readdirSync(temporary)).toEqual([]);
   });
 
-  it('demo --no-inspect serves no viewer, and goes on for a reader that has seen enough', async () => {
+  it('demo --no-inspect serves no viewer, and continues after its reader has closed the pipe', async () => {
     const command = run('demo', '--duration', '1s', '--no-inspect');
     await command.printed('backend');
     expect(command.stdout).toMatch(/^backend/);
@@ -85,7 +85,7 @@ describe('the command', () => {
     expect(readdirSync(temporary)).toEqual([]);
   });
 
-  it('demo says so when the viewer\u2019s port is taken, and leaves nothing behind', async () => {
+  it('demo reports that the viewer\u2019s port is taken, and leaves nothing behind', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     try {
@@ -110,14 +110,14 @@ describe('the command', () => {
     [['broker', '--config', 'x', '--log-level', 'loud'], 'Allowed choices are'],
     [['broker'], "required option '--config"],
     [['dance'], 'unknown command'],
-  ])('%p is a mistake that it names, with exit status 2', async (args, message) => {
+  ])('%p is invalid usage, with a message and exit status 2', async (args, message) => {
     const command = run(...args);
     expect(await command.ended()).toBe(2);
     expect(command.stderr).toContain(message);
     expect(command.stdout).toBe('');
   });
 
-  it('--help says what there is', async () => {
+  it('--help lists commands and options', async () => {
     const command = run('demo', '--help');
     expect(await command.ended()).toBe(0);
     for (const option of ['--duration', '--clients', '--policy', '--json', '--no-inspect', '--inspect-port'])
@@ -150,7 +150,7 @@ describe('the command', () => {
       expect(readdirSync(temporary)).toEqual(['broker.json']);
     });
 
-    it('reads its configuration again on SIGHUP, and keeps the old one if that is wrong', async () => {
+    it('reloads its configuration on SIGHUP, and keeps the old one if the new one is invalid', async () => {
       const command = run('broker', '--config', write(good));
       await command.printed('listening');
       const more = { name: 'more', version: '1.0.0', module: DEMO_BACKEND };
@@ -192,7 +192,7 @@ describe('the command', () => {
       expect(readdirSync(temporary)).toEqual(['broker.json']);
     }
 
-    it('goes on when nobody reads its log any more', async () => {
+    it('continues when nobody reads its log any more', async () => {
       const command = run('broker', '--config', write(good), '--log-level', 'debug');
       await command.printed('listening');
       const { stderr } = command.child;
@@ -211,7 +211,7 @@ describe('the command', () => {
       },
     );
 
-    it('leaves its backends to the next one if it is told to', async () => {
+    it('leaves its backends to the next one with onStop leave', async () => {
       const library = compiled('src/backend');
       const module = join(temporary, 'survivor.js');
       writeFileSync(
@@ -241,7 +241,7 @@ describe('the command', () => {
       expect(readdirSync(join(temporary, 'state', 'endpoints'))).toEqual([]);
     });
 
-    it('--check tells whether the configuration is right, and starts nothing', async () => {
+    it('--check tells whether the configuration is valid, and starts nothing', async () => {
       const command = run('broker', '--config', write(good), '--check', '--json');
       expect(await command.ended()).toBe(0);
       expect(JSON.parse(command.stdout)).toMatchObject({ valid: true });
@@ -276,7 +276,7 @@ describe('the command', () => {
       }
     });
 
-    it('says so when the file is not there', async () => {
+    it('reports a missing file', async () => {
       const command = run('broker', '--config', join(temporary, 'none.json'));
       expect(await command.ended()).toBe(1);
       expect(command.stderr).toMatch(/none\.json/);

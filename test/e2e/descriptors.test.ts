@@ -74,7 +74,7 @@ describe('a broker that is short of descriptors', () => {
     expect(await broker.stop()).toBe(0);
   });
 
-  it('is told by the system on a send: the client reconnects, no backend is blamed, and it ends by itself', async () => {
+  it('learns it from a failed send: the client reconnects, no backend is blamed, and the pressure ends by itself', async () => {
     let code: string | undefined = 'EMFILE';
     const full = changeChannel(createNodeIpcTransport(), (channel) => ({
       send(message, socket, callback) {
@@ -101,7 +101,7 @@ describe('a broker that is short of descriptors', () => {
     );
   });
 
-  it('and has none left to start a process with goes on, and starts it when there are some', async () => {
+  it('and cannot start a process continues, and starts it later', async () => {
     const broker = await LimitedBroker.start(brokers.path('broker.sock'), MAX_FDS, { stopTimeoutMs: 500 });
     brokers.atEnd(() => broker.kill());
     await broker.tell('fill');
@@ -115,7 +115,7 @@ describe('a broker that is short of descriptors', () => {
     expect(await broker.stop()).toBe(0);
   });
 
-  it('is told by the system on the start of a process: it is tried again', async () => {
+  it('learns it from the failed start of a process, and retries', async () => {
     const log = brokers.path('log');
     const values: string[] = [];
     const broker = await brokers.start({

@@ -29,7 +29,7 @@ describe('an embedder that makes a mistake', () => {
         },
       },
     ],
-  ])('%s: the client reconnects, and the embedder is told', async (_, options) => {
+  ])('%s: the client reconnects, and the broker warns', async (_, options) => {
     const broker = await brokers.start(options);
     const warned = once(broker, 'warning') as Promise<[BrokerWarning]>;
     const { socket, route, reason } = await dial(broker, { earlyData: 'hi' });
@@ -40,7 +40,7 @@ describe('an embedder that makes a mistake', () => {
   });
 });
 
-describe('a backend that listens for no error', () => {
+describe('a backend without an error listener', () => {
   const brokers = brokersOfEachTest();
 
   it('outlives clients that leave in the middle', async () => {

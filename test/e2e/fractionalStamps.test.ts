@@ -59,16 +59,16 @@ describe('a stamp', () => {
         stamp: round(exactNow() + aheadMs),
       });
 
-    it('is of now for a broker', async () => {
+    it('is recent for a broker', async () => {
       for (let i = 0; i < TIMES; i += 1)
         expect(await firstFrame(broker.socketPath, knowing)).not.toMatch(/error|reconnect/);
     });
 
-    it('is of now for a backend', async () => {
+    it('is recent for a backend', async () => {
       for (let i = 0; i < TIMES; i += 1) expect(await firstFrame(backend.endpoint, attach)).toBe('ready');
     });
 
-    it('is of the future when it is', async () => {
+    it('is of the future if it is later than that', async () => {
       expect(await firstFrame(broker.socketPath, () => knowing(60_000))).toBe('error staleBackend');
       expect(await firstFrame(backend.endpoint, () => attach(60_000))).toBe('error expired');
     });

@@ -60,7 +60,7 @@ describeWithDisk('a disk that is full', () => {
     }
   }
 
-  it('keeps a broker from starting what would be on no record', async () => {
+  it('keeps a broker from starting a process that it cannot record', async () => {
     await (await brokers.start(options)).stop();
     const marker = brokers.path('marker');
     fill();
@@ -71,7 +71,7 @@ describeWithDisk('a disk that is full', () => {
     expect(JSON.parse(manifest())).toEqual({ version: 1, backends: [] });
   });
 
-  it('is told of when it begins and when it ends, and nothing is started in between', async () => {
+  it('causes a warning when it begins and when it ends, and no start in between', async () => {
     const marker = brokers.path('marker');
     const broker = await brokers.start({
       ...options,

@@ -68,7 +68,7 @@ describe('early data', () => {
     expect(copy.toString('hex')).toBe('01000200');
   });
 
-  it('that was transferred away, and text with no form in UTF-8, are refused', async () => {
+  it('in a detached buffer, and text that UTF-8 cannot encode, are refused', async () => {
     const gone = new Float64Array(4);
     structuredClone(gone.buffer, { transfer: [gone.buffer] });
     for (const earlyData of [gone, gone.buffer]) {

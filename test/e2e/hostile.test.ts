@@ -10,7 +10,7 @@ import { fixtureService } from './support/TestBrokers';
 const HEALTHY = 100;
 const CONCURRENCY = 8;
 
-describe('clients that behave are all served meanwhile', () => {
+describe('healthy clients are all served during attacks', () => {
   let peers: HostilePeers | undefined;
   afterEach(() => peers?.stop());
   const brokers = brokersOfEachTest();
@@ -37,7 +37,7 @@ describe('clients that behave are all served meanwhile', () => {
     return routes;
   }
 
-  it.each(BROKER_ATTACKS)('%s, at the broker, of which all places are taken', async (attack) => {
+  it.each(BROKER_ATTACKS)('%s, at the broker, taking all its places', async (attack) => {
     const broker = await brokers.start({ maxConnections: 32, helloTimeoutMs: 5000 });
     peers = await HostilePeers.start(attack, broker.socketPath);
     const routes = await serveHealthy(broker);
@@ -53,7 +53,7 @@ describe('clients that behave are all served meanwhile', () => {
     expect(broker.backends()[0]).toMatchObject({ process: 'ready' });
   });
 
-  it.each(BACKEND_ATTACKS)('%s, at a backend, of which all places are taken', async (attack) => {
+  it.each(BACKEND_ATTACKS)('%s, at a backend, taking all its places', async (attack) => {
     const broker = await brokers.start({ services: [fixtureService('fewVisitors')] });
     const [{ backend, endpoint } = { backend: '', endpoint: '' }] = broker.adoptableBackends();
     peers = await HostilePeers.start(attack, endpoint, backend);
@@ -63,7 +63,7 @@ describe('clients that behave are all served meanwhile', () => {
     expect(broker.backends()[0]).toMatchObject({ process: 'ready', adopted: false });
   });
 
-  it('reads only so much from one that goes on and on', async () => {
+  it('reads a bounded amount from a client that never stops sending', async () => {
     const broker = await brokers.start();
     const socket = connectSocket({ path: broker.socketPath, allowHalfOpen: true });
     socket.on('error', () => {});

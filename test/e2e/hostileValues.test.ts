@@ -25,7 +25,7 @@ const unreadableError = (): Error => new Proxy(new Error('x'), { get: mine });
 
 const wrong = (value: unknown): never => value as never;
 
-describe('values that throw when they are looked at', () => {
+describe('values that throw when they are read', () => {
   const brokers = new TestBrokers();
   const unhandled: unknown[] = [];
   const onUnhandled = (cause: unknown): void => {
@@ -93,7 +93,7 @@ describe('values that throw when they are looked at', () => {
     }
   });
 
-  it('an error that is its own cause is looked through to an end', () => {
+  it('the causes of a circular error are read only once', () => {
     const error = new Error('x');
     error.cause = error;
     expect(isDescriptorShortage(error)).toBe(false);
@@ -124,7 +124,7 @@ describe('values that throw when they are looked at', () => {
         'whose aborted throws',
         () => Object.defineProperties(signalWith({}), Object.getOwnPropertyDescriptors(once())),
       ],
-    ])('%s is refused as a bad one', async (_, make) => {
+    ])('%s is refused as invalid', async (_, make) => {
       const { socketPath } = await brokers.start();
       expect(await errorOf(() => connect({ socketPath, service: 'echo', signal: make() }))).toMatchObject({
         name: 'TypeError',
@@ -136,7 +136,7 @@ describe('values that throw when they are looked at', () => {
     it.each<[string, object]>([
       ['throws', { removeEventListener: mine }],
       ['rejects', { removeEventListener: async () => mine() }],
-    ])('whose removeEventListener %s costs no connection, and no error', async (_, members) => {
+    ])('whose removeEventListener %s affects no connection', async (_, members) => {
       const { socketPath } = await brokers.start();
       const signal = signalWith(members);
       const { socket } = await connect({ socketPath, service: 'echo', earlyData: 'hi', signal });
@@ -158,7 +158,7 @@ describe('values that throw when they are looked at', () => {
       ).toMatchObject({ code: 'timeout' });
     });
 
-    it('that tells at once, or after the end, or has an unreadable reason, is heard once', async () => {
+    it('that fires at once, after the end, or with an unreadable reason, is handled once', async () => {
       const { socketPath } = await brokers.start();
       const atOnce = signalWith({
         addEventListener: (_type: string, listener: () => void) => listener(),
@@ -205,7 +205,7 @@ describe('values that throw when they are looked at', () => {
       });
     });
 
-    it('are those of the view, whatever its class says', () => {
+    it('are those of the view, whatever its class reports', () => {
       const secret = new ArrayBuffer(64);
       class Liar extends Uint8Array {
         override get byteLength(): number {
@@ -233,7 +233,7 @@ describe('values that throw when they are looked at', () => {
     it.each<[string, (error: unknown) => void]>([
       ['throws', mine],
       ['rejects', async () => mine()],
-    ])('is told to a callback that %s loses no decision, and ends nothing', async (_, onCallbackError) => {
+    ])('is passed to a callback that %s has no effect on decisions', async (_, onCallbackError) => {
       const printed = jest.spyOn(console, 'error').mockImplementation();
       try {
         const controller = new HandoffController({ inspect: mine, onCallbackError });
@@ -250,7 +250,7 @@ describe('values that throw when they are looked at', () => {
     });
   });
 
-  it('a clock that answers a promise is refused', async () => {
+  it('a clock that returns a promise is refused', async () => {
     const clock = { now: async () => mine(), setTimeout: () => 0, clearTimeout: () => {} };
     expect(await errorOf(() => new HandoffController({ clock: wrong(clock) }))).toMatchObject({
       code: 'ERR_INVALID_ARG_TYPE',
@@ -258,7 +258,7 @@ describe('values that throw when they are looked at', () => {
     });
   });
 
-  it('a transport whose limitation rejects each time it is read is told of', async () => {
+  it('a transport whose limitation always rejects causes a warning', async () => {
     const warnings: BrokerWarning[] = [];
     const ipc = createNodeIpcTransport();
     const broker = await brokers.start({
@@ -279,7 +279,7 @@ describe('values that throw when they are looked at', () => {
     ['a promise', () => Promise.reject(new Error('mine')), 'must be a Meter, but is an instance of Promise'],
     ['undefined', () => undefined, 'must be a Meter, but is undefined'],
     ['an error', mine, "can't be read: mine"],
-  ])('a meter provider that answers %s is refused', async (_, getMeter, message) => {
+  ])('a meter provider that returns %s is refused', async (_, getMeter, message) => {
     const broker = await brokers.start();
     const meterProvider: MeterProvider = { getMeter: wrong(getMeter) };
     expect(await errorOf(() => recordBrokerMetrics(broker, { meterProvider }))).toMatchObject({

@@ -5,7 +5,7 @@ import { fixtureService, signal } from './support/TestBrokers';
 describe('an observer of the charts', () => {
   const brokers = brokersOfEachTest();
 
-  it('is told of processes that start after a reload, which needs not name it', async () => {
+  it('sees processes that start after a reload without the inspect option', async () => {
     const told = new Set<string>();
     const options = { socketPath: brokers.path('broker.sock'), services: [fixtureService()] };
     const broker = await brokers.start({

@@ -11,7 +11,7 @@ const BACKEND = 'b'.repeat(32);
 const OTHER_BACKEND = 'c'.repeat(32);
 const LONG_MS = 60_000;
 
-describe('a client that knows a backend, whatever it is answered', () => {
+describe('a client that knows a backend, with any answer', () => {
   let files: TestBrokers;
   let broker: Peer<'hello'>;
   let backend: Peer<'attach'>;
@@ -74,7 +74,7 @@ describe('a client that knows a backend, whatever it is answered', () => {
 
   const knowing = (): boolean[] => broker.frames.map(({ knows }) => knows !== undefined);
 
-  it('begins again at once if what it knows is stale', async () => {
+  it('starts another round at once if its knowledge is stale', async () => {
     await learn();
     answerOnce((_, say) => say(error('staleBackend')));
     // No timer runs out any more: there is nothing that a pause could wait for.
@@ -93,7 +93,7 @@ describe('a client that knows a backend, whatever it is answered', () => {
     expect(knowing()).toEqual([true, false, true]);
   });
 
-  it('waits as ever when one that knows nothing is told it were', async () => {
+  it('pauses as usual if a client without knowledge gets staleBackend', async () => {
     let answers = 0;
     broker.answer = (frame, say) => {
       answers += 1;
@@ -109,13 +109,13 @@ describe('a client that knows a backend, whatever it is answered', () => {
     ['says it does not', { knows: false }],
     ['has another clock, slow', { stamp: 0 }],
     ['has another clock, fast', { stamp: 1e15 }],
-  ])('tells nothing to a broker that %s', async (_, changes) => {
+  ])('sends no knows to a broker that %s', async (_, changes) => {
     await learn(changes);
     await open();
     expect(knowing()).toEqual([false]);
   });
 
-  it('tells nothing where there was no ready, or no handoff is asked for', async () => {
+  it('sends no knows without a ready before, or without handoff', async () => {
     answerOnce((_, say) => {
       say(announcement());
       say(error('stopping'));
@@ -127,7 +127,7 @@ describe('a client that knows a backend, whatever it is answered', () => {
     expect(knowing()).toEqual([false, false, false]);
   });
 
-  it('goes to the endpoint at its deadline, with its own stamp, and knows nothing afterwards', async () => {
+  it('uses the endpoint at its deadline, with its own stamp, and forgets the backend', async () => {
     await learn({ deadlineMs: 1 });
     answerOnce(() => {});
     expect(await open()).toMatchObject({ route: 'reconnected', reason: 'backendAckTimeout' });
@@ -159,7 +159,7 @@ describe('a client that knows a backend, whatever it is answered', () => {
     });
   });
 
-  it('begins again when both ways are closed', async () => {
+  it('starts another round when both routes are closed', async () => {
     await learn({ deadlineMs: 1 });
     let sayToClient = (_frame: Frame): void => {};
     answerOnce((_, say) => {
@@ -173,7 +173,7 @@ describe('a client that knows a backend, whatever it is answered', () => {
     expect(knowing()).toEqual([true, false]);
   });
 
-  it('goes on with the first connection when the backend has it already', async () => {
+  it('uses the first connection if the backend already has it', async () => {
     await learn({ deadlineMs: 1 });
     let sayToClient = (_frame: Frame): void => {};
     answerOnce((_, say) => {
@@ -186,21 +186,21 @@ describe('a client that knows a backend, whatever it is answered', () => {
     expect(await open()).toMatchObject({ route: 'handedOff' });
   });
 
-  it('goes to the endpoint when the first connection ends unanswered', async () => {
+  it('uses the endpoint when the first connection ends without an answer', async () => {
     await learn();
     answerOnce(() => broker.drop());
     expect(await open()).toMatchObject({ route: 'reconnected', reason: 'backendAckTimeout' });
     expect(broker.frames).toHaveLength(1);
   });
 
-  it('asks the broker anew when the endpoint is closed as well', async () => {
+  it('asks the broker again when the endpoint is closed as well', async () => {
     await learn({ endpoint: files.path('nobody.sock') });
     answerOnce(() => broker.drop());
     expect(await open()).toMatchObject({ route: 'handedOff' });
     expect(knowing()).toEqual([true, false]);
   });
 
-  it('goes to no backend when there is no broker to ask', async () => {
+  it('uses no backend if there is no broker to ask', async () => {
     await learn();
     await broker.stop();
     await expect(open({ brokerWaitMs: 0 })).rejects.toMatchObject({ code: 'brokerUnavailable' });
@@ -243,7 +243,7 @@ describe('a client that knows a backend, whatever it is answered', () => {
     },
   );
 
-  it('takes the announcement of the backend that it is at for what it is', async () => {
+  it('accepts an announcement of the backend that it is attaching to', async () => {
     await learn({ deadlineMs: 1 });
     let sayToClient = (_frame: Frame): void => {};
     answerOnce((_, say) => {

@@ -58,7 +58,7 @@ describe('a client that knows its backend', () => {
     return frames;
   }
 
-  it('is handed over without another word', async () => {
+  it('is handed over without an announcement', async () => {
     const broker = await start('echo');
     const { socketPath, proxy } = await tap(broker.socketPath);
     const stamp = stopTheClock();
@@ -87,7 +87,7 @@ describe('a client that knows its backend', () => {
     expect(broker.stats()).toMatchObject({ handedOff: 3, errors: {}, abandoned: 0 });
   });
 
-  it('is told at once that the backend is another process, and begins again', async () => {
+  it('learns at once that the backend is another process, and starts again', async () => {
     const broker = await start('echo');
     const { socketPath, proxy } = await tap(broker.socketPath);
     await echoBy({ socketPath });
@@ -117,7 +117,7 @@ describe('a client that knows its backend', () => {
     ]);
   });
 
-  it('is refused with another backend, and a stamp of long ago or of the future, and nothing is counted', async () => {
+  it('is refused with another backend, or an old or future stamp, and nothing is counted', async () => {
     let decisions = 0;
     const broker = await start('echo', {
       helloTimeoutMs: 20_000,
@@ -154,7 +154,7 @@ describe('a client that knows its backend', () => {
     expect(broker.stats()).toMatchObject({ handedOff: 0, reconnected: {}, abandoned: 0 });
   });
 
-  it('whose hello was long on its way is told all the same, with its own stamp', async () => {
+  it('whose hello was delayed still gets an announcement, with its own stamp', async () => {
     const broker = await start('echo', { helloTimeoutMs: 20_000 });
     const now = stopTheClock();
     const backend = backendOf(broker);
@@ -190,7 +190,7 @@ describe('a client that knows its backend', () => {
     },
   );
 
-  it('uses the endpoint when a backend never acknowledges, and asks anew afterwards', async () => {
+  it('uses the endpoint when a backend never acknowledges, and asks the broker afterwards', async () => {
     const record = brokers.path('record');
     const broker = await start('holdLater', {
       services: [fixtureService('holdLater', { env: { RECORD: record } })],
@@ -216,7 +216,7 @@ describe('a client that knows its backend', () => {
     expect(recorded().filter(Boolean)).toEqual(runs);
   });
 
-  it('is served though the broker dies with its hello', async () => {
+  it('is served even if the broker dies with its hello', async () => {
     const record = brokers.path('record');
     const options = {
       socketPath: brokers.path('broker.sock'),

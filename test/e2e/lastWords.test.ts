@@ -17,7 +17,7 @@ function blockUntilEnded(pid: number): void {
   while (isAlive(pid));
 }
 
-describe('what a backend says before its end counts, though a busy broker reads it later', () => {
+describe('the last messages of a backend count, even if a busy broker reads them after its end', () => {
   const brokers = brokersOfEachTest();
 
   async function start(transport: HandoffTransport, mode = 'lastWords'): Promise<Broker> {
@@ -75,7 +75,7 @@ describe('what a backend says before its end counts, though a busy broker reads 
     expect(broker.backends()[0]?.window).toBeUndefined();
   });
 
-  it('an acknowledgement, though more was to be written to the process when it had ended', async () => {
+  it('an acknowledgement, even if more data was to be written to the ended process', async () => {
     const held: (() => void)[] = [];
     let pid = 0;
     const broker = await start(

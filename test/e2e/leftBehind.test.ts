@@ -158,7 +158,7 @@ describe('what earlier brokers left behind', () => {
     ]);
   });
 
-  it('and takes no connections is ended, on record or not', async () => {
+  it('and accepts no connections is ended, recorded or not', async () => {
     const stray = await startByHand('neverListens');
     const { broker, warnings } = await start();
     expect(isAlive(stray.pid)).toBe(false);
@@ -168,7 +168,7 @@ describe('what earlier brokers left behind', () => {
     ]);
   });
 
-  it('and cannot be proved is left alone, and named each time while it listens', async () => {
+  it('and cannot be proved is left alone, and named at each start while it listens', async () => {
     const stranger = await startByHand('echo', { env: { [STATE_DIRECTORY_VARIABLE]: undefined } });
     for (let round = 0; round < 2; round += 1) {
       const { broker, warnings } = await start();
@@ -197,7 +197,7 @@ describe('what earlier brokers left behind', () => {
     }
   });
 
-  it('is adopted by its entry alone where its environment says nothing, and not with another start', async () => {
+  it('is adopted by its entry if its environment is unreadable, but not with another start time', async () => {
     const backend = await startByHand('echo', { env: { [STATE_DIRECTORY_VARIABLE]: undefined } });
     const write = (entry: AdoptableBackend): void =>
       writeFileSync(manifestPath(), JSON.stringify({ version: 1, backends: [entry] }));
@@ -246,7 +246,7 @@ describe('what earlier brokers left behind', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('and is dead, 5,000 times, costs a start one write and few warnings', async () => {
+  it('and is dead, 5,000 times, costs one write and few warnings at the start', async () => {
     const backends = Array.from({ length: 5000 }, (_, index) => ({
       serviceName: index % 2 === 0 ? 'echo' : 'other',
       serviceVersion: '1.0.0',
@@ -269,7 +269,7 @@ describe('what earlier brokers left behind', () => {
     expect(fs.readdirSync(join(stateDirectory, 'endpoints'))).toHaveLength(1);
   });
 
-  it('as huge files, or as a directory in the place of a socket, holds up no start', async () => {
+  it('as huge files, or a directory in place of a socket, does not block a start', async () => {
     for (const name of ['manifest.json', 'controller.json']) {
       writeFileSync(join(stateDirectory, name), '{');
       truncateSync(join(stateDirectory, name), 8_000_000_000);

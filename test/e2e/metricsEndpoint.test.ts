@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually';
 import { Command, DEMO_BACKEND } from './support/Command';
 import { get, scrape } from './support/scrape';
 
-describe('where a broker serves its metrics', () => {
+describe('the metrics endpoint of a broker', () => {
   const temporary = mkdtempSync(join(tmpdir(), 'hc-metrics-'));
   const socketPath = join(temporary, 'b.sock');
   const config = join(temporary, 'broker.json');
@@ -41,7 +41,7 @@ describe('where a broker serves its metrics', () => {
     await eventually(text, () => command?.log.slice(before).some(({ message }) => message.includes(text)));
   };
 
-  test('changes with a reload: the new one listens before the old one closes', async () => {
+  test('moves with a reload: the new one listens before the old one closes', async () => {
     const running = await start({ metrics: { socketPath: 'old.sock' } });
     const old = join(temporary, 'old.sock');
     expect((await scrape(old)).length).toBeGreaterThan(0);
@@ -67,7 +67,7 @@ describe('where a broker serves its metrics', () => {
     expect((await scrape(join(temporary, 'new.sock'))).length).toBeGreaterThan(0);
   });
 
-  test('stays where it was when the new one is taken, or another change is refused', async () => {
+  test('stays when the new address is taken, or another change is refused', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     try {
@@ -90,7 +90,7 @@ describe('where a broker serves its metrics', () => {
     }
   });
 
-  test('answers what is asked for and nothing else', async () => {
+  test('answers valid requests only', async () => {
     const running = await start({ metrics: { port: 0 } });
     const [address = ''] = addresses(running);
     const ask = async (method: string, path: string) => {
@@ -152,7 +152,7 @@ describe('where a broker serves its metrics', () => {
   test.each([
     ['metrics', { metrics: { port: 'TAKEN' } }, []],
     ['the viewer', {}, ['--inspect', '--inspect-port', 'TAKEN']],
-  ])('a port for %s that another process has ends the start, and says so', async (_, settings, args) => {
+  ])('a taken port for %s fails the start with an error', async (_, settings, args) => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     try {

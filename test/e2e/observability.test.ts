@@ -60,7 +60,7 @@ describe('trace context', () => {
     for (const transfer of transfers) expect(transfer).toMatchObject({ traceparent: TRACEPARENT });
   });
 
-  it('is left out where the client gives none, and refused where it gives nonsense', async () => {
+  it('is omitted if the client sends none, and refused if invalid', async () => {
     const { socketPath } = await brokers.start({ services: [fixtureService('info')] });
     const { socket } = await connect({ socketPath, service: 'echo' });
     expect(JSON.parse(String(await readAll(socket)))).not.toHaveProperty('traceparent');
@@ -127,7 +127,7 @@ describe('handoff-controller demo', () => {
   afterEach(() => onTestEnd());
   afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
-  it('shows every backend\u2019s chart, and how long clients waited, to who opens the address that it prints', async () => {
+  it('shows every backend\u2019s chart and the latencies at the address that it prints', async () => {
     const command = new Command(['demo', '--duration', '1h'], temporary);
     onTestEnd = () => {
       command.child.kill('SIGINT');
@@ -250,13 +250,13 @@ describe('handoff-controller broker', () => {
       expect(total('handoff_fd_limit', {})).toBeGreaterThan(total('handoff_fd_open', {}));
     });
 
-    it('never makes a label of what a client says', () => {
+    it('never makes a label of client data', () => {
       const services = new Set(samples.flatMap(({ labels: { service } }) => service ?? []));
       expect([...services].sort()).toEqual(['echo', 'off', 'refusing']);
       expect(total('handoff_client_errors_total', { code: 'unknownService' })).toBe(1);
     });
 
-    it('is for the socket\u2019s owner only, and has nothing else', async () => {
+    it('is open to the socket\u2019s owner only, and serves nothing else', async () => {
       expect(statSync(metrics).mode & 0o777).toBe(0o600);
       expect((await get(metrics, '/')).status).toBe(404);
     });
@@ -320,7 +320,7 @@ describe('handoff-controller broker', () => {
     });
   });
 
-  it('serves metrics on a port of 127.0.0.1, to no page of another site', async () => {
+  it('serves metrics on a port of 127.0.0.1, but not to pages of other sites', async () => {
     await start({ metrics: { port: 0 } });
     const address = String(logged('serving metrics')[0]?.address);
     expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
@@ -399,7 +399,7 @@ describe('handoff-controller broker', () => {
       [{ FORCE_COLOR: '1' }, true],
       [{ FORCE_COLOR: '1', NO_COLOR: '1' }, true],
       [{ FORCE_COLOR: '0' }, false],
-    ])('is not coloured elsewhere than on a terminal, unless asked for: %p', async (env, coloured) => {
+    ])('is coloured only on a terminal, unless requested: %p', async (env, coloured) => {
       for (const args of [
         ['status', ...at],
         ['why', 'echo', ...at],
@@ -410,7 +410,7 @@ describe('handoff-controller broker', () => {
       }
     });
 
-    it('goes on for a reader that has seen enough, and says so where nothing can be written', async () => {
+    it('continues after a reader has closed the pipe, and reports other write errors', async () => {
       const watching = new Command(['status', ...at, '--watch', '10ms'], temporary);
       await watching.printed('rateLimited');
       watching.child.stdout?.destroy();
@@ -427,7 +427,7 @@ describe('handoff-controller broker', () => {
       }
     });
 
-    it('--watch goes on until it is told to stop', async () => {
+    it('--watch continues until a signal', async () => {
       const watching = new Command(['status', ...at, '--watch', '10ms', '--json'], temporary);
       await watching.printed('"broker"', 3);
       watching.child.kill('SIGINT');
@@ -457,7 +457,7 @@ describe('handoff-controller broker', () => {
         'off@1.0.0',
         [/for reason servicePolicyDisabled/, /^Check 2: the service.s policy forbids handoff\.$/m],
       ],
-    ])('why %s says so in words', async (backend, texts) => {
+    ])('why %s explains it in words', async (backend, texts) => {
       const { status, stdout } = await run('why', backend, ...at);
       expect(status).toBe(0);
       for (const text of texts) expect(stdout).toMatch(text);
@@ -489,7 +489,7 @@ describe('handoff-controller broker', () => {
       expect(stdout).toBe('');
     });
 
-    it('answers nothing but its own frames: a backend process gets an error for asking', async () => {
+    it('answers only its own frames: a backend process returns an error', async () => {
       const { stdout } = await run('status', ...at, '--json');
       const { stderr, status } = await run('status', '--socket', JSON.parse(stdout).backends[0].endpoint);
       expect(status).toBe(1);
@@ -519,7 +519,7 @@ describe('handoff-controller broker', () => {
     ['status --watch', ['status', '--watch'], 0],
     ['status', ['status'], null],
     ['why', ['why', 'echo'], null],
-  ])('%s ends at once when it is told to while a broker does not answer', async (_, args, status) => {
+  ])('%s ends at once on a signal while a broker does not answer', async (_, args, status) => {
     const silent = createServer();
     const path = join(temporary, 'silent.sock');
     silent.listen(path);
@@ -589,7 +589,7 @@ describe('handoff-controller broker', () => {
     });
   });
 
-  it('attaches the viewer to a broker that was started without, and frames the hosted one if asked', async () => {
+  it('attaches the viewer to a running broker, and frames the hosted one if requested', async () => {
     await start({}, '--inspect=stately');
     expect(logged('inspection attached')[0]?.url).toMatch(/\/stately$/);
     expect((await get(String(logged('inspection attached')[0]?.url), '/stately')).body).toContain(

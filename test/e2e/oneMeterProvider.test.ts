@@ -83,7 +83,7 @@ describe('brokers with one meter provider', () => {
     message: expect.stringContaining('the instance "shared"'),
   });
 
-  it('are told apart by their instances', async () => {
+  it('are distinguished by their instances', async () => {
     const one = await brokers.start({ instance: 'one' });
     const other = await brokers.start({ instance: 'other' });
     record(one);
@@ -145,7 +145,7 @@ describe('brokers with one meter provider', () => {
   it.each([
     ['before it stops', true],
     ['after it has stopped', false],
-  ])('follow one another: a recording that ends %s leaves its counts to the next', async (_, isBefore) => {
+  ])('continue the counts of a recording that ends %s', async (_, isBefore) => {
     const one = await brokers.start();
     const end = record(one);
     await echoes(one, 2);
@@ -178,7 +178,7 @@ describe('brokers with one meter provider', () => {
     expect(await prometheus.values('client_errors_total')).toEqual([2]);
   });
 
-  it('count nothing twice when their recordings begin again, in turn', async () => {
+  it('count nothing twice when their recordings restart in turn', async () => {
     const one = await brokers.start();
     const other = await brokers.start();
     let handedOver = 0;
@@ -224,7 +224,7 @@ describe('brokers with one meter provider', () => {
       ].flat();
     };
 
-    it('a service that was taken away and comes back goes on with its counts', async () => {
+    it('a service that is removed and added again continues its counts', async () => {
       await echoes(broker, 2);
       expect(await ofEcho()).toEqual([2, 2, 1]);
       // Nobody asks between this and the end of the backend.
@@ -244,7 +244,7 @@ describe('brokers with one meter provider', () => {
       });
     });
 
-    it('a backend that retires and the one that came back count together', async () => {
+    it('a retiring backend and its replacement count together', async () => {
       const open = await dial(options, { allowHalfOpen: true });
       brokers.atEnd(() => open.socket.destroy());
       await settled(broker);

@@ -22,7 +22,7 @@ describeAsRoot('a broker', () => {
     ['state', (directory) => ({ stateDirectory: directory })],
     ['state, still to be made,', (directory) => ({ stateDirectory: join(directory, 'state') })],
     ['endpoints', (directory) => ({ endpointDirectory: directory })],
-  ])('does not start with its %s below a directory whose owner could swap it', async (_, options) => {
+  ])('does not start with its %s below a directory whose owner could replace it', async (_, options) => {
     const theirs = brokers.path('theirs');
     mkdirSync(join(theirs, 'ours'), { recursive: true, mode: 0o700 });
     chownSync(theirs, OTHER, OTHER);

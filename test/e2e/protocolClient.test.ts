@@ -31,7 +31,7 @@ function openIndependent(options: Options & ConnectOptions): Promise<Opened> {
   });
 }
 
-describe('a client, whatever a broker and a backend answer', () => {
+describe('a client, with any answers of broker and backend', () => {
   let files: TestBrokers;
   let broker: Peer<'hello'>;
   let backend: Peer<'attach'>;
@@ -80,7 +80,7 @@ describe('a client, whatever a broker and a backend answer', () => {
     const open = (options: Options = {}) => openAt({ socketPath: broker.path, service: 'echo', ...options });
     const isLibrary = openAt === openLibrary;
 
-    it('takes a bare ready for a handoff, though the hello had no knows', async () => {
+    it('accepts a ready without a handoff frame, even without knows in the hello', async () => {
       broker.answer = (_, say) => say({ type: 'ready' });
       const { route, socket } = await open();
       socket.destroy();
@@ -88,7 +88,7 @@ describe('a client, whatever a broker and a backend answer', () => {
       expect(backend.frames).toEqual([]);
     });
 
-    it.each(['ENOENT', 'ECONNREFUSED', 'ENOTDIR'])('gives a broker up that answers %s', async (code) => {
+    it.each(['ENOENT', 'ECONNREFUSED', 'ENOTDIR'])('gives up on a broker after %s', async (code) => {
       const socketPath = files.path();
       if (code === 'ECONNREFUSED') writeFileSync(socketPath, '');
       const path = code === 'ENOTDIR' ? `${__filename}/broker.sock` : socketPath;
@@ -143,7 +143,7 @@ describe('a client, whatever a broker and a backend answer', () => {
       ['an error', error('wrongBackend', true)],
       ['an error that is no use to repeat', error('badFrame', false)],
       ['claimed', { type: 'claimed' }],
-    ])('goes on with the first connection after %s on the second', async (_, answer) => {
+    ])('uses the first connection after %s on the second', async (_, answer) => {
       let sayToClient = (_frame: Frame): void => {};
       broker.answer = (_hello, say) => {
         sayToClient = say;
@@ -208,7 +208,7 @@ describe('a client, whatever a broker and a backend answer', () => {
       },
     );
 
-    it('begins again after an error in place of the handoff that was announced', async () => {
+    it('starts another round after an error in place of the announced handoff', async () => {
       answerOnce((_hello, say) => {
         say(handoff());
         say(error('stopping', true));

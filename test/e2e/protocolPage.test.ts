@@ -35,7 +35,7 @@ function words(cell = ''): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word ?? '');
 }
 
-describe('the page names what the code has', () => {
+describe('the page lists what the code defines', () => {
   it('each type of frame and its number', () => {
     const types = table('type').map(([number, name]) => [words(name)[0], Number(number)]);
     expect(Object.fromEntries(types)).toEqual(FRAME_TYPE_NUMBERS);
@@ -52,7 +52,7 @@ describe('the page names what the code has', () => {
   });
 });
 
-describe('what the page says of', () => {
+describe('the rules of the page for', () => {
   let brokers: TestBrokers;
   let broker: Broker;
   let endpoint: string;
@@ -137,7 +137,7 @@ describe('what the page says of', () => {
     );
   });
 
-  it('characters: none is cut in two', async () => {
+  it('characters: none is split', async () => {
     const service = `x${'\u{1f600}'.repeat(255)}`;
     const [frame] = (await answerTo(broker.socketPath, rawHello({ service }))).frames;
     expect(frame?.fields).toEqual({
@@ -196,7 +196,7 @@ describe('what the page says of', () => {
       expect(Number.isInteger(stamp)).toBe(true);
   });
 
-  it('an id that was claimed, on either route', async () => {
+  it('a claimed id, on either route', async () => {
     const id = newId();
     const attach = rawFrame(5, { id, backend, stamp: now() });
     expect((await answerTo(endpoint, attach, true)).frames).toMatchObject([{ type: 'ready' }]);

@@ -15,7 +15,7 @@ const SHORT_DEADLINE_MS = 150;
 /** For a deadline that has to pass, though a client is to be served before it. */
 const LATER_DEADLINE_MS = 3000;
 
-describe('whatever happens to a handoff', () => {
+describe('a handoff under races and faults', () => {
   const brokers = brokersOfEachTest();
 
   async function start(mode: string, options: Partial<BrokerOptions> = {}): Promise<Broker> {
@@ -80,7 +80,7 @@ describe('whatever happens to a handoff', () => {
     expect(failures).toEqual(['backendAckTimeout', 'backendAckTimeout']);
   });
 
-  it('a transport that is not supported has a reason of its own, unless the policy forbids handoff', async () => {
+  it('an unsupported transport has its own reason, unless the policy forbids handoff', async () => {
     const broker = await start('echo', { transport: { ...createNodeIpcTransport(), supported: false } });
     expect(await echo(broker, 'a')).toMatchObject({ route: 'reconnected', reason: 'handleUnavailable' });
     expect(
@@ -133,7 +133,7 @@ describe('whatever happens to a handoff', () => {
     });
   });
 
-  it('an answer that makes no sense counts as integrityMismatch', async () => {
+  it('a malformed answer counts as integrityMismatch', async () => {
     const broker = await start('badAck');
     const failures = failuresOf(broker);
     expect(await echo(broker, 'a')).toMatchObject({ route: 'handedOff' });
@@ -144,13 +144,13 @@ describe('whatever happens to a handoff', () => {
     expect(failures).toHaveLength(2);
   });
 
-  it("messages of the application's own on the channel are none of ours", async () => {
+  it('messages of the application on the channel are ignored', async () => {
     const broker = await start('chatty');
     expect(await echo(broker, 'a')).toMatchObject({ route: 'handedOff' });
     expect(broker.stats().unknownAcks).toBe(0);
   });
 
-  it('a backend stopped through the deadline serves each request once when it goes on', async () => {
+  it('a backend stopped through the deadline serves each request once when it continues', async () => {
     const record = brokers.path('record');
     const broker = await start('echo', {
       services: [fixtureService('echo', { env: { RECORD: record } })],
@@ -219,7 +219,7 @@ describe('whatever happens to a handoff', () => {
     await echo(broker, 'after it');
   });
 
-  it('what comes over the bound of transfers reconnects, and touches no window', async () => {
+  it('transfers over the bound reconnect, and change no window', async () => {
     const broker = await start('echo', { maxTransfersPerBackend: 1 });
     const failures = failuresOf(broker);
     process.kill(pidOf(broker), 'SIGSTOP');
@@ -239,7 +239,7 @@ describe('whatever happens to a handoff', () => {
     expect(broker.stats().abandoned).toBe(1);
   });
 
-  it('the bound of transfers in all holds beside the one of each backend, and both end with what was in flight', async () => {
+  it('the bounds of all transfers and of one backend both hold, until transfers end', async () => {
     const broker = await start('echo', {
       services: [fixtureService(), fixtureService('echo', { name: 'other' })],
       maxTransfers: 3,
@@ -302,7 +302,7 @@ describe('whatever happens to a handoff', () => {
     expect(broker.backends()).toMatchObject([{ state: 'idle' }, { state: 'idle' }]);
   });
 
-  it('transfers that expire in the queue are told so and never sent', async () => {
+  it('transfers that expire in the queue reconnect and are never sent', async () => {
     // Over which one handle goes at a time.
     const transport = createNodeIpcTransport();
     const broker = await start('echo', { transport, ackDeadlineMs: SHORT_DEADLINE_MS });
@@ -319,7 +319,7 @@ describe('whatever happens to a handoff', () => {
     expect(states.filter((state) => state.endsWith(' failed'))).toHaveLength(3);
   });
 
-  it('a full claim table is a bound, not a failure: the client comes in when there is room', async () => {
+  it('a full claim table is a bound, not a failure: the client is served when there is room', async () => {
     const broker = await start('tinyClaims');
     await echo(broker, 'takes the one claim');
     await expect(open(broker, { connectTimeoutMs: LATER_DEADLINE_MS })).rejects.toMatchObject({
@@ -332,7 +332,7 @@ describe('whatever happens to a handoff', () => {
     expect(broker.backends()[0]?.state).toBe('idle');
   });
 
-  it('a client that leaves at any step harms nobody', async () => {
+  it('a client that leaves at any step affects nobody else', async () => {
     // Over which one handle goes at a time.
     const broker = await start('echo', { transport: createNodeIpcTransport() });
     const hello = rawHello();
@@ -389,7 +389,7 @@ describe('whatever happens to a handoff', () => {
       socket.destroy();
     });
 
-    it('with an id that was claimed is answered so', async () => {
+    it('with a claimed id gets claimed', async () => {
       const broker = await start('echo');
       const first = await attach(broker, {});
       const second = await attach(broker, {});
@@ -398,7 +398,7 @@ describe('whatever happens to a handoff', () => {
       second.socket.destroy();
     });
 
-    it('that is half, or too much, or not an attach is refused', async () => {
+    it('that is incomplete, too long or not an attach is refused', async () => {
       const broker = await start('shortHello');
       const endpoint = broker.backends()[0]?.endpoint ?? '';
       for (const [bytes, code, retryable] of [
@@ -414,7 +414,7 @@ describe('whatever happens to a handoff', () => {
       }
     });
 
-    it('over the bound of those that wait is told busy', async () => {
+    it('over the bound of pending attaches gets busy', async () => {
       const broker = await start('oneVisitor');
       const endpoint = broker.backends()[0]?.endpoint ?? '';
       const sockets = [connectSocket(endpoint), connectSocket(endpoint)];
@@ -424,7 +424,7 @@ describe('whatever happens to a handoff', () => {
       for (const socket of sockets) socket.destroy();
     });
 
-    it('of which the claim is too old begins again', async () => {
+    it('whose claim is too old starts again', async () => {
       // By the deadline the stamp is older than a claim may be.
       const broker = await start('shortClaims', { ackDeadlineMs: LATER_DEADLINE_MS });
       let routes = 0;

@@ -6,7 +6,7 @@ import { dial, settled } from './support/echo';
 import { readAll, readBytes } from './support/readAll';
 import { fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
 
-describe('a broker that is told other options', () => {
+describe('a broker with changed options', () => {
   let brokers: TestBrokers;
   let options: BrokerOptions;
   let broker: Broker;
@@ -34,7 +34,7 @@ describe('a broker that is told other options', () => {
     return reason ?? way;
   }
 
-  it('offers what is new, and lets what is gone bring its connections to an end', async () => {
+  it('offers new services, and lets removed ones finish their connections', async () => {
     // What was removed stays for as long as a client that was sent to it may take.
     await broker.reload({ ...options, services: [fixtureService('echo', { ackDeadlineMs: 1000 })] });
     const open = await to('echo');
@@ -57,7 +57,7 @@ describe('a broker that is told other options', () => {
     expect([...broker.controller.backends()]).toMatchObject([{ serviceName: 'new' }]);
   });
 
-  it('goes by the other policy and deadline, and keeps the process', async () => {
+  it('uses the new policy and deadline, and keeps the process', async () => {
     const pid = broker.backends()[0]?.pid;
     await broker.reload({ ...options, services: [fixtureService('echo', { handoff: false })] });
     expect(await route()).toBe('servicePolicyDisabled');
@@ -92,7 +92,7 @@ describe('a broker that is told other options', () => {
       'startFailed',
       /bad@1\.0\.0/,
     ],
-  ])('stays as it was when they have %s', async (_, change, code, message) => {
+  ])('is unchanged when they have %s', async (_, change, code, message) => {
     const before = broker.backends();
     await expect(broker.reload({ ...options, ...change(options) })).rejects.toMatchObject({
       code,
@@ -102,7 +102,7 @@ describe('a broker that is told other options', () => {
     expect(await route()).toBe('handedOff');
   });
 
-  it('takes them one after the other, and none once it stops', async () => {
+  it('applies them one after the other, and none once it stops', async () => {
     const service = (name: string) => fixtureService('echo', { name });
     const results = await Promise.all([
       broker.reload({ ...options, services: [...options.services, service('a')] }),

@@ -61,7 +61,7 @@ describe('a broker with a state directory', () => {
     return { broker, warnings };
   }
 
-  it('that is killed leaves backends that go on, to one that adopts them', async () => {
+  it('that is killed leaves its backends running, and the next one adopts them', async () => {
     const { broker: killed, backends } = await brokers.startProcess(options);
     const open = await dial(options, { allowHalfOpen: true });
     expect(open.route).toBe('handedOff');
@@ -83,7 +83,7 @@ describe('a broker with a state directory', () => {
     expect(String(await readAll(open.socket))).toBe('and now');
   });
 
-  it('hands over again when what it adopted has ended', async () => {
+  it('hands over again when an adopted backend has ended', async () => {
     const { pid } = await killedBroker();
     const { broker } = await start();
     const ready = once(broker, 'backendReady');
@@ -120,7 +120,7 @@ describe('a broker with a state directory', () => {
     expect(readManifest().backends).toEqual([]);
   });
 
-  it('goes on with the windows of the one before', async () => {
+  it('continues the windows of the broker before', async () => {
     const changes: Partial<BrokerOptions> = {
       services: [fixtureService('permission')],
       policy: { maxFailedAttemptsPerWindow: 2, failedAttemptWindowMs: 600_000 },
@@ -156,7 +156,7 @@ describe('a broker with a state directory', () => {
     ['another backend', () => ({ backend: 'f'.repeat(32) })],
     ['another service', () => ({ serviceName: 'other' })],
     ['an endpoint where nobody is', () => ({ endpoint: '/nowhere.sock' })],
-  ])('adopts the process that the system knows, where the entry says %s', async (_, change) => {
+  ])('adopts the process that the system reports if the entry says %s', async (_, change) => {
     const backend = await killedBroker();
     writeFileSync(
       manifestPath(),
@@ -169,7 +169,7 @@ describe('a broker with a state directory', () => {
   });
 
   describe('at whose endpoint a stranger', () => {
-    it('is silent: ends nobody that it did not start', async () => {
+    it('is silent: ends no process that it did not start', async () => {
       const backend = await killedBroker();
       const sleeper = spawn('sleep', ['600']);
       brokers.atEnd(() => sleeper.kill('SIGKILL'));
@@ -188,7 +188,7 @@ describe('a broker with a state directory', () => {
     });
   });
 
-  it('ends a backend of its own that is there and never answers, and starts another', async () => {
+  it('ends its own backend that never answers, and starts another', async () => {
     const backend = await killedBroker();
     process.kill(backend.pid, 'SIGSTOP');
     const { broker, warnings } = await start({ startTimeoutMs: START_TIMEOUT_MS });
@@ -200,7 +200,7 @@ describe('a broker with a state directory', () => {
     await ended(backend.pid);
   });
 
-  it('ends the backend of a service that there is no more', async () => {
+  it('ends the backend of a removed service', async () => {
     const backend = await killedBroker({ services: [fixtureService('echo', { name: 'old' })] });
     const { broker, warnings } = await start();
     await eventually('a warning', () => warnings.length > 0);
@@ -236,7 +236,7 @@ describe('a broker with a state directory', () => {
     expect(broker.backends()).toMatchObject([{ adopted: false }]);
   });
 
-  it.each(['manifest.json', 'controller.json'])('sets a damaged %s aside and goes on', async (name) => {
+  it.each(['manifest.json', 'controller.json'])('sets a damaged %s aside and continues', async (name) => {
     mkdirSync(stateDirectory, { mode: 0o700 });
     const path = join(stateDirectory, name);
     writeFileSync(path, '{"version":1,"backends":[{"pid":');
@@ -251,7 +251,7 @@ describe('a broker with a state directory', () => {
     expect(existsSync(`${path}.new`)).toBe(false);
   });
 
-  it('has it for itself', async () => {
+  it('does not share it', async () => {
     const { broker } = await start();
     for (const socketPath of [options.socketPath, brokers.path('other.sock')]) {
       await expect(start({ socketPath })).rejects.toMatchObject({
@@ -268,7 +268,7 @@ describe('a broker with a state directory', () => {
     }
   });
 
-  it('refuses one that is open to others, or is none', async () => {
+  it('refuses one that is open to others, or not a directory', async () => {
     mkdirSync(stateDirectory);
     chmodSync(stateDirectory, 0o750);
     await expect(start()).rejects.toMatchObject({
@@ -283,7 +283,7 @@ describe('a broker with a state directory', () => {
     });
   });
 
-  it('that stops leaves no process and no socket, and one that leaves its backends is followed', async () => {
+  it('that stops leaves no process and no socket; one that leaves its backends has them adopted', async () => {
     const { broker: first } = await start();
     const [left] = (await first.stop({ backends: 'leave' })).adopt;
     const { broker: second } = await start();

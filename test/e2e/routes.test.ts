@@ -28,7 +28,7 @@ describe.each([
   const open = (service: string, options: Partial<ConnectOptions> = {}) =>
     dial(broker, { service, handoff, ...options });
 
-  it('says which route it came by', async () => {
+  it('has the route that it took', async () => {
     const connection = await open('echo');
     expect(connection.route).toBe(route);
     expect(connection.reason).toBe(handoff ? undefined : 'clientUnsupported');
@@ -51,7 +51,7 @@ describe.each([
     }
   });
 
-  it('brings early data of any size first and in order', async () => {
+  it('delivers early data of any size first and in order', async () => {
     for (const size of [1, 16_384, 16_385, 300_000]) {
       const early = Buffer.alloc(size, 'abcdefghijklmnopqrstuvwxyz');
       const { socket } = await open('echo', { earlyData: early, allowHalfOpen: true });
@@ -104,7 +104,7 @@ describe.each([
     expect(String(await readAll(silent.socket))).toBe('');
   });
 
-  it('works for a client that knows the protocol page alone', async () => {
+  it('works for a client written only from docs/protocol.md', async () => {
     const received: Buffer[] = [];
     await new Promise<void>((resolve, reject) => {
       const client = new IndependentClient({
@@ -129,7 +129,7 @@ describe.each([
     expect(String(Buffer.concat(received))).toBe('abc');
   });
 
-  it('leaves no descriptor behind, however many there were', async () => {
+  it('leaks no descriptor, however many connections there were', async () => {
     for (let i = 0; i < 10; i += 1) {
       await Promise.all(
         Array.from({ length: 20 }, async () => {

@@ -42,7 +42,7 @@ function watchedTransport(): WatchedTransport {
 }
 
 describe('a descriptor', () => {
-  it('goes over a socket, and nothing is there before', async () => {
+  it('is passed over a socket, and not readable before', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'hc-test-'));
     const path = join(directory, 'socket');
     const file = join(directory, 'file');
@@ -95,7 +95,7 @@ describe('the channel for handles', () => {
     return { broker, transport };
   }
 
-  it('takes many handles at a time, and none gets the other\u2019s bytes', async () => {
+  it('carries many handles at a time without mixing their bytes', async () => {
     const { broker, transport } = await start('puppet');
     const sent: TransferEvent[] = [];
     broker.on('transfer', (event) => event.state === 'sent' && sent.push(event));
@@ -111,7 +111,7 @@ describe('the channel for handles', () => {
     expect(broker.stats()).toMatchObject({ handedOff: 140, lateAcks: 0, unknownAcks: 0, malformedAcks: 0 });
   });
 
-  it('is told of a handle for which the backend had no descriptor: its client reconnects, the next is handed over', async () => {
+  it('reports a handle for which the backend had no descriptor: its client reconnects, the next is handed over', async () => {
     const { broker, transport } = await start('full');
     const [child] = transport.children;
     if (child === undefined) throw new Error('no process');
@@ -128,7 +128,7 @@ describe('the channel for handles', () => {
     expect(await echo(broker, 'b')).toMatchObject({ route: 'handedOff' });
   });
 
-  it('takes the handles that were in it along when the backend dies: the clients begin again', async () => {
+  it('loses its handles when the backend dies: the clients start again', async () => {
     const { broker, transport } = await start('puppet');
     const clients = Array.from({ length: 10 }, (_, index) => echo(broker, `client ${index}`));
     await eventually('all transfers to be in flight', () => broker.backends()[0]?.inFlight === 10);
@@ -142,14 +142,14 @@ describe('the channel for handles', () => {
     ).toBe(20);
   });
 
-  it('says that it has a connection though it closes with that very one', async () => {
+  it('acknowledges a connection even if it closes with that one', async () => {
     const { broker } = await start('once');
     expect(await echo(broker, 'a')).toMatchObject({ route: 'handedOff' });
     await eventually('the backend to leave', () => broker.backends()[0]?.process !== 'ready');
     expect(broker.stats()).toMatchObject({ handedOff: 1, reconnected: {} });
   });
 
-  it('brings to an end what is in it before the backend is replaced', async () => {
+  it('is emptied before the backend is replaced', async () => {
     const { broker, transport } = await start('puppet');
     const clients = Array.from({ length: 140 }, (_, index) => echo(broker, `client ${index}`));
     await eventually('all transfers to be in flight', () => broker.backends()[0]?.inFlight === 140);
@@ -163,7 +163,7 @@ describe('the channel for handles', () => {
     expect(broker.backends()).toMatchObject([{ state: 'idle' }]);
   });
 
-  it('leaves handles to Node\u2019s when it ends, though some were lost in it', async () => {
+  it('is replaced by Node\u2019s when it ends, even if handles were lost in it', async () => {
     const { broker, transport } = await start('echo', { ackDeadlineMs: 100 });
     const [child] = transport.children;
     if (child === undefined) throw new Error('no process');
@@ -183,7 +183,7 @@ describe('the channel for handles', () => {
     expect(await echo(broker, 'b')).toMatchObject({ route: 'handedOff' });
   });
 
-  it('is left alone by a backend that has other use for its descriptors', async () => {
+  it('is not used by a backend that uses its descriptors otherwise', async () => {
     const transport = watchedTransport();
     const broker = await brokers.start({ services: [fixtureService('ownDescriptors')], transport });
     expect(await echo(broker, 'a')).toMatchObject({ route: 'handedOff' });

@@ -139,7 +139,7 @@ describe('what keeps a broker from starting', () => {
       () => ({ ackDeadline: 5, onStop: 'levae', services: [] }),
       /configuration:\n {2}services must be an array that is not empty, but is an empty array\n {2}onStop must be "stop" or "leave", but is "levae"\n {2}unknown option `ackDeadline`; did you mean `ackDeadlineMs`\?\n/,
     ],
-  ])('%s: the start says so, and --check does', async (_, change, message) => {
+  ])('%s: the start and --check report it', async (_, change, message) => {
     const config = { ...CONFIG, ...change() };
     for (const args of [[], ['--check']]) {
       const command = broker(config, ...args);
@@ -182,7 +182,7 @@ describe('what keeps a broker from starting', () => {
     expect(await command.ended()).toBe(0);
   });
 
-  it('embedded: the error says it too', async () => {
+  it('embedded: the error has it too', async () => {
     chmodSync(directory, 0o700);
     const socketPath = join(directory, 'b.sock');
     const services = [{ ...SERVICE, cwd: join(directory, 'gone') }];

@@ -36,7 +36,7 @@ const message = (type: string, token: unknown, rest = {}): unknown => ({
 describe('the token of a transfer', () => {
   const brokers = brokersOfEachTest();
 
-  it('is the only one that counts: guessed, foreign, replayed and late answers are counted and change nothing', async () => {
+  it('is required: guessed, foreign, replayed and late answers are counted and change nothing', async () => {
     const transport = tappedTransport();
     const broker = await brokers.start({
       services: [fixtureService('puppet'), fixtureService('puppet', { name: 'other' })],
@@ -86,7 +86,7 @@ describe('the token of a transfer', () => {
     expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
   });
 
-  it('is late once, and replayed then', async () => {
+  it('is late once, then replayed', async () => {
     const transport = tappedTransport();
     const broker = await brokers.start({
       services: [fixtureService('puppet')],
@@ -105,7 +105,7 @@ describe('the token of a transfer', () => {
     child.send({ goOn: true });
   });
 
-  it('is in nothing that is told, shown, logged or stored', async () => {
+  it('is in no event, page, log or file', async () => {
     const transport = tappedTransport();
     const seen: string[] = [];
     const see = (value: unknown): void => {

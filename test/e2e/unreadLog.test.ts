@@ -12,7 +12,7 @@ const BYTES_A_CONNECTION = 300;
 describe('a broker whose log is a pipe that nobody reads', () => {
   const brokers = brokersOfEachTest();
 
-  it('goes on serving, and ends when it is told to', async () => {
+  it('continues to serve, and stops when asked', async () => {
     const socketPath = brokers.path('broker.sock');
     const config = brokers.path('broker.json');
     const services = [{ name: 'echo', version: '1.0.0', module: DEMO_BACKEND }];

@@ -10,7 +10,7 @@ import { fixtureService, TestBrokers } from './support/TestBrokers';
 const ID = 'b'.repeat(32);
 const HELLO_WITH_INFINITE_STAMP = `{"id":"${ID}","service":"echo","version":"*","handoff":true,"knows":{"backend":"${ID}","stamp":1e999}}`;
 
-describe('what a broker answers to', () => {
+describe('the answer of a broker to', () => {
   let brokers: TestBrokers;
   let broker: Broker;
   /** One that waits for no hello. */
@@ -85,7 +85,7 @@ describe('what a broker answers to', () => {
     ]);
   });
 
-  it('a client that is turned away while it goes on writing', async () => {
+  it('a refused client that continues to write', async () => {
     const socket = connectSocket({ path: broker.socketPath, allowHalfOpen: true });
     socket.on('error', () => {});
     const answer = readAll(socket);

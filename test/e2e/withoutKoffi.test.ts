@@ -30,7 +30,7 @@ describe('without koffi', () => {
     return status.stdout;
   }
 
-  it('a broker says so once in its log and in its status, with what it costs', async () => {
+  it('a broker reports it once in its log, and in its status, with the effect', async () => {
     const { broker, socketPath } = run({ NODE_OPTIONS: `--require ${HIDE_KOFFI}` });
     await broker.printed(COST);
     expect(await statusOf(socketPath)).toContain(COST);
@@ -51,7 +51,7 @@ describe('without koffi', () => {
     expect(log().split('HandoffBackendWarning')).toHaveLength(2);
   });
 
-  it('with koffi nothing is said', async () => {
+  it('with koffi nothing is reported', async () => {
     const { broker, socketPath } = run({});
     await broker.printed('"message":"listening"');
     const status = JSON.parse(await statusOf(socketPath, '--json'));

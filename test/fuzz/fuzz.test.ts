@@ -8,8 +8,8 @@ import type { FuzzSummary } from './runFuzz';
 const SEED = 20_240_229;
 const RUNS = 20_000;
 
-describe('what reads frames and messages', () => {
-  it(`stands ${RUNS} mutated ones`, async () => {
+describe('the parsers of frames and messages', () => {
+  it(`withstand ${RUNS} mutated inputs`, async () => {
     // In a process of its own: it is told to leave its broker, which for Jest's would be Jest.
     const args = ['--seed', String(SEED), '--runs', String(RUNS), '--json'];
     const child = spawn(process.execPath, [compiled('test/fuzz/main.ts'), ...args], {

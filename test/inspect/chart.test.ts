@@ -19,7 +19,7 @@ function nodesIn(node: AnyStateNode): AnyStateNode[] {
   return [node, ...Object.values(node.states).flatMap(nodesIn)];
 }
 
-test('a chart has the states and transitions that XState finds in it', () => {
+test('a chart has the same states and transitions as in XState', () => {
   const chart = chartOf(backendHandoff);
   const nodes = nodesIn(backendHandoff.root as AnyStateNode);
   expect([...chart.states.keys()]).toEqual(nodes.map(({ id }) => id));
@@ -40,7 +40,7 @@ test('a chart has the states and transitions that XState finds in it', () => {
   expect(chart.states.get('backendHandoff.window')?.initial).toBe('backendHandoff.window.closed');
 });
 
-test('targets are found wherever they may be', () => {
+test('all kinds of targets are resolved', () => {
   const chart = chartOf(
     createMachine({
       id: 'm',
@@ -69,7 +69,7 @@ test('targets are found wherever they may be', () => {
   expect(chart.states.get('m.b.past')?.kind).toBe('history');
 });
 
-test('guards made of guards read as what they are made of', () => {
+test('composed guards are shown with their parts', () => {
   const guardsOf = (machine: AnyStateMachine) =>
     [...chartOf(machine).transitions.values()].map(({ guard }) => guard);
   const unnamed = setup({ guards: { isReady: () => true } }).createMachine({
@@ -81,7 +81,7 @@ test('guards made of guards read as what they are made of', () => {
   expect(guardsOf(backendHandoff)).toContain('adoptedBackend');
 });
 
-test('anything at all may come as a definition', () => {
+test('any text is accepted as a definition', () => {
   fc.assert(fc.property(fc.jsonValue(), (value) => void parseChart(JSON.stringify(value))));
   const cutOff = '{"states":{"a":"[Object]","b":{"on":{"X":["[Object]"],"Y":"[Array]"}}}}';
   expect([...(parseChart(cutOff)?.states.keys() ?? [])]).toEqual(['(machine)', '(machine).a', '(machine).b']);
@@ -89,7 +89,7 @@ test('anything at all may come as a definition', () => {
   expect(parseChart(undefined)).toBeUndefined();
 });
 
-test('a long block is broken between events, and every transition is drawn once', () => {
+test('a long block is split between events, and every transition is drawn once', () => {
   const chart = chartOf(backendHandoff);
   const handoff = chart.states.get('backendHandoff.handoff');
   if (!handoff) throw new Error('No state');
@@ -108,7 +108,7 @@ test('a long block is broken between events, and every transition is drawn once'
   ).toBe('after failed AttemptWindow');
 });
 
-describe('what a step did', () => {
+describe('the transitions of a step', () => {
   const chart = chartOf(backendHandoff);
   const step = (type: string, value: unknown, more: Partial<Step> = {}): Step => ({
     seq: 1,
@@ -124,7 +124,7 @@ describe('what a step did', () => {
   });
   const idle = step('xstate.init', { handoff: 'idle', window: 'closed' });
 
-  test('is marked as the sender tells, with the check that answered', () => {
+  test('are marked as reported, with the check that answered', () => {
     const told = step(
       'request',
       { handoff: 'adopted', window: 'closed' },
@@ -141,14 +141,14 @@ describe('what a step did', () => {
     expect(answered).toEqual({ id: 'backendHandoff.handoff request 3', reason: 'adoptedBackend' });
   });
 
-  test('is found from its effect, if there is only one way', () => {
+  test('are inferred if unambiguous', () => {
     const adopted = step('backend.adopted', { handoff: 'adopted', window: 'closed' });
     expect([...takenIn(chart, adopted, idle).taken]).toEqual(['backendHandoff.handoff backend.adopted 0']);
     const unclear = step('request', { handoff: 'idle', window: 'closed' });
     expect(takenIn(chart, unclear, idle).taken.size).toBe(0);
   });
 
-  test('lights every state on the way to the active ones', () => {
+  test('marks every ancestor of the active states', () => {
     expect([...activeStates(chart, idle.snapshot?.value)]).toEqual([
       'backendHandoff',
       'backendHandoff.handoff',

@@ -94,7 +94,7 @@ describe('what a peer of the relay may send', () => {
       'tooDeep',
       () => message({ ...actor, definition: `{"id":${nested(5_000)},"meta":${nested(5_000)}}` }),
     ],
-  ])('%s costs that message alone', async (_, reason, make) => {
+  ])('%s is refused without further effect', async (_, reason, make) => {
     const socket = await sender();
     const data = make();
     socket.send(data, { binary: typeof data !== 'string' });
@@ -158,7 +158,7 @@ describe('what a peer of the relay may send', () => {
       '405',
     ],
     ['an expectation', 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: the-best\r\n\r\n', '417'],
-  ])('%s gets an answer, and nobody else is the worse for it', async (_, request, status) => {
+  ])('%s gets an answer, and nobody else is affected', async (_, request, status) => {
     const socket = await raw(request);
     const [answer] = await once(socket, 'data');
     expect(String(answer)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
@@ -177,7 +177,7 @@ describe('what a peer of the relay may send', () => {
     ['a length of 2^63', [0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
     ['a length over all bounds', [0x81, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]],
     ['a close with a code that there is not', [0x88, 0x82, 0, 0, 0, 0, 0, 1]],
-  ])('%s costs that peer alone', async (_, frame) => {
+  ])('%s disconnects only that peer', async (_, frame) => {
     const socket = await raw(`GET / HTTP/1.1\r\n${UPGRADE}\r\n`);
     await once(socket, 'data');
     const closed = once(socket, 'close');
@@ -187,7 +187,7 @@ describe('what a peer of the relay may send', () => {
     await stillServed(await sender());
   });
 
-  test('pings, and messages in many parts, are no failure', async () => {
+  test('pings and fragmented messages are accepted', async () => {
     const socket = await sender();
     for (let i = 0; i < 50; i++) socket.ping();
     const text = message({ ...actor, name: 'in parts' });

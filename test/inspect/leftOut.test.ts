@@ -5,7 +5,7 @@ import { SenderPeer } from '../../src/inspect/relay/SenderPeer';
 import { leftOutText } from '../../src/inspect/viewer/parts/leftOutText';
 import { InspectionStore } from '../../src/inspect/viewer/store/InspectionStore';
 
-test('the page says how much was refused, and why', () => {
+test('the page shows the number of refusals and the reasons', () => {
   const store = new InspectionStore();
   store.receive({ type: '@handoff.leftOut', counts: { tooLarge: 1_234, peers: 1 } });
   expect(leftOutText(store.leftOut)).toBe(
@@ -15,7 +15,7 @@ test('the page says how much was refused, and why', () => {
   expect(store.leftOut).toEqual({});
 });
 
-test('whatever JSON a sender sends, it is passed on or counted, and nothing is thrown', () => {
+test('any JSON of a sender is passed on or counted, and nothing is thrown', () => {
   const text = fc.oneof(
     fc.string(),
     fc.constantFrom('x:0', 'active', 'done', '1', '__proto__', '{"states":{}}'),

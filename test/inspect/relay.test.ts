@@ -28,7 +28,7 @@ describe('the relay', () => {
     for (const close of open.splice(0).reverse()) await close();
   });
 
-  test('listens on 127.0.0.1 alone', async () => {
+  test('listens on 127.0.0.1 only', async () => {
     const relay = await start();
     expect(relay.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
     expect(relay.statelyInspectorUrl).toBeUndefined();
@@ -40,7 +40,7 @@ describe('the relay', () => {
     await expect(createInspectionRelay({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 
-  test.each(['', '?batched'])('tells a newcomer of every live backend first (%p)', async (query) => {
+  test.each(['', '?batched'])('sends every running backend to a new viewer first (%p)', async (query) => {
     const controller = new HandoffController();
     const relay = await start({ controller });
     for (let i = 0; i < 300; i++) controller.markAdopted({ ...FILES, serviceVersion: `1.0.${i}` });
@@ -66,7 +66,7 @@ describe('the relay', () => {
     }
   });
 
-  test('tells of each event, what it took, and the answer', async () => {
+  test('sends each event with its transitions and the decision', async () => {
     const controller = new HandoffController({ policy: { maxFailedAttemptsPerWindow: 1 } });
     const relay = await start({ controller });
     const watcher = await watch(relay, '?batched');
@@ -89,7 +89,7 @@ describe('the relay', () => {
     await watcher.find('@xstate.event', ({ event }) => event.type === 'attempt.failed');
   });
 
-  test('observes a controller only while somebody watches', async () => {
+  test('observes a controller only while there is a viewer', async () => {
     let observers = 0;
     const relay = await start();
     relay.attach({
@@ -137,7 +137,7 @@ describe('the relay', () => {
     expect(ended.event.type).toBe('xstate.stop');
   });
 
-  test('reports of routes reach who watches, and who comes later', async () => {
+  test('reports of routes reach present and later viewers', async () => {
     const relay = await start();
     const report = { at: 1_000, intervalMs: 1_000, handedOff: { count: 3 }, reconnected: { count: 1 } };
     relay.reportRoutes(report);
@@ -182,7 +182,7 @@ describe('the relay', () => {
       },
     );
 
-    test('its own page, an allowed origin, and programs are let in', async () => {
+    test('its own page, an allowed origin, and programs are accepted', async () => {
       const { url } = await start({ allowedOrigins: ['http://localhost:5173'] });
       expect(await connect(url, {})).toBe(101);
       expect(await connect(url, { origin: url.slice(0, -1) })).toBe(101);
@@ -190,7 +190,7 @@ describe('the relay', () => {
       expect(await connect(url, { host: 'localhost:9000', origin: 'http://localhost:9000' })).toBe(101);
     });
 
-    test('serves nothing but the page, under a strict policy', async () => {
+    test('serves only the page, with a strict policy', async () => {
       const { url } = await start();
       for (const path of ['../package.json', 'index.html', 'stately', '%2e%2e/package.json']) {
         expect((await get(url + path, {})).statusCode).toBe(404);
@@ -202,7 +202,7 @@ describe('the relay', () => {
       expect(posted.statusCode).toBe(405);
     });
 
-    test('a page that frames the hosted inspector is served if asked for', async () => {
+    test('a page that frames the hosted inspector is served if requested', async () => {
       const relay = await start({ stately: true });
       expect(relay.statelyInspectorUrl).toBe(`${relay.url}stately`);
       const page = await get(String(relay.statelyInspectorUrl), {});
@@ -221,7 +221,7 @@ describe('the relay', () => {
       return socket;
     };
 
-    test('what another app sends is passed on, without secrets and under ids of its own', async () => {
+    test('messages of another app are passed on, without secrets and with separate ids', async () => {
       const relay = await start();
       const watcher = await watch(relay, '?batched');
       await watcher.find('@handoff.welcome');

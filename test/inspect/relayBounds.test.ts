@@ -19,7 +19,7 @@ setFlagsFromString('--expose_gc');
 const collectGarbage: () => void = runInNewContext('gc');
 const MIB = 1024 * 1024;
 
-describe('what the relay holds of what senders sent', () => {
+describe('the memory of the relay for senders', () => {
   const send = (sender: SenderPeer, message: object): void =>
     sender.receive(Buffer.from(JSON.stringify({ ...BASE, ...message })), false);
   const actor = (sessionId: string, fields: object) => ({
@@ -44,7 +44,7 @@ describe('what the relay holds of what senders sent', () => {
     return texts.flatMap((text) => JSON.parse(text));
   };
 
-  test('is bounded by its real size, however few characters a value has', () => {
+  test('is bounded by its real size, even for short values', () => {
     const hub = new InspectionHub();
     const sender = new SenderPeer(hub, new KeptBudget(), '1:');
     const empty = Array.from({ length: 80_000 }, () => ({}));
@@ -55,7 +55,7 @@ describe('what the relay holds of what senders sent', () => {
     sender.end();
   });
 
-  test('is bounded for one sender, and what is over it is counted', () => {
+  test('is bounded for one sender, and refusals are counted', () => {
     const hub = new InspectionHub();
     const sender = new SenderPeer(hub, new KeptBudget(), '1:');
     const context = Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`k${i}`, 'x'.repeat(900)]));
@@ -78,7 +78,7 @@ describe('what the relay holds of what senders sent', () => {
     expect(hub.leftOut).toEqual({ tooMuchKept });
   });
 
-  test('is bounded in all, at the cost of those that have the most', () => {
+  test('is bounded in total, at the expense of the largest senders', () => {
     const hub = new InspectionHub();
     const kept = new KeptBudget();
     const greedy = Array.from({ length: 8 }, (_, i) => new SenderPeer(hub, kept, `${i}:`));
@@ -102,7 +102,7 @@ describe('what the relay holds of what senders sent', () => {
     expect(hub.leftOut).toEqual({ tooManyActors: 5 });
   });
 
-  test('has no definition any more when its last actor is gone', () => {
+  test('contains no definition after its last actor has ended', () => {
     const hub = new InspectionHub();
     const sender = new SenderPeer(hub, new KeptBudget(), '1:');
     const definition = (i: number) =>
@@ -150,7 +150,7 @@ describe('the connections of the relay\u2019s port', () => {
     return socket;
   };
 
-  test('are bounded, and a page that comes later is served all the same', async () => {
+  test('are bounded, and a later page is still served', async () => {
     for (let batch = 0; batch < 20; batch++) await Promise.all(Array.from({ length: 100 }, silent));
     await eventually('all but 128 are closed', () => (relay.leftOut().connections ?? 0) >= 2_000 - 128);
     expect(relay.connections()).toBeLessThanOrEqual(128);
@@ -160,20 +160,20 @@ describe('the connections of the relay\u2019s port', () => {
     await watcher.close();
   });
 
-  test('that say nothing, or only half of a request, are closed in time', async () => {
+  test('that send nothing, or half of a request, are closed in time', async () => {
     const sockets = [await silent(), await silent()];
     sockets[1]?.write('GET / HTTP/1.1\r\nHost: 127');
     await Promise.all(sockets.map((socket) => once(socket.resume(), 'close')));
   });
 
-  test('that ask for more and more without reading are closed', async () => {
+  test('that send requests without reading are closed', async () => {
     const socket = await silent();
     socket.write('GET /viewer.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(1_000));
     await once(socket.resume(), 'close');
     expect(relay.leftOut()).toEqual({ connections: 1 });
   });
 
-  test('that are WebSockets are bounded too, and more are told so', async () => {
+  test('that are WebSockets are bounded too, and further ones get a close code', async () => {
     const sockets = await Promise.all(
       Array.from({ length: 70 }, async () => {
         const socket = new WebSocket(relay.url.replace('http', 'ws'));
@@ -188,7 +188,7 @@ describe('the connections of the relay\u2019s port', () => {
     expect(relay.leftOut().connections).toBe(6);
   });
 
-  test('leave out of what senders have under way what would be too much in all', async () => {
+  test('are closed if incomplete messages exceed the bound', async () => {
     const half = async () => {
       const socket = new WebSocket(relay.url.replace('http', 'ws'));
       socket.on('error', () => {});
@@ -201,13 +201,13 @@ describe('the connections of the relay\u2019s port', () => {
   });
 });
 
-test('a process with few descriptors gives few to its ports', () => {
+test('a process with few descriptors uses few for its ports', () => {
   expect(
     [64, 256, 1_024, 1_048_576, undefined].map((limit) => shareOfDescriptors(1 / 16, 4, 64, limit)),
   ).toEqual([4, 16, 64, 64, 64]);
 });
 
-test('an error of the system while it accepts does not end the process', async () => {
+test('a system error during accept does not end the process', async () => {
   const { server, close } = createBoundedServer({
     maxConnections: 4,
     onTurnedAway: () => {},
@@ -220,7 +220,7 @@ test('an error of the system while it accepts does not end the process', async (
   await close();
 });
 
-test('a source that throws, wherever it is asked, fails neither the relay nor itself', async () => {
+test('a source that throws anywhere affects neither the relay nor itself', async () => {
   const hub = new InspectionHub();
   const relay = await createInspectionRelay({
     onLeftOut: () => {

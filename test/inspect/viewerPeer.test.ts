@@ -26,7 +26,7 @@ function createSlowSocket() {
   return { socket: socket as unknown as WebSocket, sent, drain };
 }
 
-test('a viewer that does not read is sent nothing more, and the present state once it has read', () => {
+test('a viewer that does not read gets nothing more, and the current state once it has read', () => {
   const { socket, sent, drain } = createSlowSocket();
   const event = (n: number): Batch => {
     const batch = new Batch();

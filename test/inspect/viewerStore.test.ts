@@ -30,7 +30,7 @@ function start(): { store: InspectionStore; state: ViewerState } {
 
 const shownState = (state: ViewerState) => state.selected && viewActor(state.selected, state.seq)?.state;
 
-test('what is paused stays, and can be stepped through in both directions', () => {
+test('steps shown while paused stay, and can be stepped through in both directions', () => {
   const { store, state } = start();
   store.receive(actor('a', 'first'));
   for (const value of ['one', 'two', 'three']) store.receive(at(value));
@@ -52,7 +52,7 @@ describe('the time that is shown', () => {
   const clock = jest.spyOn(Date, 'now');
   afterAll(() => clock.mockRestore());
 
-  test('stays where somebody paused, whichever actor is looked at, and is that of a step once one is chosen', () => {
+  test('stays at the pause for every actor, and is that of a step once one is selected', () => {
     clock.mockReturnValue(10_000);
     const { store, state } = start();
     store.receive(actor('a', 'first'));
@@ -75,7 +75,7 @@ describe('the time that is shown', () => {
     expect(state.now).toBe(20_000);
   });
 
-  test('stands still while the line is lost, since nothing is known of what happens then', () => {
+  test('stops while the connection is lost', () => {
     clock.mockReturnValue(10_000);
     const { store, state } = start();
     store.receive(actor('a', 'first'));
@@ -94,7 +94,7 @@ describe('the time that is shown', () => {
   });
 });
 
-test('steps that are kept are bounded', () => {
+test('the number of kept steps is bounded', () => {
   const { store, state } = start();
   store.receive(actor('a', 'first'));
   for (let n = 0; n < 2_000; n++) store.receive(at(`s${n}`));
@@ -107,7 +107,7 @@ test('steps that are kept are bounded', () => {
   expect(store.actors.size).toBeLessThan(310);
 });
 
-test('what is paused stays, however much comes, until it goes on', () => {
+test('steps shown while paused stay until the page goes live, however many follow', () => {
   const { store, state } = start();
   store.receive(actor('a', 'first'));
   store.receive(actor('b', 'second'));
@@ -129,7 +129,7 @@ test('what is paused stays, however much comes, until it goes on', () => {
   expect(store.actors.get('a')?.steps()).toHaveLength(400);
 });
 
-test('another relay replaces everything, and the chosen actor is found again by its name', () => {
+test('another relay replaces everything, and the selected actor is found by its name', () => {
   const { store, state } = start();
   store.receive(actor('a', 'first'));
   store.receive(actor('b', 'second'));
@@ -142,7 +142,7 @@ test('another relay replaces everything, and the chosen actor is found again by 
   expect(state.selected?.sessionId).toBe('z');
 });
 
-test('the same relay tells anew of what lives; the rest has gone', () => {
+test('after a reconnect to the same relay, actors that it does not send again have ended', () => {
   const { store } = start();
   store.receive(actor('a', 'first'));
   store.receive(actor('b', 'second'));
@@ -156,7 +156,7 @@ test('the same relay tells anew of what lives; the rest has gone', () => {
   expect(store.missed).toBe(5);
 });
 
-test('decisions are counted by answer and second', () => {
+test('decisions are counted by kind and second', () => {
   const { store } = start();
   store.receive(actor('a', 'first'));
   const answer = (type: string, second: number, reason?: string) =>
@@ -170,7 +170,7 @@ test('decisions are counted by answer and second', () => {
   ]);
 });
 
-describe('what a page tells that opened the viewer', () => {
+describe('messages of a page that opened the viewer', () => {
   const posted = (message: object): void => {
     const received = fromOpener(message);
     if (received) store.receive(received);
@@ -181,7 +181,7 @@ describe('what a page tells that opened the viewer', () => {
     store = new InspectionStore();
   });
 
-  test('stays apart from the relay\u2019s actors, and outlives the relay', () => {
+  test('are separate from the relay\u2019s actors, and outlive the relay', () => {
     posted(actor('x:0', 'in a page'));
     store.receive({ type: '@handoff.welcome', relayId: 'one', now: Date.now() });
     store.receive(actor('x:0', 'behind the relay'));
@@ -195,7 +195,7 @@ describe('what a page tells that opened the viewer', () => {
     expect(names()).toEqual([['in a page', false]]);
   });
 
-  test('is shown without secrets', () => {
+  test('are shown without secrets', () => {
     posted({
       ...actor('x:0', 'form'),
       definition: JSON.stringify({ id: 'form', context: { password: 'hush' } }),
@@ -218,11 +218,11 @@ describe('what a page tells that opened the viewer', () => {
     { type: '@xstate.event', sessionId: 'x:0' },
     { type: '@xstate.snapshot', sessionId: 'x:0', event: null },
     { type: '@handoff.welcome', sessionId: 'x:0', relayId: 'evil' },
-  ])('is left out if it makes no sense: %p', (message) => {
+  ])('are ignored if malformed: %p', (message) => {
     expect(fromOpener(message)).toBeUndefined();
   });
 
-  test('may lack what another version leaves out', () => {
+  test('may lack fields of another version', () => {
     posted({ type: '@xstate.snapshot', sessionId: 'x:0', event: { type: 'GO' }, snapshot: null });
     posted({ type: '@xstate.actor', sessionId: 'x:0', definition: 'no JSON' });
     expect([...store.actors.values()].map(({ name, definition }) => [name, definition])).toEqual([
@@ -231,7 +231,7 @@ describe('what a page tells that opened the viewer', () => {
   });
 });
 
-test('a process is shown by its status, and a tag of another kind is no state', () => {
+test('a process is shown with its status; other tags are not states', () => {
   const { store, state } = start();
   store.receive(actor('a', 'echo@1.0.0 process'));
   const value = { successor: 'afterBackoff', process: { alive: 'ready' } };
@@ -246,7 +246,7 @@ test('a process is shown by its status, and a tag of another kind is no state', 
   }
 });
 
-test('another name of an actor is no step of it, but what happened while nobody watched is', () => {
+test('a new name of an actor is not a step, but a change during a disconnection is', () => {
   const { store } = start();
   store.receive(actor('a', 'echo@1.0.0 process'));
   store.receive(actor('a', 'echo@1.0.0 pid 7'));

@@ -4,8 +4,8 @@ import { ClaimTable } from '../../src/backend/ClaimTable';
 const ttl = fc.integer({ min: 1, max: 2_000 });
 const moment = fc.integer({ min: 0, max: 1_000_000 });
 
-describe('the claims of a backend as time goes on', () => {
-  it('hold an id for as long as its stamp would be taken, to the last millisecond', () => {
+describe('the claims of a backend over time', () => {
+  it('keep an id as long as its stamp is accepted, to the millisecond', () => {
     fc.assert(
       fc.property(ttl, moment, (ttlMs, stamp) => {
         let now = stamp;
@@ -19,7 +19,7 @@ describe('the claims of a backend as time goes on', () => {
     );
   });
 
-  it('make room soon after that', () => {
+  it('are removed soon after that', () => {
     fc.assert(
       fc.property(ttl, moment, (ttlMs, stamp) => {
         let now = stamp;
@@ -32,7 +32,7 @@ describe('the claims of a backend as time goes on', () => {
     );
   });
 
-  it('hold an id that comes again with a younger stamp, though its older one was dropped', () => {
+  it('keep an id that returns with a later stamp after its earlier one was dropped', () => {
     fc.assert(
       fc.property(ttl, moment, (ttlMs, stamp) => {
         let now = stamp;

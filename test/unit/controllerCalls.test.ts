@@ -6,7 +6,7 @@ import { ManualClock } from '../support/ManualClock';
 const KEY = { instance: 'shared', serviceName: 'svc', serviceVersion: '1.0.0' };
 const ENABLED = HandoffAttemptInputs.enabled();
 
-describe('a call about a backend that nothing is known of', () => {
+describe('a call for an unknown backend', () => {
   it.each<[string, (controller: HandoffController) => unknown]>([
     ['stateOf', (c) => c.stateOf(KEY)],
     ['windowOf', (c) => c.windowOf(KEY)],
@@ -46,7 +46,7 @@ describe('a call about a backend that nothing is known of', () => {
     ['forget', (c, name) => c.forget(name)],
     ['hold', (c, name) => c.hold(name)],
     ['actorOf', (c, name) => c.actorOf(name)],
-  ])('%s refuses a name that is none', (_, call) => {
+  ])('%s refuses an invalid name', (_, call) => {
     const controller = new HandoffController({ clock: new ManualClock() });
     expect(() => call(controller, '')).toThrow('backend must be a non-empty string');
     controller.dispose();
@@ -59,7 +59,7 @@ describe('attempts at the same time', () => {
     ['successes', (c) => c.recordSuccess('a')],
     ['ends without a result', (c) => c.recordAbandonedAttempt('a')],
     ['failures', (c) => c.recordFailedAttempt('a', 'permissionDenied')],
-  ])('are over after as many %s, and not before', (_, end) => {
+  ])('are over after equally many %s, and not before', (_, end) => {
     const controller = new HandoffController({ clock: new ManualClock() });
     for (let i = 0; i < 3; i += 1) controller.shouldAttempt('a', ENABLED);
     const states = [1, 2, 3, 4].map(() => {
@@ -72,7 +72,7 @@ describe('attempts at the same time', () => {
 });
 
 describe('a window that is over', () => {
-  it('is left to the next controller, which finds it over too', () => {
+  it('is passed to the next controller, where it is over too', () => {
     const clock = new ManualClock();
     const controller = new HandoffController({ clock });
     controller.recordFailedAttempt('a', 'permissionDenied');
@@ -98,8 +98,8 @@ function shy<T extends object>(value: T): T {
   });
 }
 
-describe('an observer that fails, whose failure nobody can be told', () => {
-  it('costs no decision, and is told on standard error', () => {
+describe('an observer that fails without a listener for its errors', () => {
+  it('does not affect decisions, and is printed on standard error', () => {
     const told = jest.spyOn(console, 'error').mockImplementation(() => undefined);
     try {
       const fail = (): never => {
@@ -152,7 +152,7 @@ describe('the inputs of a request', () => {
     controller.dispose();
   });
 
-  it('are of a backend that may be a proxy, which has not to be asked what it is', () => {
+  it('may be for a backend that is a proxy, without reading more than its fields', () => {
     const controller = new HandoffController({ clock: new ManualClock() });
     const key = { serviceName: 'a', serviceVersion: '1.0.0', instance: 'x' };
     expect(controller.shouldAttempt(shy(key), ENABLED)).toEqual({ type: 'attempt' });
@@ -160,12 +160,12 @@ describe('the inputs of a request', () => {
     controller.dispose();
   });
 
-  it('follow a policy that can be read, or else the error names it', () => {
+  it('need a readable policy; otherwise the error names it', () => {
     const policy = shy({}) as HandoffFallbackPolicyOptions;
     expect(() => new HandoffController({ policy })).toThrow("policy can't be read: shy");
   });
 
-  it('have a failure that is one of three', () => {
+  it('accept one of three failures', () => {
     const controller = new HandoffController({ clock: new ManualClock() });
     expect(() => controller.recordFailedAttempt('a', 'tooSlow' as never)).toThrow(
       'failure must be one of permissionDenied, integrityMismatch, backendAckTimeout, but is "tooSlow"',
@@ -197,7 +197,7 @@ describe('the clock', () => {
     };
   }
 
-  it('is not read where time has no say', () => {
+  it('is not read if time does not matter', () => {
     const { controller, readsOf } = start();
     expect(readsOf(() => controller.shouldAttempt('a', ENABLED))).toBe(0);
     expect(readsOf(() => controller.shouldAttempt('a', ENABLED))).toBe(0);
@@ -210,7 +210,7 @@ describe('the clock', () => {
     controller.dispose();
   });
 
-  it('of the system keeps no process alive, and ends what it began', async () => {
+  it('of the system keeps no process alive, and clears its timers', async () => {
     const before = Date.now();
     expect(systemClock.wallNow?.()).toBeGreaterThanOrEqual(before);
     expect(systemClock.now()).toBeLessThanOrEqual(performance.now());
@@ -228,7 +228,7 @@ describe('the clock', () => {
     expect(fired).toEqual(['due']);
   });
 
-  it('of a page has numbers for timers', () => {
+  it('of a browser has numbers as timers', () => {
     const timers = jest.spyOn(global, 'setTimeout').mockReturnValue(7 as unknown as NodeJS.Timeout);
     try {
       expect(systemClock.setTimeout(() => {}, 1)).toBe(7);
@@ -257,7 +257,7 @@ describe('the clock', () => {
     },
   );
 
-  it('that has no time of day to give is refused where that is needed', () => {
+  it('without a valid time of day is refused if one is needed', () => {
     const clock = Object.assign(new ManualClock(), { wallNow: () => Number.NaN });
     const controller = new HandoffController({ clock });
     expect(() => controller.getPersistedSnapshot()).toThrow('clock.wallNow()');
@@ -274,7 +274,7 @@ describe('options', () => {
     new HandoffController({ onCallbackError, maxBackends: 1, policy: {}, clock: systemClock }).dispose();
   });
 
-  it('let a handle keep its key, whatever the caller does with it', () => {
+  it('let a handle keep its key, whatever the caller does with the object', () => {
     const controller = new HandoffController({ clock: new ManualClock() });
     const key = { ...KEY };
     const handle = controller.backend(key);
@@ -286,7 +286,7 @@ describe('options', () => {
     controller.dispose();
   });
 
-  it('keep an observer from hearing of anything after the end', () => {
+  it('pass nothing to an observer after the end', () => {
     const events: unknown[] = [];
     const controller = new HandoffController({
       clock: new ManualClock(),

@@ -35,7 +35,7 @@ describe('the pressure on descriptors', () => {
     pressure.stop();
   });
 
-  it('is counted less often where there is much room', () => {
+  it('is counted less often far from the limit', () => {
     let counts = 0;
     const pressure = new FdPressure({
       connections: () => 0,
@@ -53,7 +53,7 @@ describe('the pressure on descriptors', () => {
     pressure.stop();
   });
 
-  it("is the embedder's to say, but for what the system says", () => {
+  it("follows the embedder's check, except for shortages reported by the system", () => {
     let says = false;
     const pressure = new FdPressure({ connections: () => 0, check: () => says, limit: () => undefined });
     expect(pressure.isPressured).toBe(false);
@@ -66,7 +66,7 @@ describe('the pressure on descriptors', () => {
     pressure.stop();
   });
 
-  it('is seen in an error and in what caused it', () => {
+  it('is recognized in an error and its causes', () => {
     const cause = Object.assign(new Error('no more'), { code: 'EMFILE' });
     expect(isDescriptorShortage(cause)).toBe(true);
     expect(isDescriptorShortage(new Error('it failed', { cause }))).toBe(true);

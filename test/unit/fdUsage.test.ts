@@ -28,7 +28,7 @@ describe('the use of descriptors', () => {
     expect(after).toBe(before + 10);
   });
 
-  it('has a limit where the line of that name has a number, the first of two', () => {
+  it('has the soft limit, the first number in its line', () => {
     expect(withLimits('Max processes 7 8 processes\nMax open files            1024   524288   files\n')).toBe(
       1024,
     );
@@ -37,7 +37,7 @@ describe('the use of descriptors', () => {
     expect(withLimits('')).toBeUndefined();
   });
 
-  it('is not known where it cannot be read', () => {
+  it('is undefined if it cannot be read', () => {
     const missing = (): never => {
       throw new Error('ENOENT');
     };
@@ -57,7 +57,7 @@ describe('a shortage of descriptors', () => {
   const coded = (code: string, cause?: unknown): Error =>
     Object.assign(new Error(code, cause === undefined ? undefined : { cause }), { code });
 
-  it.each(['EMFILE', 'ENFILE', 'ETOOMANYREFS'])('is %s, or what it caused', (code) => {
+  it.each(['EMFILE', 'ENFILE', 'ETOOMANYREFS'])('is %s, or an error caused by it', (code) => {
     expect(isDescriptorShortage(coded(code))).toBe(true);
     expect(isDescriptorShortage(new Error('later', { cause: coded('EOTHER', coded(code)) }))).toBe(true);
   });

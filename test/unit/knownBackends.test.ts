@@ -7,8 +7,8 @@ const at = (service: string, socketPath = '/broker.sock', version = '*') => ({
 });
 const known = (backend: string) => ({ backend, endpoint: `/${backend}.sock`, deadlineMs: 1000 });
 
-describe('the backends that a client knows', () => {
-  it('are told apart by broker, service and version', () => {
+describe('the backends that a client remembers', () => {
+  it('are separate for each broker, service and version', () => {
     const backends = new KnownBackends();
     const destinations = [at('a'), at('b'), at('a', '/other.sock'), at('a', '/broker.sock', '^1')];
     for (const [index, destination] of destinations.entries()) {
@@ -33,7 +33,7 @@ describe('the backends that a client knows', () => {
     expect(backends.find(at('a'))).toEqual(known('new'));
   });
 
-  it('are forgotten one by one, and not in place of their successors', () => {
+  it('are forgotten one by one, without their successors', () => {
     const backends = new KnownBackends();
     backends.remember(at('a'), known('new'));
     backends.forget(at('a'), 'old');
@@ -43,7 +43,7 @@ describe('the backends that a client knows', () => {
     expect(backends.find(at('a'))).toBeUndefined();
   });
 
-  it('are 256 at the most: the one that was used the longest ago goes', () => {
+  it('are at most 256: the least recently used is evicted', () => {
     const backends = new KnownBackends();
     for (let index = 0; index < 256; index += 1) backends.remember(at(`${index}`), known(`${index}`));
     expect(backends.find(at('0'))).toBeDefined();

@@ -63,7 +63,7 @@ describe('the broker\u2019s log', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('warns of the same failure once in a while, with how many were left out', () => {
+  it('limits the rate of warnings of one failure, with the number left out', () => {
     const { broker, read } = start();
     for (let count = 0; count < 5; count++) broker.emit('transfer', failed(A));
     broker.emit('transfer', { ...failed(A), failure: 'backendAckTimeout' });
@@ -90,7 +90,7 @@ describe('the broker\u2019s log', () => {
     expect(read()).toMatchObject([suspended]);
   });
 
-  it('tells of every client at level debug, with its trace', () => {
+  it('logs every client at level debug, with its trace', () => {
     const { broker, read } = start('debug');
     broker.emit('route', { ...route(A, 'clientUnsupported'), traceparent: '00-1' });
     broker.emit('transfer', { ...failed(A), state: 'sent' });
@@ -106,7 +106,7 @@ describe('the broker\u2019s log', () => {
     ]);
   });
 
-  it('is text for people on a terminal', () => {
+  it('is readable text on a terminal', () => {
     const { broker, lines } = start('info', false);
     broker.emit('backendReady', { backend: A, pid: 7, endpoint: '/x', adopted: false });
     expect(lines.join('')).toMatch(/INFO.*backend ready.*"backend":"a@1\.0\.0"/);

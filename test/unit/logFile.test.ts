@@ -60,14 +60,14 @@ describe('a log file', () => {
     return at(path);
   }
 
-  it('is made for its owner, and appended to', () => {
+  it('is created for its owner only, and appended to', () => {
     append(at('a.log'), 'one\n');
     append(at('a.log'), 'two\n');
     expect(readFileSync(at('a.log'), 'utf8')).toBe('one\ntwo\n');
     expect(statSync(at('a.log')).mode & 0o777).toBe(0o600);
   });
 
-  it('is reached by links of the own user', () => {
+  it('can be reached by links of this user', () => {
     mkdirSync(at('real'));
     symlinkSync('real', at('link'));
     append(at('link/a.log'), 'one\n');
@@ -79,7 +79,7 @@ describe('a log file', () => {
     expect(readFileSync(at('real/new.log'), 'utf8')).toBe('made');
   });
 
-  it('that is a pipe is refused at once, whether somebody reads it or not', () => {
+  it('that is a pipe is refused at once, with or without a reader', () => {
     const path = at('pipe');
     execFileSync('mkfifo', [path]);
     expect(() => openLogFile(path)).toThrow(`${path} is a pipe, not a file`);
@@ -106,7 +106,7 @@ describe('a log file', () => {
     expect(() => openLogFile(path)).toThrow();
   });
 
-  it('is no directory and no socket', async () => {
+  it('cannot be a directory or socket', async () => {
     expect(() => openLogFile(top)).toThrow(`${top} is a directory, not a file`);
     const server = createServer().listen(at('a.sock'));
     await new Promise((resolve) => server.once('listening', resolve));
@@ -130,7 +130,7 @@ describe('a log file', () => {
     expect(openLogFile(at('access.log'))).toBe(1);
   });
 
-  it('in a directory that there is not is refused', () => {
+  it('in a missing directory is refused', () => {
     expect(() => openLogFile(at('none/a.log'))).toThrow(/ENOENT.*none/);
   });
 

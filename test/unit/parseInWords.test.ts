@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { HandoffError } from '../../src/errors/HandoffError';
 import { parseInWords } from '../../src/errors/parseInWords';
 
-describe('a value that fits no schema', () => {
+describe('a value that violates its schema', () => {
   it.each<[z.ZodType, unknown, string]>([
     [z.string(), 5, 'it must be a string, but is 5'],
     [z.number(), 'x', 'it must be a number, but is "x"'],
@@ -26,7 +26,7 @@ describe('a value that fits no schema', () => {
     [z.string().regex(/^a$/), 'x', 'it must be something else, but is "x"'],
     [z.object({ a: z.object({ b: z.string() }) }), { a: {} }, 'a.b must be a string, but is left out'],
     [z.array(z.string()), [1], '[0] must be a string, but is 1'],
-  ])('is told so, case %#', (schema, value, message) => {
+  ])('is reported, case %#', (schema, value, message) => {
     expect(() => parseInWords(schema, value, 'it')).toThrow(message);
   });
 
@@ -57,7 +57,7 @@ describe('a value that fits no schema', () => {
     );
   });
 
-  it('has its first twenty faults told', () => {
+  it('has its first twenty problems reported', () => {
     const told = (count: number): string => {
       try {
         parseInWords(z.array(z.string()), Array(count).fill(1), 'it', '; ');
@@ -70,7 +70,7 @@ describe('a value that fits no schema', () => {
     expect(told(21)).toMatch(/; \[19\] must be a string, but is 1; and 1 more$/);
   });
 
-  it('is none if it fits', () => {
+  it('is accepted if it is valid', () => {
     expect(parseInWords(z.object({ a: z.int() }), { a: 1 }, 'it')).toEqual({ a: 1 });
   });
 });

@@ -17,11 +17,11 @@ function create(options: Partial<FdPressureOptions> = {}) {
   return { state, pressure };
 }
 
-describe('the pressure on descriptors as time goes on', () => {
+describe('the pressure on descriptors over time', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it('is counted anew after 50 ms, and not before', () => {
+  it('is counted again after 50 ms, and not before', () => {
     const { state, pressure } = create();
     pressure.isPressured;
     for (const [at, counts] of [
@@ -37,7 +37,7 @@ describe('the pressure on descriptors as time goes on', () => {
     pressure.stop();
   });
 
-  it('goes by the steady clock where it is given none', () => {
+  it('uses the monotonic clock by default', () => {
     let counts = 0;
     const countOpen = (): number => {
       counts += 1;
@@ -64,7 +64,7 @@ describe('the pressure on descriptors as time goes on', () => {
     pressure.stop();
   });
 
-  it('is held for a second from the last time on', () => {
+  it('is held for a second from the last shortage', () => {
     const { state, pressure } = create();
     pressure.reportExhausted();
     jest.advanceTimersByTime(600);
@@ -78,7 +78,7 @@ describe('the pressure on descriptors as time goes on', () => {
     pressure.stop();
   });
 
-  it('is declared where even a count finds no descriptor', () => {
+  it('is on if even the count gets no descriptor', () => {
     const { state, pressure } = create();
     expect(pressure.isPressured).toBe(false);
     const before = pressure.maxConnections;
@@ -110,7 +110,7 @@ describe('the pressure on descriptors as time goes on', () => {
     },
   );
 
-  it('bounds nothing where there is no limit to be known, and counts nothing', () => {
+  it('bounds and counts nothing if the limit is unknown', () => {
     const { state, pressure } = create({ limit: () => undefined });
     expect(pressure.isPressured).toBe(false);
     expect(pressure.maxConnections).toBe(Number.POSITIVE_INFINITY);
@@ -118,7 +118,7 @@ describe('the pressure on descriptors as time goes on', () => {
     pressure.stop();
   });
 
-  it('is not the count\u2019s to say where the embedder has a check', () => {
+  it('follows the embedder\u2019s check instead of the count', () => {
     let says = false;
     const events: string[] = [];
     const { state, pressure } = create({
@@ -144,7 +144,7 @@ describe('the pressure on descriptors as time goes on', () => {
     },
   );
 
-  it('is seen by who inspects, and ends with its timer', () => {
+  it('is visible to observers, and ends with its timer', () => {
     const events: InspectionEvent[] = [];
     const { pressure } = create({ inspect: (event) => events.push(event) });
     expect(events[0]).toMatchObject({ type: '@xstate.actor', actorRef: { id: 'fd pressure' } });
@@ -154,7 +154,7 @@ describe('the pressure on descriptors as time goes on', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('keeps no process alive, and looks at the process itself where it is told nothing', () => {
+  it('keeps no process alive, and counts the descriptors of the process by default', () => {
     jest.useRealTimers();
     const timers = jest.spyOn(global, 'setTimeout');
     const pressure = new FdPressure({ connections: () => 0 });

@@ -85,7 +85,7 @@ describeAsRoot('a private directory', () => {
     expect(check(make('above/own/private', 0o700))).toEqual([]);
   });
 
-  it('is warned of where members of the own group that others are in too can write', () => {
+  it('gets a warning if a shared group of the user can write above', () => {
     make('above', 0o775, ME, SHARED_GROUP);
     const path = make('above/private', 0o700, ME, SHARED_GROUP);
     expect(check(path, ME, SHARED_GROUP)).toEqual([
@@ -97,25 +97,25 @@ describeAsRoot('a private directory', () => {
     ['everybody', 0o700, 0o777, SHARED_GROUP],
     ['a group', 0o700, 0o770, SHARED_GROUP],
     ['everybody, and only the own group can search above', 0o750, 0o777, ME],
-  ])('is fine where others cannot get to what can be written by %s', (_, above, below, gid) => {
+  ])('is accepted if others cannot reach what %s can write', (_, above, below, gid) => {
     make('home', above);
     make('home/project', below, ME, gid);
     expect(check(make('home/project/private', 0o700))).toEqual([]);
   });
 
-  it('is fine below a foreign directory that its owner cannot get to', () => {
+  it('is accepted below a directory of another user who cannot reach it', () => {
     make('home', 0o700);
     make('home/foreign', 0o777, OTHER);
     expect(check(make('home/foreign/private', 0o700))).toEqual([]);
   });
 
-  it('is refused where those who can write are those who can search above', () => {
+  it('is refused if those who can write can also search above', () => {
     make('home', 0o750, ME, SHARED_GROUP);
     make('home/project', 0o770, ME, SHARED_GROUP);
     expect(errorOf(make('home/project/private', 0o700))).toEqual(refused('home/project'));
   });
 
-  it('is refused where everybody can write and members of a group can get to', () => {
+  it('is refused if everybody can write and members of a group can reach it', () => {
     make('home', 0o710, ME, SHARED_GROUP);
     make('home/project', 0o777, ME);
     expect(errorOf(make('home/project/private', 0o700))).toEqual(refused('home/project'));
@@ -128,7 +128,7 @@ describeAsRoot('a private directory', () => {
       return join(top, path);
     };
 
-    it('is fine where nobody else can change link or target', () => {
+    it('is accepted if nobody else can change link or target', () => {
       make('one', 0o755);
       make('two', 0o755);
       make('two/private', 0o700);
@@ -137,7 +137,7 @@ describeAsRoot('a private directory', () => {
       expect(check(`${top}/one/absolute/../two/private`)).toEqual([]);
     });
 
-    it('is refused where somebody can change the link', () => {
+    it('is refused if another user can change the link', () => {
       make('two', 0o755);
       make('two/private', 0o700);
       make('one', 0o777);
@@ -145,14 +145,14 @@ describeAsRoot('a private directory', () => {
       expect(errorOf(path)).toEqual(refused(join(top, 'one')));
     });
 
-    it('is refused where somebody can change what the link leads through', () => {
+    it('is refused if another user can change a directory on the way of the link', () => {
       make('open', 0o777);
       make('open/private', 0o700);
       make('one', 0o755);
       expect(errorOf(link('../open/private', 'one/link'))).toEqual(refused(join(top, 'open')));
     });
 
-    it("is refused where the link in a sticky directory is somebody else's", () => {
+    it('is refused if the link in a sticky directory belongs to another user', () => {
       make('two', 0o755);
       make('two/private', 0o700);
       make('sticky', 0o1777, 0);
@@ -160,7 +160,7 @@ describeAsRoot('a private directory', () => {
       expect(check(link('../two/private', 'sticky/mine', ME))).toEqual([]);
     });
 
-    it('is refused where dots lead back from a link, as the system follows them', () => {
+    it('resolves dots after a link as the system does', () => {
       make('safe', 0o755);
       make('safe/private', 0o700);
       make('open', 0o777);
@@ -171,7 +171,7 @@ describeAsRoot('a private directory', () => {
       expect(errorOf(`${top}/safe/inner/../private`)).toEqual(refused(join(top, 'open')));
     });
 
-    it('is refused where links lead round in a circle', () => {
+    it('is refused if links form a cycle', () => {
       make('one', 0o755);
       link('b', 'one/a');
       link('a', 'one/b');
@@ -189,7 +189,7 @@ describeAsRoot('a private directory', () => {
     expect(errorOf(make('private', mode, uid))).toMatchObject({ code: 'unsafePermissions' });
   });
 
-  it('is what ordinary users have', () => {
+  it('accepts the usual directories', () => {
     const runtime = '/run/user/4242';
     const isNew = !existsSync(dirname(runtime));
     mkdirSync(runtime, { recursive: true });
@@ -208,7 +208,7 @@ describeAsRoot('a private directory', () => {
     }
   });
 
-  it('is made nowhere else, where somebody else put a link in its way', () => {
+  it('is not created through a link of another user', () => {
     make('sticky', 0o1777, 0);
     make('mine', 0o755);
     symlinkSync(join(top, 'mine'), join(top, 'sticky', 'link'));

@@ -63,7 +63,7 @@ describe('a transfer', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it('tells each state once, with the failure where it failed', () => {
+  it('reports each state once, with the failure if it failed', () => {
     const { told, transfer, begin, answerSend } = create();
     begin();
     answerSend(null);
@@ -87,7 +87,7 @@ describe('a transfer', () => {
     ['was acknowledged', ({ transfer }) => transfer.acknowledge(), 1],
     ['was refused, so that its owner may answer', ({ transfer }) => transfer.refuse('busy'), 0],
     ['lost its channel', ({ transfer }) => transfer.loseChannel(), 1],
-  ])('that %s closes its copy when the channel has it, or leaves it', (_, end, closes) => {
+  ])('that %s closes its copy once the channel has it, or leaves it open', (_, end, closes) => {
     const made = create();
     made.begin();
     end(made);
@@ -95,7 +95,7 @@ describe('a transfer', () => {
     expect(made.socket.closes).toBe(closes);
   });
 
-  it('sends what the backend needs to know, and a token that nobody else has', () => {
+  it('sends the fields of a handoff, with a unique token', () => {
     const { sent, transfer, begin } = create();
     begin();
     expect(sent).toEqual([
@@ -136,7 +136,7 @@ describe('a transfer', () => {
     });
   });
 
-  it('says at least 1 ms where its deadline has passed and the timer has not come yet', () => {
+  it('announces at least 1 ms if its deadline has passed before the timer fired', () => {
     const { socket, begin } = create({ clientKnows: false, deadlineMs: 10 });
     const clock = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 5_000);
     begin();
@@ -152,7 +152,7 @@ describe('a transfer', () => {
     ['EMFILE', { type: 'abandoned', cause: 'outOfDescriptors', mayWrite: true }],
     ['ENFILE', { type: 'abandoned', cause: 'outOfDescriptors', mayWrite: true }],
     ['EPIPE', { type: 'failed', failure: 'backendAckTimeout', mayWrite: false }],
-  ])('whose send ends with %s gives its turn to the next', (code, outcome) => {
+  ])('whose send ends with %s frees its place', (code, outcome) => {
     const late = create();
     late.begin();
     late.answerSend(coded(code));
@@ -169,7 +169,7 @@ describe('a transfer', () => {
     }
   });
 
-  it('counts the first word of the channel about its send alone', () => {
+  it('uses only the first callback of the channel for a send', () => {
     const { told, transfer, begin, answerSend } = create();
     begin();
     answerSend(null);
@@ -178,7 +178,7 @@ describe('a transfer', () => {
     expect(told.flat()).not.toContain('unsent');
   });
 
-  it('that has read too far gives its turn to the next', () => {
+  it('that has read too far frees its place', () => {
     const { told, sent, socket, begin } = create();
     socket.bytesRead = 1;
     begin();
@@ -202,7 +202,7 @@ describe('a transfer', () => {
         socket.onWritten();
       },
     ],
-  ])('whose announcement %s gives its turn to the next', (_, end) => {
+  ])('whose announcement %s frees its place', (_, end) => {
     const { told, sent, socket, begin } = create({ clientKnows: false });
     begin();
     expect(told.flat()).not.toContain('unsent');
@@ -211,7 +211,7 @@ describe('a transfer', () => {
     expect(told.flat()).toContain('unsent');
   });
 
-  it('whose announcement is written sends, and keeps its turn', () => {
+  it('whose announcement is written sends, and keeps its place', () => {
     const { told, sent, socket, begin } = create({ clientKnows: false });
     begin();
     socket.onWritten();
@@ -219,7 +219,7 @@ describe('a transfer', () => {
     expect(told.flat()).not.toContain('unsent');
   });
 
-  it('that somebody ends when he hears that it is to be sent is not sent', () => {
+  it('that a callback ends before the send is not sent', () => {
     const told: string[] = [];
     const made = create({
       onState: (state) => {
@@ -233,7 +233,7 @@ describe('a transfer', () => {
     expect(made.told.flat()).toContain('unsent');
   });
 
-  it('is seen by who inspects, by its connection\u2019s name', () => {
+  it('is visible to observers, with its connection\u2019s id', () => {
     const events: InspectionEvent[] = [];
     const { transfer, begin, answerSend } = create({ inspect: (event) => events.push(event) });
     begin();
@@ -263,7 +263,7 @@ describe('a transfer', () => {
 });
 
 describe('the transfers to a backend', () => {
-  it('go on with the next when one can not be sent', () => {
+  it('continue with the next when one cannot be sent', () => {
     const channel: HandoffChannel = { capacity: 1, send: () => {}, sync: () => {} };
     const queue = new TransferQueue(channel, new TransferTokens(), () => {});
     const first = create();
@@ -278,7 +278,7 @@ describe('the transfers to a backend', () => {
     expect([queue.size, second.transfer.state]).toEqual([0, 'failed']);
   });
 
-  it('that are no more than announced or waiting end where nothing can be sent any more', () => {
+  it('that are only announced or waiting end if nothing can be sent any more', () => {
     const channel: HandoffChannel = { capacity: 2, send: () => {}, sync: () => {} };
     const queue = new TransferQueue(channel, new TransferTokens(), () => {});
     const [sent, announced, waiting] = [create(), create({ clientKnows: false }), create()];
@@ -300,7 +300,7 @@ describe('the transfers to a backend', () => {
     queue.close();
   });
 
-  it('that were given up are answered for late once, and only by an acknowledgement', () => {
+  it('that have ended count one late answer, and only an acknowledgement', () => {
     jest.useFakeTimers();
     try {
       const refused: string[] = [];

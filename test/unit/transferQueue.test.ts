@@ -6,7 +6,7 @@ import { TransferTokens } from '../../src/broker/transfers/TransferTokens';
 import { eventually } from '../support/eventually';
 
 describe('the transfers to a backend', () => {
-  it('know an answer to their own question, though more tokens were issued since than are remembered', async () => {
+  it('recognize the answer to their own sync after more tokens than are remembered', async () => {
     const asked: string[] = [];
     const channel: HandoffChannel = {
       capacity: 2,

@@ -3,8 +3,8 @@ import { KnownBackends } from '../../src/client/KnownBackends';
 const at = (service: string) => ({ socketPath: '/broker.sock', service, version: '*' });
 const known = (backend: string) => ({ backend, endpoint: `/${backend}.sock`, deadlineMs: 1000 });
 
-describe('destinations that a client knows no backend of', () => {
-  it('take no room, however many are looked for', () => {
+describe('destinations without a remembered backend', () => {
+  it('take no memory, however many are looked up', () => {
     const backends = new KnownBackends(3);
     backends.remember(at('a'), known('a'));
     backends.remember(at('b'), known('b'));

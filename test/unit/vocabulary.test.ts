@@ -1,8 +1,8 @@
 import { backendHandoff, HANDOFF_FAILURES } from '../../machines';
 import { BACKEND_HANDOFF_STATES, RECONNECT_REASON_WORDS, RECONNECT_REASONS } from '../../machines/vocabulary';
 
-describe('the words for what a reader sees', () => {
-  it('stand for each state of the chart, told apart by its tone, those to look at first in front', () => {
+describe('the vocabulary', () => {
+  it('has each state of the chart with its own tone, most urgent first', () => {
     expect(Object.keys(BACKEND_HANDOFF_STATES)).toEqual(['rateLimited', 'attempting', 'idle', 'adopted']);
     expect(Object.keys(BACKEND_HANDOFF_STATES).sort()).toEqual(
       Object.keys(backendHandoff.getStateNodeById('backendHandoff.handoff').states).sort(),
@@ -31,7 +31,7 @@ describe('the words for what a reader sees', () => {
     for (const reason of found) expect(RECONNECT_REASON_WORDS[reason].tone).toBe(tone);
   });
 
-  it('say of each what it means and what to do', () => {
+  it('has a meaning and an advice for each reason', () => {
     expect(HANDOFF_FAILURES).toEqual(['permissionDenied', 'integrityMismatch', 'backendAckTimeout']);
     expect(RECONNECT_REASONS).toHaveLength(11);
     for (const { means, advice } of Object.values(RECONNECT_REASON_WORDS)) {
