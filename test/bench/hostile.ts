@@ -8,7 +8,7 @@ import { readAll } from '../e2e/support/readAll';
 import { fixtureService } from '../e2e/support/TestBrokers';
 
 const CONCURRENCY = 4;
-/** Fewer places than there are attackers, so that all of them are taken; the backend has as few. */
+/** Fewer places than attackers, so that all are taken; the same for the backend. */
 const MAX_CONNECTIONS = 32;
 
 /** Healthy clients' time from the connect to the last byte of the reply. */

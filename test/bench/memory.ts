@@ -12,9 +12,9 @@ function heapBytes(): number {
 /** Bytes of a backend, its key included. */
 interface MemoryData {
   readonly backends: number;
-  /** With a failure counted. */
+  /** With a counted failure. */
   readonly bytesPerBackend: number;
-  /** With a failure counted and then a success, so that nothing about it matters any more. */
+  /** After a failure and a success, so that there is nothing left to keep. */
   readonly bytesPerIdleBackend: number;
 }
 

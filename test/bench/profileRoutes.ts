@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { ROLES, RouteProcesses } from './RouteProcesses';
 import type { ProcessRole, RoundOrder } from './routeProcesses/control';
 
-/** A load without its route: profiles are taken of both, one after the other. */
+/** A load without its route: both routes are profiled, one after the other. */
 export type ProfiledLoad = Omit<RoundOrder, 'route'>;
 
 const ROUTES = ['handedOff', 'reconnected'] as const satisfies readonly RoundOrder['route'][];

@@ -37,7 +37,7 @@ function spread(values: readonly number[]): Spread {
   return { median: median(values), worst: Math.max(...values) };
 }
 
-/** Stands still while windows open, so that they open, and end, at one moment; its timers wait until it goes on. */
+/** Stops while windows open, so that all open and end at the same time; its timers wait until it continues. */
 class StandingClock implements Clock {
   #offset = 0;
   #standsAt: number | undefined;

@@ -8,7 +8,7 @@ interface Reading {
   failures: number;
 }
 
-/** Says from a broker's events alone what each backend's chart must be, whatever the controller does. */
+/** Derives the expected state of each backend's chart from a broker's events alone. */
 export class EventLog {
   readonly #broker: Broker;
   readonly #readings = new Map<string, Reading>();

@@ -468,7 +468,7 @@ describe('a broker', () => {
   });
 });
 
-// A process that can't start says so on its standard error, which is none of this test's output.
+// Keeps the errors of processes that can't start out of the test's output.
 function quiet(services: BrokerOptions['services'] = []): BrokerOptions['services'] {
   return services.map((service) => ({ logFile: '/dev/null', ...service }));
 }

@@ -252,7 +252,7 @@ describe('the command', () => {
       [
         'a key twice',
         '{"socketPath": "a.sock",\n"services": [],\n"socketPath": "b.sock"}',
-        /socketPath is there twice, in line 1 and in line 3\n$/,
+        /socketPath is a duplicate key, in lines 1 and 3\n$/,
       ],
       ['no services', { socketPath: 'b.sock' }, /services/],
       ['an unknown field', { ...good, polcy: {} }, /polcy/],

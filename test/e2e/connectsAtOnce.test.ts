@@ -4,7 +4,7 @@ import { report } from '../support/report';
 import { TestBrokers } from './support/TestBrokers';
 
 const CONNECTS = 5_000;
-// Far more than any load lets it take: whoever is neither served nor told by then waits for nothing.
+// Longer than any load takes: a connect without a result by then would wait for ever.
 const CONNECT_TIMEOUT_MS = 200_000;
 
 describe('connects from one process, all at once', () => {

@@ -150,7 +150,7 @@ export class IndependentClient {
   /** Sends bytes of the application's, after those sent before. */
   write(bytes: Buffer): void {
     this.#data = Buffer.concat([this.#data, bytes]);
-    // Before it's decided, the first connection is the one that may get them; the second has its copy when it wins.
+    // Before the route is decided, the first connection may get them; the second gets its copy when it wins.
     this.#flush(this.#winner ?? this.#first);
   }
 

@@ -6,7 +6,7 @@ export const HOLD_OVER_EVENT = 'xstate.after.exhaustedHold.fdPressure.pressured.
 /** What happens to a process's descriptors: the chart's events, and the end of the hold. */
 export type FdHappening = FdPressureEvent | { readonly type: typeof HOLD_OVER_EVENT };
 
-/** When descriptors are short, in plain code that knows nothing of the chart. It must share no code with `machines` or `src`. */
+/** An independent model of the pressure on descriptors in plain code. It must share no code with `machines` or `src`. */
 export class FdPressureModel {
   isPressured = false;
   isHeld = false;

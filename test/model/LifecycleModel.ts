@@ -40,8 +40,7 @@ const RETIRING: readonly Phase[] = ['lingering', 'told', 'untold'];
 const ENDS_BY: readonly Phase[] = ['asked', 'terminated', 'killed'];
 
 /**
- * The life of one process of a backend, written down a second time in plain code that knows nothing of the chart. It must
- * share no code with `machines` or `src`.
+ * An independent model of one process of a backend in plain code. It must share no code with `machines` or `src`.
  */
 export class LifecycleModel {
   phase: Phase = 'planned';
@@ -59,7 +58,7 @@ export class LifecycleModel {
     return RETIRING.includes(this.phase) || ENDS_BY.includes(this.phase) ? 'stopping' : 'none';
   }
 
-  /** What its owner is told when this happens. */
+  /** The events emitted when this happens. */
   take(happening: LifecycleHappening): string[] {
     this.#told = [];
     switch (happening.type) {

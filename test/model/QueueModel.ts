@@ -23,8 +23,8 @@ const OF_REFUSAL: Readonly<Record<TransferRefusal, QueueOutcome>> = {
 };
 
 /**
- * The transfers to one backend in plain code: what ends each, whose turn it is, and what is told of answers that aren't
- * awaited. Transfers are numbers. It must share no code with `machines` or `src`.
+ * An independent model of the transfers to one backend in plain code: their ends, their order, and refused answers. Transfers
+ * are numbers. It must share no code with `machines` or `src`.
  */
 export class QueueModel {
   readonly told: string[] = [];

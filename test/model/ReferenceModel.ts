@@ -13,8 +13,8 @@ interface Backend {
 }
 
 /**
- * The policy written down a second time, in plain code that knows nothing of the chart: what the generated paths and
- * the random runs expect. It must share no code with `machines` or `src`.
+ * An independent implementation of the policy in plain code, the expected result of generated paths and random runs. It must
+ * share no code with `machines` or `src`.
  */
 export class ReferenceModel {
   readonly #backends = new Map<string, Backend>();

@@ -12,8 +12,7 @@ export type RoundHappening =
 type RouteState = 'unused' | 'open' | 'closed';
 
 /**
- * What becomes of a round, written down a second time in plain code that knows nothing of the chart. It must share no
- * code with `machines` or `src`.
+ * An independent model of a round in plain code. It must share no code with `machines` or `src`.
  */
 export class RoundModel {
   first: RouteState = 'unused';

@@ -7,13 +7,12 @@ export const DEADLINE_EVENT = 'xstate.after.ackDeadline.handoffTransfer.attempt.
 export type TransferHappening = HandoffTransferEvent | { readonly type: typeof DEADLINE_EVENT };
 
 /**
- * What becomes of a transfer, written down a second time in plain code that knows nothing of the chart. It must share
- * no code with `machines` or `src`.
+ * An independent model of a transfer in plain code. It must share no code with `machines` or `src`.
  */
 export class TransferModel {
   state: 'issued' | 'announced' | 'sent' | 'acknowledged' | 'failed' | 'abandoned' = 'issued';
   isInChannel = false;
-  /** What is done with this process's copy of the connection in the end: closed here, or left to whoever answers on it. */
+  /** This process's copy of the connection at the end: closed here, or left to the code that answers the client. */
   copy: 'kept' | 'closed' | 'left' = 'kept';
   #mayWrite = false;
 

@@ -186,8 +186,8 @@ export function edgePaths(filter = anyEvent): GraphPath[] {
 }
 
 /**
- * Longer paths: every walk of at most `maxSteps` steps that comes to no state twice, with one edge standing for all
- * that lead from one state to the same next one; cut at `maxPaths`.
+ * Longer paths: every walk of at most `maxSteps` steps that reaches no state twice, with one edge for all that lead from one
+ * state to the same next one; at most `maxPaths`.
  */
 export function longPaths(maxSteps: number, maxPaths: number): GraphPath[] {
   const nextOf = new Map(

@@ -63,7 +63,7 @@ function run(path: ChartPath<null>): Told {
       const expected = model.take(happeningOf(event));
       if (actor.getSnapshot().status !== 'done') actor.send(event as BackendLifecycleEvent);
       const now = told.splice(0);
-      // Which of several comes first is said where it matters.
+      // Their order is checked only where it matters.
       expect([...now].sort()).toEqual([...expected].sort());
       expect(shownOf(actor.getSnapshot())).toBe(model.shown);
       order.push(...now);

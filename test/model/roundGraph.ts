@@ -57,7 +57,7 @@ export const ALL_HAPPENINGS: readonly RoundHappening[] = [
   DEADLINE,
 ];
 
-/** Anything at any time: what makes no sense must change nothing. */
+/** Any event at any time: an event that doesn't apply must change nothing. */
 export const anyRoundGraph = new ChartGraph<null>({
   machine: connectRound,
   input: undefined,

@@ -58,7 +58,7 @@ export const ALL_HAPPENINGS: readonly TransferHappening[] = [
   { type: DEADLINE_EVENT },
 ];
 
-/** Anything at any time: what makes no sense must change nothing. */
+/** Any event at any time: an event that doesn't apply must change nothing. */
 export const anyTransferGraph = new ChartGraph<null>({
   machine: handoffTransfer,
   input: { ackDeadlineMs: 1000 },

@@ -226,9 +226,9 @@ Object.assign(globalThis, {
   afterAll: circus.afterAll,
   afterEach: circus.afterEach,
 });
-// What the tests print is not this run's result.
+// Discard the output of the tests.
 process.stdout.write = () => true;
-// It ends with whoever asks it.
+// End with the parent process.
 process.on('disconnect', () => process.exit());
 process.on('message', (request: TestRequest) => {
   void answer(request).then((result) => process.send?.(result));

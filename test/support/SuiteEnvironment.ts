@@ -11,7 +11,7 @@ const TEMPORARY = 'TMPDIR';
 const END_MS = 20_000;
 const POLL_MS = 20;
 
-/** What is told of a suite's run, in part. */
+/** The used fields of Jest's events. */
 interface SuiteEvent {
   readonly name: string;
 }

@@ -25,9 +25,9 @@ export function compiled(...path: readonly string[]): string {
 }
 
 /**
- * Compiles what processes that tests start need, and builds the viewer's page, unless it has been done for the sources as
- * they are. Each state of the sources has a folder of its own, which appears whole and is never written to again: any
- * number of runs may use it. Sets an environment variable, so that workers and children need not look.
+ * Compiles the programs that tests start and builds the viewer's page, unless that was done for the present sources. Each state
+ * of the sources has its own folder, created atomically and never changed, so that any number of runs can use it. Sets an
+ * environment variable for workers and children.
  *
  * @returns the folder; it looks like the installed package, with the tests' files in `dist` too.
  */

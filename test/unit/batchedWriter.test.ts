@@ -39,7 +39,7 @@ describe('a batched writer', () => {
       expect(failures).toBe(0);
       answers[0]?.(new Error('EPIPE'));
       expect(failures).toBe(1);
-      // Whoever doesn't want to know need not.
+      // The callback is optional.
       const silent = new BatchedWriter(socket as unknown as Socket);
       silent.write(Buffer.alloc(size));
       expect(() => answers.at(-1)?.(new Error('EPIPE'))).not.toThrow();

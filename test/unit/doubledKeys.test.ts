@@ -8,7 +8,7 @@ const messageFor = async (text: string): Promise<unknown> => {
   return error instanceof Error ? error.message : error;
 };
 const twice = (field: string, first = 1, second = 1): string =>
-  `${field} is there twice, in line ${first} and in line ${second}`;
+  `${field} is a duplicate key, in lines ${first} and ${second}`;
 
 describe('a key that an object of a JSON text has twice', () => {
   it.each<[string, string, string]>([

@@ -2,10 +2,10 @@ import { type JSONPath, visit } from 'jsonc-parser';
 import { showPathInData } from '../../errors/parseInWords';
 
 /**
- * Finds keys that an object in a JSON text has twice: `JSON.parse` takes the last one without a word.
+ * Finds duplicate keys in the objects of a JSON text; `JSON.parse` silently takes the last one.
  *
- * @param text that `JSON.parse` takes.
- * @throws {Error} with a line for each of them, and where it is; or the text is nested too deeply to tell.
+ * @param text a text that `JSON.parse` accepts.
+ * @throws {Error} with a line for each duplicate and its place, or if the text is nested too deeply to check.
  */
 export function checkDoubledKeys(text: string): void {
   const faults: string[] = [];
@@ -21,7 +21,7 @@ export function checkDoubledKeys(text: string): void {
         if (first === undefined) lines?.set(key, line);
         else
           faults.push(
-            `${showPathInData([...pathOf(), key])} is there twice, in line ${first} and in line ${line}`,
+            `${showPathInData([...pathOf(), key])} is a duplicate key, in lines ${first} and ${line}`,
           );
       },
     });

@@ -25,7 +25,7 @@ export const BACKEND_ATTACKS = [...COMMON_ATTACKS, 'attaches', 'probes'] as cons
 /** What hostile peers do. */
 export type Attack = (typeof BROKER_ATTACKS | typeof BACKEND_ATTACKS)[number];
 
-/** 64 peers that mean no good, in a process of their own; each begins anew when it's thrown out. */
+/** 64 attackers in a separate process; each starts again when it's disconnected. */
 export class HostilePeers {
   readonly #child: ChildProcess;
 

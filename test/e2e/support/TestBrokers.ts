@@ -13,7 +13,7 @@ import { eventually } from '../../support/eventually';
 import { BrokerProcess } from './BrokerProcess';
 import { delayAnswers } from './delayAnswers';
 
-/** What no load reaches: a test that is about a deadline has one of its own. */
+/** Longer than any load takes. Tests of a deadline set their own. */
 const NO_DEADLINE_MS = 60_000;
 /** The same, for what a test may have to wait for at its end. */
 const STOP_TIMEOUT_MS = 20_000;
@@ -69,7 +69,7 @@ export class TestBrokers {
   #directory: string | undefined;
   #files = 0;
 
-  /** Goes with `stop`; after that there is another one. */
+  /** Removed by `stop`; created again when it's read afterwards. */
   get directory(): string {
     this.#directory ??= mkdtempSync(join(tmpdir(), 'hc-test-'));
     return this.#directory;
