@@ -4,7 +4,7 @@ import { backendHandoff } from '../../machines';
 import { definitionText } from '../../src/inspect/messages/definitionText';
 import { activeStates } from '../../src/inspect/viewer/chart/activeStates';
 import { blockColumns, labelLines, standsInBlock } from '../../src/inspect/viewer/chart/blockRows';
-import type { Chart } from '../../src/inspect/viewer/chart/Chart';
+import { type Chart, transitionId } from '../../src/inspect/viewer/chart/Chart';
 import { parseChart } from '../../src/inspect/viewer/chart/parseChart';
 import { takenIn } from '../../src/inspect/viewer/chart/takenIn';
 import type { Step } from '../../src/inspect/viewer/store/InspectedActor';
@@ -62,8 +62,8 @@ test('all kinds of targets are resolved', () => {
     ['IN', 'm.a.deep'],
     ['OUT', 'm.b.c'],
     ['done', 'own'],
-    ['work done', 'm.a.deep'],
-    ['work failed', 'own'],
+    ['job done', 'm.a.deep'],
+    ['job failed', 'own'],
     ['1.5 s', 'own'],
   ]);
   expect(chart.states.get('m.b.past')?.kind).toBe('history');
@@ -136,14 +136,17 @@ describe('the transitions of a step', () => {
         emitted: [{ type: 'fallback', reason: 'adoptedBackend' }],
       },
     );
+    const request3 = transitionId('backendHandoff.handoff', 'request', 3);
     const { taken, answered } = takenIn(chart, told, idle);
-    expect([...taken]).toEqual(['backendHandoff.handoff request 3']);
-    expect(answered).toEqual({ id: 'backendHandoff.handoff request 3', reason: 'adoptedBackend' });
+    expect([...taken]).toEqual([request3]);
+    expect(answered).toEqual({ id: request3, reason: 'adoptedBackend' });
   });
 
   test('are inferred if unambiguous', () => {
     const adopted = step('backend.adopted', { handoff: 'adopted', window: 'closed' });
-    expect([...takenIn(chart, adopted, idle).taken]).toEqual(['backendHandoff.handoff backend.adopted 0']);
+    expect([...takenIn(chart, adopted, idle).taken]).toEqual([
+      transitionId('backendHandoff.handoff', 'backend.adopted', 0),
+    ]);
     const unclear = step('request', { handoff: 'idle', window: 'closed' });
     expect(takenIn(chart, unclear, idle).taken.size).toBe(0);
   });

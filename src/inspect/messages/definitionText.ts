@@ -1,16 +1,25 @@
 import { redact } from './redact';
+import { withParams } from './withParams';
 
-/** Guards made by `and`, `or` and `not` are functions with a `guards` field. */
+/** Guards made by `and`, `or`, `not` and `stateIn` are functions with a field of what they were made of. */
 function functionText(fn: { readonly name: string }): string {
-  const { guards } = fn as { readonly guards?: unknown };
-  if (!Array.isArray(guards)) return fn.name;
-  return `${fn.name}(${guards.map(guardText).join(', ')})`;
+  const { guards, stateValue } = fn as { readonly guards?: unknown; readonly stateValue?: unknown };
+  if (Array.isArray(guards)) return `${fn.name}(${guards.map(partText).join(', ')})`;
+  if (stateValue === undefined) return fn.name;
+  return `${fn.name}(${typeof stateValue === 'string' ? stateValue : JSON.stringify(stateValue)})`;
+}
+
+function partText(guard: unknown): string {
+  const { params } = (typeof guard === 'object' && guard !== null ? guard : {}) as {
+    readonly params?: unknown;
+  };
+  return withParams(guardText(guard), params);
 }
 
 /** A guard as text: its name, or its parts. */
 export function guardText(guard: unknown): string {
   if (typeof guard === 'string') return guard;
-  if (typeof guard === 'function') return functionText(guard);
+  if (typeof guard === 'function') return functionText(guard) || 'guard';
   if (typeof guard === 'object' && guard !== null && 'type' in guard) return guardText(guard.type);
   return 'guard';
 }

@@ -13,9 +13,12 @@ function isWithin(id: string, state: ChartState): boolean {
 /** The lines of a state's block. Several transitions for one event are numbered in their order of precedence. */
 export function blockRows(state: ChartState): BlockRow[] {
   const notes: BlockRow[] = [
-    ...state.invokes.map((text) => ({ kind: 'note', label: 'invoke', text }) as const),
-    ...state.entry.map((text) => ({ kind: 'note', label: 'entry', text }) as const),
-    ...state.exit.map((text) => ({ kind: 'note', label: 'exit', text }) as const),
+    ...notesOf('tags', state.tags.length > 0 ? [state.tags.join(', ')] : []),
+    ...notesOf('invoke', state.invokes),
+    ...notesOf('entry', state.entry),
+    ...notesOf('exit', state.exit),
+    ...notesOf('output', state.output === undefined ? [] : [state.output]),
+    ...notesOf(CUT_LABEL, state.cut.length > 0 ? [state.cut.join(', ')] : []),
   ];
   const groups = new Map<string, ChartTransition[]>();
   for (const transition of state.transitions) {
@@ -34,6 +37,13 @@ export function blockRows(state: ChartState): BlockRow[] {
     ];
   });
   return [...notes, ...rows];
+}
+
+/** The label of the line that says what the sender cut. */
+export const CUT_LABEL = 'not sent';
+
+function notesOf(label: string, texts: readonly string[]): BlockRow[] {
+  return texts.map((text) => ({ kind: 'note', label, text }));
 }
 
 /** A block with more lines is split in two columns, to keep charts low. */
@@ -55,11 +65,15 @@ export function blockColumns(state: ChartState): readonly (readonly BlockRow[])[
 const MAX_LABEL_CHARACTERS = 19;
 
 /** An edge's text: the event, then the guard. An eventless transition has only its guard. */
-export function labelLines({ kind, label, guard }: ChartTransition): readonly LabelLine[] {
+export function labelLines(transition: ChartTransition): readonly LabelLine[] {
+  const { kind, label, guard } = transition;
   const lines = (text: string, isGuard: boolean) => breakText(text).map((line) => ({ text: line, isGuard }));
-  const guardLines = guard === undefined ? [] : lines(`[${guard}]`, true);
-  if (kind === 'always') return guard === undefined ? lines('always', true) : guardLines;
-  return [...lines(kind === 'after' ? `after ${label}` : label, false), ...guardLines];
+  const rest = [
+    ...(guard === undefined ? [] : lines(`[${guard}]`, true)),
+    ...(transition.missingTargets.length === 0 ? [] : lines(missingText(transition).trim(), true)),
+  ];
+  if (kind === 'always') return guard === undefined ? [...lines('always', true), ...rest] : rest;
+  return [...lines(kind === 'after' ? `after ${label}` : label, false), ...rest];
 }
 
 export interface LabelLine {
@@ -84,6 +98,12 @@ export function rowText(row: BlockRow): string {
   if (row.kind === 'event') return row.text;
   if (row.kind === 'note') return `${row.label} ${row.text}`;
   const { transition, order } = row;
-  if (order !== undefined) return transition.guard ?? 'otherwise';
-  return transition.guard === undefined ? transition.label : `${transition.label} [${transition.guard}]`;
+  const leads = missingText(transition);
+  if (order !== undefined) return `${transition.guard ?? 'otherwise'}${leads}`;
+  return `${transition.label}${transition.guard === undefined ? '' : ` [${transition.guard}]`}${leads}`;
+}
+
+/** The targets of a transition that can't be drawn, with an arrow before them. */
+export function missingText({ missingTargets }: ChartTransition): string {
+  return missingTargets.length === 0 ? '' : ` → ${missingTargets.join(', ')}`;
 }

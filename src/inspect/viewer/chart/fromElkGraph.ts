@@ -18,7 +18,7 @@ export function fromElkGraph(
   const blocks: DrawnBlock[] = [];
   const dots: Point[] = [];
   const visit = (state: ChartState, depth: number) => {
-    const box = nodes.get(state.id);
+    const box = nodes.get(elkId.state(state.id));
     if (!box) return;
     boxes.push({ ...box, state, depth });
     const columns = blockColumns(state);
@@ -62,7 +62,7 @@ function toDrawnEdge(chart: Chart, edge: ElkExtendedEdge): DrawnEdge[] {
   return [
     {
       id: edge.id,
-      transition: chart.transitions.get(edge.id.replace(/ \d+$/, '')),
+      transition: chart.transitions.get(edge.id.replace(/^edge \d+ /, '')),
       points,
       label: label && {
         x: label.x ?? 0,

@@ -3,222 +3,269 @@ import {
   type ChartState,
   type ChartStateKind,
   type ChartTransition,
+  CUT,
   transitionId,
 } from './Chart';
+import { actionTexts, asText, guardText, isCutMark, nameOf, toArray, valueText } from './configText';
+import { findTarget, type TargetScope } from './findTarget';
 
 /** The fields that are read from the config of a machine, state, transition or invoked actor. */
 type ConfigField =
-  | ('id' | 'type' | 'description' | 'states' | 'initial' | 'tags' | 'entry' | 'exit' | 'invoke')
-  | ('on' | 'after' | 'always' | 'onDone' | 'onError' | 'onSnapshot' | 'src')
-  | ('target' | 'guard' | 'cond' | 'actions' | 'reenter' | 'params' | 'reason');
+  | ('id' | 'type' | 'description' | 'states' | 'initial' | 'history' | 'tags' | 'meta' | 'output')
+  | ('entry' | 'exit' | 'invoke' | 'on' | 'after' | 'always' | 'onDone' | 'onError' | 'onSnapshot')
+  | ('route' | 'src' | 'target' | 'guard' | 'cond' | 'actions' | 'reenter');
 type Config = { readonly [field in ConfigField]?: unknown };
 
 interface MutableState extends ChartState {
-  parent: MutableState | undefined;
+  kind: ChartStateKind;
   children: MutableState[];
   transitions: ChartTransition[];
   initial: string | undefined;
+  defaults: readonly string[];
 }
 
-/** A state whose transitions are read later, when all possible targets are known. */
-interface Unread {
+/** A state whose transitions are read when all states are known. */
+interface ReadState {
   readonly state: MutableState;
   readonly config: Config;
+  readonly xstateId: string;
 }
+
+/** Fields that, once cut, are shown nowhere else. */
+const CUTTABLE: readonly ConfigField[] = ['states', 'initial', 'on', 'after', 'invoke', 'tags', 'route'];
+
+const MAX_META_CHARACTERS = 400;
+const MAX_OUTPUT_CHARACTERS = 30;
 
 /**
  * Reads a machine's config from any sender; it may be cut off at some depth. Undefined if it isn't a chart.
  */
 export function parseChart(definition: string | undefined): Chart | undefined {
   const config = definition === undefined ? undefined : asConfig(parseJson(definition));
-  if (!config || !asConfig(config.states)) return undefined;
-  const states = new Map<string, MutableState>();
-  const unread: Unread[] = [];
-  const machineId = asText(config.id) ?? '(machine)';
-  const root = readState(config, machineId, [], undefined, machineId, states, unread);
-  const transitions = new Map<string, ChartTransition>();
-  for (const { state, config } of unread) {
-    state.initial = readInitial(state, config, states);
-    state.transitions = readTransitions(state, config, states);
-    for (const transition of state.transitions) transitions.set(transition.id, transition);
-  }
-  return { root, states, transitions };
+  if (!config || !(asConfig(config.states) || isCutMark(config.states))) return undefined;
+  return new ChartReader(config).read();
 }
 
-function readState(
-  config: Config,
-  key: string,
-  path: readonly string[],
-  parent: MutableState | undefined,
-  machineId: string,
-  states: Map<string, MutableState>,
-  unread: Unread[],
-): MutableState {
-  const id = asText(config.id) ?? [machineId, ...path].join('.');
-  const children: MutableState[] = [];
-  const invokes = toArray(config.invoke).flatMap((invoke): Config[] => {
-    const found = asConfig(invoke);
-    return found ? [found] : [];
-  });
-  const state: MutableState = {
-    id,
-    key,
-    path,
-    kind: kindOf(config),
-    description: asText(config.description),
-    parent,
-    children,
-    initial: undefined,
-    entry: actionNames(config.entry),
-    exit: actionNames(config.exit),
-    invokes: invokes.map((invoke) => nameOf(invoke.src) ?? asText(invoke.id) ?? 'actor'),
-    tags: toArray(config.tags).flatMap((tag) => asText(tag) ?? []),
-    transitions: [],
-  };
-  states.set(id, state);
-  unread.push({ state, config });
-  for (const [childKey, child] of Object.entries(asConfig(config.states) ?? {})) {
-    children.push(
-      readState(asConfig(child) ?? {}, childKey, [...path, childKey], state, machineId, states, unread),
-    );
+class ChartReader implements TargetScope {
+  readonly byId = new Map<string, MutableState>();
+  readonly #machineId: string;
+  readonly #states = new Map<string, MutableState>();
+  readonly #transitions = new Map<string, ChartTransition>();
+  readonly #read: ReadState[] = [];
+
+  constructor(private readonly config: Config) {
+    this.#machineId = asText(config.id) ?? '(machine)';
   }
-  return state;
+
+  read(): Chart {
+    const root = this.#readState(this.config, this.#machineId, [], undefined);
+    for (const { state, config, xstateId } of [...this.#read]) {
+      state.initial = this.#readInitial(state, config);
+      state.defaults = state.kind === 'history' ? this.#readDefaults(state, config) : [];
+      state.transitions = this.#readTransitions(state, config, xstateId);
+    }
+    root.transitions.push(...this.#readRoutes(root));
+    for (const { transitions } of this.#states.values()) {
+      for (const transition of transitions) this.#transitions.set(transition.id, transition);
+    }
+    const isCut =
+      [...this.#states.values()].some(({ cut }) => cut.length > 0) ||
+      [...this.#transitions.values()].some((transition) => transition.isCut);
+    return { root, states: this.#states, transitions: this.#transitions, isCut };
+  }
+
+  addChild(parent: ChartState, key: string): ChartState | undefined {
+    const state = this.#states.get(parent.id);
+    if (!state?.cut.some((field) => field === 'states' || field === 'everything')) return undefined;
+    if (state.kind === 'atomic') state.kind = 'compound';
+    const child = this.#readState('[Object]', key, [...parent.path, key], state);
+    state.children.push(child);
+    return child;
+  }
+
+  #readState(
+    value: unknown,
+    key: string,
+    path: readonly string[],
+    parent: MutableState | undefined,
+  ): MutableState {
+    const config = asConfig(value) ?? {};
+    const xstateId = asText(config.id) ?? [this.#machineId, ...path].join('.');
+    const kind = kindOf(config);
+    const state: MutableState = {
+      id: this.#unusedId(xstateId),
+      key,
+      path,
+      kind,
+      history: kind !== 'history' ? undefined : config.history === 'deep' ? 'deep' : 'shallow',
+      description: asText(config.description),
+      parent,
+      children: [],
+      initial: undefined,
+      defaults: [],
+      entry: actionTexts(config.entry),
+      exit: actionTexts(config.exit),
+      invokes: toArray(config.invoke).flatMap((each, index) => invokeText(each, index, xstateId) ?? []),
+      tags: toArray(config.tags).flatMap((tag) => (isCutMark(tag) ? [] : (asText(tag) ?? []))),
+      meta: valueText(config.meta, MAX_META_CHARACTERS),
+      output: kind === 'final' || !parent ? valueText(config.output, MAX_OUTPUT_CHARACTERS) : undefined,
+      transitions: [],
+      cut: isCutMark(value) ? ['everything'] : CUTTABLE.filter((field) => isCutWithin(config[field])),
+    };
+    this.#states.set(state.id, state);
+    this.byId.set(xstateId, state);
+    this.#read.push({ state, config, xstateId });
+    for (const [childKey, child] of Object.entries(asConfig(config.states) ?? {})) {
+      state.children.push(this.#readState(child, childKey, [...path, childKey], state));
+    }
+    return state;
+  }
+
+  /** Two states have one id if a key has a dot: `a.b` and, in `a`, `b`. */
+  #unusedId(id: string): string {
+    for (let count = 1; ; count++) {
+      const unique = count === 1 ? id : `${id} (${count})`;
+      if (!this.#states.has(unique)) return unique;
+    }
+  }
+
+  #readInitial(state: MutableState, config: Config): string | undefined {
+    if (state.kind !== 'compound') return undefined;
+    const [key] = toArray(asConfig(config.initial)?.target ?? config.initial);
+    if (typeof key !== 'string') return undefined;
+    const child = state.children.find((each) => each.key === key);
+    return (child ?? (isCutMark(key) ? undefined : this.addChild(state, key)))?.id;
+  }
+
+  #readDefaults(state: ChartState, config: Config): string[] {
+    return toArray(config.target).flatMap((target) => this.#find(state, target).state?.id ?? []);
+  }
+
+  #readTransitions(state: ChartState, config: Config, xstateId: string): ChartTransition[] {
+    // As in XState, a later entry for an event replaces an earlier one.
+    const byEvent = new Map<string, ChartTransition[]>();
+    const entries = (value: unknown) => Object.entries(asConfig(value) ?? {});
+    const read = (event: string, kind: ChartTransition['kind'], label: string, candidates: unknown) => {
+      if (candidates === undefined || candidates === null) return;
+      byEvent.set(event, this.#readCandidates({ state, event, kind, label, candidates }));
+    };
+    for (const [event, candidates] of entries(config.on)) read(event, 'event', event, candidates);
+    read(`xstate.done.state.${xstateId}`, 'done', 'done', config.onDone);
+    toArray(config.invoke).forEach((value, index) => {
+      const invoke = asConfig(value);
+      if (!invoke) return;
+      const id = invokeId(invoke, index, xstateId);
+      const name = asText(invoke.id) ?? nameOf(invoke.src) ?? id;
+      read(`xstate.done.actor.${id}`, 'done', `${name} done`, invoke.onDone);
+      read(`xstate.error.actor.${id}`, 'done', `${name} failed`, invoke.onError);
+      read(`xstate.snapshot.${id}`, 'done', `${name} changed`, invoke.onSnapshot);
+    });
+    for (const [key, candidates] of entries(config.after)) {
+      const delay = Number.isNaN(Number(key)) ? key : String(Number(key));
+      const event = `xstate.after.${delay}.${xstateId}`;
+      const known = byEvent.get(event) ?? [];
+      const more = { state, event, kind: 'after', label: delayText(delay), candidates, delay } as const;
+      byEvent.set(event, [...known, ...this.#readCandidates(more, known.length)]);
+    }
+    const { always } = config;
+    return [
+      ...[...byEvent.values()].flat(),
+      ...this.#readCandidates({ state, event: '', kind: 'always', label: 'always', candidates: always }),
+    ];
+  }
+
+  #readCandidates(
+    { state, event, kind, label, candidates, delay }: Candidates,
+    firstIndex = 0,
+  ): ChartTransition[] {
+    return toArray(candidates).map((candidate, place): ChartTransition => {
+      const index = firstIndex + place;
+      const config = typeof candidate === 'string' ? { target: candidate } : (asConfig(candidate) ?? {});
+      const guard = config.guard ?? config.cond;
+      const found = toArray(config.target).map((target) => this.#find(state, target));
+      return {
+        id: transitionId(state.id, event, index),
+        source: state.id,
+        event,
+        index,
+        kind,
+        label,
+        guard: isCutMark(candidate) ? CUT : guardText(guard),
+        description: asText(config.description),
+        actions: actionTexts(config.actions),
+        targets: found.flatMap(({ state }) => state?.id ?? []),
+        missingTargets: found.flatMap(({ state, missing }) => (state || missing === '' ? [] : missing)),
+        isCut:
+          found.some(({ missing }) => missing === CUT) || isCutMark(guard) || isCutWithin(config.actions),
+        reenter: config.reenter === true,
+        delay,
+      };
+    });
+  }
+
+  #find(source: ChartState, target: unknown): { readonly state?: ChartState; readonly missing: string } {
+    if (typeof target !== 'string' || isCutMark(target)) return { missing: CUT };
+    // An empty target is none.
+    const state = target === '' ? undefined : findTarget(source, target, this);
+    return state ? { state, missing: '' } : { missing: target };
+  }
+
+  /** States with a `route` can be entered from everywhere. */
+  #readRoutes(root: ChartState): ChartTransition[] {
+    const routed = this.#read.flatMap(({ state, config }) => {
+      const route = asConfig(config.route);
+      return route && state !== root && asText(config.id) ? [{ ...route, target: `#${config.id}` }] : [];
+    });
+    return this.#readCandidates({
+      ...{ state: root, event: 'xstate.route', kind: 'event', label: 'route', candidates: routed },
+    });
+  }
+}
+
+interface Candidates {
+  readonly state: ChartState;
+  readonly event: string;
+  readonly kind: ChartTransition['kind'];
+  readonly label: string;
+  readonly candidates: unknown;
+  readonly delay?: string;
 }
 
 function kindOf(config: Config): ChartStateKind {
-  const { type } = config as { readonly type?: unknown };
+  const { type, states, history } = config;
   if (type === 'parallel' || type === 'final' || type === 'history') return type;
-  return Object.keys(asConfig(config.states) ?? {}).length > 0 ? 'compound' : 'atomic';
+  if (Object.keys(asConfig(states) ?? {}).length > 0 || isCutMark(states)) return 'compound';
+  return history === undefined || history === false ? 'atomic' : 'history';
 }
 
-function readInitial(
-  state: MutableState,
-  config: Config,
-  states: ReadonlyMap<string, ChartState>,
-): string | undefined {
-  if (state.kind !== 'compound') return undefined;
-  const { initial } = config as { readonly initial?: unknown };
-  const target = asText(initial) ?? toArray(asConfig(initial)?.target).find(asText);
-  const text = asText(target);
-  if (text === undefined) return undefined;
-  return text.startsWith('#') ? resolve(state, text, states)[0] : descend(state, text.split('.'))?.id;
+function isCutWithin(value: unknown): boolean {
+  return isCutMark(value) || (Array.isArray(value) && value.some(isCutMark));
 }
 
-function readTransitions(
-  state: ChartState,
-  config: Config,
-  states: ReadonlyMap<string, ChartState>,
-): ChartTransition[] {
-  const read = (
-    event: string,
-    kind: ChartTransition['kind'],
-    label: string,
-    candidates: unknown,
-    delay?: string,
-  ) =>
-    toArray(candidates).flatMap((candidate, index): ChartTransition[] => {
-      const transition = typeof candidate === 'string' ? { target: candidate } : asConfig(candidate);
-      if (!transition) return [];
-      return [
-        {
-          id: transitionId(state.id, event, index),
-          source: state.id,
-          event,
-          index,
-          kind,
-          label,
-          guard: nameOf(transition.guard ?? transition.cond),
-          description: asText(transition.description),
-          actions: actionNames(transition.actions),
-          targets: toArray(transition.target).flatMap((target) =>
-            typeof target === 'string' ? resolve(state, target, states) : [],
-          ),
-          reenter: transition.reenter === true,
-          delay,
-        },
-      ];
-    });
-
-  const entries = (value: unknown) => Object.entries(asConfig(value) ?? {});
-  return [
-    ...entries(config.on).flatMap(([event, candidates]) => read(event, 'event', event, candidates)),
-    ...read(`xstate.done.state.${state.id}`, 'done', 'done', config.onDone),
-    ...toArray(config.invoke).flatMap((value, index) => {
-      const invoke = asConfig(value);
-      if (!invoke) return [];
-      const id = asText(invoke.id) ?? `${index}.${state.id}`;
-      const name = nameOf(invoke.src) ?? id;
-      return [
-        ...read(`xstate.done.actor.${id}`, 'done', `${name} done`, invoke.onDone),
-        ...read(`xstate.error.actor.${id}`, 'done', `${name} failed`, invoke.onError),
-        ...read(`xstate.snapshot.${id}`, 'done', `${name} changed`, invoke.onSnapshot),
-      ];
-    }),
-    ...entries(config.after).flatMap(([delay, candidates]) =>
-      read(`xstate.after.${delay}.${state.id}`, 'after', delayText(delay), candidates, delay),
-    ),
-    ...read('', 'always', 'always', config.always),
-  ];
+function invokeId(invoke: Config, index: number, stateId: string): string {
+  return typeof invoke.id === 'string' ? invoke.id : `${index}.${stateId}`;
 }
 
-/** The id of a target's state: by `#id`, below the source, or its sibling. Empty if there is no such state. */
-function resolve(source: ChartState, target: string, states: ReadonlyMap<string, ChartState>): string[] {
-  if (target.startsWith('#')) {
-    const text = target.slice(1);
-    const exact = states.get(text);
-    if (exact) return [exact.id];
-    // `#id.child`: ids may contain dots, so the longest existing id wins.
-    for (let dot = text.lastIndexOf('.'); dot > 0; dot = text.lastIndexOf('.', dot - 1)) {
-      const base = states.get(text.slice(0, dot));
-      const found = base && descend(base, text.slice(dot + 1).split('.'));
-      if (found) return [found.id];
-    }
-    return [];
-  }
-  const from = target.startsWith('.') ? source : (source.parent ?? source);
-  const found = descend(from, target.replace(/^\./, '').split('.'));
-  return found ? [found.id] : [];
-}
-
-function descend(from: ChartState, keys: readonly string[]): ChartState | undefined {
-  let state: ChartState | undefined = from;
-  for (const key of keys) state = state?.children.find((child) => child.key === key);
-  return state;
+/** The name of an invoked actor's logic, and its id if it has one of its own. */
+function invokeText(value: unknown, index: number, stateId: string): string | undefined {
+  if (isCutMark(value)) return CUT;
+  const invoke = asConfig(value);
+  if (!invoke) return undefined;
+  const name = nameOf(invoke.src) ?? asText(asConfig(invoke.src)?.id);
+  const id = asText(invoke.id);
+  if (name === undefined) return id ?? invokeId(invoke, index, stateId);
+  return id === undefined || id === name ? name : `${name} (${id})`;
 }
 
 /** The displayed text of a delay in milliseconds; a name is unchanged. */
 function delayText(delay: string): string {
   const ms = Number(delay);
-  if (delay === '' || !Number.isFinite(ms)) return delay;
+  if (!Number.isFinite(ms)) return delay;
   return ms < 1_000 ? `${ms} ms` : `${ms / 1_000} s`;
-}
-
-function actionNames(actions: unknown): string[] {
-  return toArray(actions).map((action) => {
-    const name = nameOf(action) ?? 'action';
-    const params = asConfig(asConfig(action)?.params);
-    const reason = params && asText(params.reason);
-    return reason === undefined ? name : `${name}(${reason})`;
-  });
-}
-
-function nameOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value;
-  const type = asConfig(value)?.type;
-  return typeof type === 'object' ? nameOf(type) : asText(type);
-}
-
-function asText(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 function asConfig(value: unknown): Config | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Config) : undefined;
-}
-
-function toArray(value: unknown): readonly unknown[] {
-  if (value === undefined || value === null) return [];
-  return Array.isArray(value) ? value : [value];
 }
 
 function parseJson(text: string): unknown {

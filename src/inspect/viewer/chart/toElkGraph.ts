@@ -6,11 +6,14 @@ import { CHART_FONTS, CHART_METRICS as M, type MeasureText } from './chartMetric
 
 export type ChartDirection = 'DOWN' | 'RIGHT';
 
-/** Ids of nodes and ports that aren't states; states keep their ids. */
+/** Ids of nodes, ports and edges. */
 export const elkId = {
+  state: (state: string) => `state ${state}`,
   block: (state: string) => `block ${state}`,
   dot: (state: string) => `dot ${state}`,
   port: (transition: string) => `port ${transition}`,
+  initial: (state: string, index: number) => `initial ${index} ${state}`,
+  edge: (transition: string, index: number) => `edge ${index} ${transition}`,
 };
 
 const OPTIONS: LayoutOptions = {
@@ -87,10 +90,10 @@ function toNode(state: ChartState, direction: ChartDirection, measure: MeasureTe
   const columns = blockColumns(state);
   const titleWidth = measure(state.key, CHART_FONTS.title) + 2 * M.boxPadding + 24;
   const block = blockSize(columns, measure);
-  if (state.kind === 'history') return { id: state.id, width: 34, height: 34 };
+  if (state.kind === 'history') return { id: elkId.state(state.id), width: 34, height: 34 };
   if (state.children.length === 0) {
     return {
-      id: state.id,
+      id: elkId.state(state.id),
       width: Math.max(96, titleWidth, block.width),
       height: M.boxHeader + (block.height || M.blockPadding),
     };
@@ -104,7 +107,7 @@ function toNode(state: ChartState, direction: ChartDirection, measure: MeasureTe
   const headerHeight = M.boxHeader + (placed ? M.gap : block.height);
   const minimum = [Math.max(titleWidth, placed ? 0 : block.width), headerHeight];
   return {
-    id: state.id,
+    id: elkId.state(state.id),
     children,
     layoutOptions: {
       ...OPTIONS,
@@ -154,15 +157,14 @@ export function isOnLeft(column: number, columns: number): boolean {
 }
 
 function initialEdge(state: ChartState): ElkExtendedEdge[] {
-  if (state.initial === undefined) return [];
-  return [
-    {
-      id: `${elkId.dot(state.id)} edge`,
-      sources: [elkId.dot(state.id)],
-      targets: [state.initial],
-      layoutOptions: { 'elk.layered.priority.direction': '10', 'elk.layered.priority.straightness': '10' },
-    },
-  ];
+  const source = state.kind === 'history' ? elkId.state(state.id) : elkId.dot(state.id);
+  const targets = state.kind === 'history' ? state.defaults : (state.initial ?? []);
+  return [targets].flat().map((target, index) => ({
+    id: elkId.initial(state.id, index),
+    sources: [source],
+    targets: [elkId.state(target)],
+    layoutOptions: { 'elk.layered.priority.direction': '10', 'elk.layered.priority.straightness': '10' },
+  }));
 }
 
 function toEdges(transition: ChartTransition, source: ChartState, measure: MeasureText): ElkExtendedEdge[] {
@@ -170,15 +172,15 @@ function toEdges(transition: ChartTransition, source: ChartState, measure: Measu
   // A transition back to its source is only a line in the block.
   const targets = inBlock ? transition.targets.filter((target) => target !== source.id) : transition.targets;
   return targets.map((target, index) => {
-    const id = `${transition.id} ${index}`;
-    if (inBlock) return { id, sources: [elkId.port(transition.id)], targets: [target] };
-    if (index > 0) return { id, sources: [source.id], targets: [target] };
+    const id = elkId.edge(transition.id, index);
+    const ends = { sources: [elkId.state(source.id)], targets: [elkId.state(target)] };
+    if (inBlock) return { ...ends, id, sources: [elkId.port(transition.id)] };
+    if (index > 0) return { ...ends, id };
     const lines = labelLines(transition);
     const widths = lines.map(({ text }) => measure(text, CHART_FONTS.row));
     return {
+      ...ends,
       id,
-      sources: [source.id],
-      targets: [target],
       labels: [
         {
           id: `${id} label`,

@@ -1,3 +1,4 @@
+import { CUT_LABEL } from '../chart/blockRows';
 import type { Chart } from '../chart/Chart';
 import type { ChartFocus } from './ChartFocus';
 
@@ -38,17 +39,24 @@ export function ChartCard({ chart, focus, width, height, scale }: ChartCardProps
 
 function CardText({ chart, focus }: { readonly chart: Chart; readonly focus: ChartFocus }) {
   if (focus.of.kind === 'state') {
-    const { id, description, tags, invokes } = focus.of.state;
+    const { id, description, history, tags, invokes, output, meta, cut } = focus.of.state;
     return (
       <>
         <p class="card-title">{id}</p>
         {description !== undefined && <p>{description}</p>}
-        <Facts facts={{ tags: tags.join(', '), invokes: invokes.join(', ') }} />
+        <Facts
+          facts={{
+            ...{ history: history ?? '', tags: tags.join(', '), invokes: invokes.join(', ') },
+            ...{ output: output ?? '', meta: meta ?? '', [CUT_LABEL]: cut.join(', ') },
+          }}
+        />
       </>
     );
   }
-  const { label, kind, guard, description, actions, source, targets, reenter } = focus.of.transition;
+  const { label, kind, event, guard, description, actions, source, targets, missingTargets, reenter } =
+    focus.of.transition;
   const nameOf = (id: string) => chart.states.get(id)?.key ?? id;
+  const to = [...targets.map(nameOf), ...missingTargets.map((text) => `${text} (not sent)`)].join(', ');
   return (
     <>
       <p class="card-title">
@@ -60,7 +68,8 @@ function CardText({ chart, focus }: { readonly chart: Chart; readonly focus: Cha
       <Facts
         facts={{
           from: nameOf(source),
-          to: targets.length === 0 ? 'stays' : targets.map(nameOf).join(', ') + (reenter ? ' (anew)' : ''),
+          to: to === '' ? 'stays' : to + (reenter ? ' (anew)' : ''),
+          event: event === label ? '' : event,
           does: actions.join(', '),
         }}
       />

@@ -21,6 +21,11 @@ const SCROLLED_BELOW = 0.5;
 const SCROLLED_SCALE = 0.85;
 const MARGIN = 16;
 
+const CUT_HELP =
+  'The inspected app sent only the upper levels of this chart’s definition. What is missing is shown as …; ' +
+  'to see it, give its inspector a greater serializationDepthLimit (10 by default), for example ' +
+  'createWebSocketInspector({ url, serializationDepthLimit: 50 }).';
+
 interface ChartPanelProps {
   readonly state: ViewerState;
   readonly layout: LayoutGraph;
@@ -71,6 +76,11 @@ export function ChartPanel({ state, layout, measure }: ChartPanelProps) {
         {taken?.answered && (
           <p class="answered">
             reconnect: <b>{taken.answered.reason}</b>
+          </p>
+        )}
+        {chart?.isCut && (
+          <p class="chart-cut" title={CUT_HELP}>
+            cut by its sender<span class="hidden">: {CUT_HELP}</span>
           </p>
         )}
         <fieldset class="zoom" aria-label="Zoom">

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { labelLines, rowText } from '../chart/blockRows';
+import { CUT_LABEL, labelLines, missingText, rowText } from '../chart/blockRows';
 import type { Chart, ChartState, ChartTransition } from '../chart/Chart';
 import type {
   BlockRow,
@@ -32,7 +32,7 @@ const STATE_NOTES: Readonly<Record<ChartState['kind'], string>> = {
   compound: '',
   parallel: 'parallel',
   final: 'final',
-  history: 'history',
+  history: '',
 };
 
 /** A chart's drawing: boxes and texts as HTML elements, edges as one SVG. */
@@ -135,7 +135,7 @@ function StateBox({
   const note = STATE_NOTES[state.kind];
   return (
     <div
-      class={`box ${state.kind} ${state.children.length > 0 ? 'outer' : 'leaf'} ${active ? 'active' : ''} ${depth === 0 ? 'root' : ''}`}
+      class={`box ${state.kind} ${state.children.length > 0 ? 'outer' : 'leaf'} ${active ? 'active' : ''} ${depth === 0 ? 'root' : ''} ${state.cut.length > 0 ? 'cut' : ''}`}
       data-state={state.id}
       data-active={active}
       style={placeOf(box)}
@@ -145,8 +145,17 @@ function StateBox({
         class="box-title"
         {...on({ kind: 'state', state }, { ...box, height: M.boxHeader })}
       >
-        <span>{state.kind === 'history' ? 'H' : state.key}</span>
-        {note !== '' && state.kind !== 'history' && <span class="box-kind">{note}</span>}
+        {state.history === undefined ? (
+          <span>{state.key}</span>
+        ) : (
+          <>
+            <span class="hidden">
+              {state.key}, {state.history} history
+            </span>
+            <span aria-hidden="true">{state.history === 'deep' ? 'H*' : 'H'}</span>
+          </>
+        )}
+        {note !== '' && <span class="box-kind">{note}</span>}
         {active && state.children.length === 0 && (
           <>
             <span class="hidden"> active</span>
@@ -212,7 +221,7 @@ function Row({ row, source, onLeft, mark, on, place }: RowProps) {
   if (row.kind === 'event') return <div class="block-row event">{row.text}</div>;
   if (row.kind === 'note') {
     return (
-      <div class="block-row note">
+      <div class={`block-row note ${row.label === CUT_LABEL ? 'cut' : ''}`}>
         <span>{row.label}</span> {row.text}
       </div>
     );
@@ -222,7 +231,8 @@ function Row({ row, source, onLeft, mark, on, place }: RowProps) {
   return (
     <button
       type="button"
-      class={`block-row transition ${mark} ${order === undefined ? 'alone' : 'choice'} ${onLeft ? 'on-left' : ''}`}
+      data-transition={transition.id}
+      class={`block-row transition ${transition.missingTargets.length > 0 ? 'cut' : ''} ${mark} ${order === undefined ? 'alone' : 'choice'} ${onLeft ? 'on-left' : ''}`}
       {...on({ kind: 'transition', transition }, place)}
     >
       {order !== undefined && <span class="order">{order}</span>}
@@ -230,6 +240,7 @@ function Row({ row, source, onLeft, mark, on, place }: RowProps) {
         <>
           <span class="row-event">{transition.label}</span>
           {transition.guard !== undefined && <span class="row-guard"> [{transition.guard}]</span>}
+          <span class="row-guard">{missingText(transition)}</span>
         </>
       ) : (
         <span class={transition.guard === undefined ? 'otherwise' : ''}>{rowText(row)}</span>

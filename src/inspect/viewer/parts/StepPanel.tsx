@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import { activePaths } from '../store/ActorView';
+import { activeKeys } from '../store/activeKeys';
 import type { Step } from '../store/InspectedActor';
 import type { ViewerState } from '../store/ViewerState';
 import { formatTime } from './formatTime';
@@ -63,7 +63,7 @@ interface StepRowProps {
 
 function StepRow({ step, before, sourceName }: StepRowProps) {
   const answer = step.emitted.find(({ type }) => type === 'attempt' || type === 'fallback');
-  const moves = changedPaths(before, step);
+  const moves = changedStates(before, step);
   return (
     <>
       <time class="step-time">{formatTime(step.at)}</time>
@@ -86,19 +86,20 @@ function eventName({ event: { type } }: Step): string {
   return after ? `after ${after[1]}` : type;
 }
 
-function changedPaths(before: Step | undefined, step: Step): readonly string[] {
-  const is = activePaths(step.snapshot?.value);
-  if (!before) return is;
-  const was = activePaths(before.snapshot?.value);
-  return is.flatMap((path, index) => {
+/** The active states that changed: the region's state before and after, or the path of a new region. */
+function changedStates(before: Step | undefined, step: Step): readonly string[] {
+  const is = activeKeys(step.snapshot?.value);
+  if (!before) return is.map((keys) => keys.join('.'));
+  const was = activeKeys(before.snapshot?.value);
+  return is.flatMap((keys, index) => {
     const earlier = was[index];
-    if (earlier === path) return [];
-    return earlier === undefined ? [path] : [`${lastKey(earlier)} → ${lastKey(path)}`];
+    if (earlier === undefined) return [keys.join('.')];
+    return isSame(earlier, keys) ? [] : [`${earlier.at(-1)} → ${keys.at(-1)}`];
   });
 }
 
-function lastKey(path: string): string {
-  return path.slice(path.lastIndexOf('.') + 1);
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((key, index) => key === other[index]);
 }
 
 function searchText(step: Step): string {

@@ -1,5 +1,6 @@
 import type { BackendProcessState } from '../../../../machines/backendLifecycle';
 import type { InspectedSnapshot } from '../../messages/InspectionMessage';
+import { activeKeys } from './activeKeys';
 import type { InspectedActor, Step } from './InspectedActor';
 
 // Importing the list itself would bundle XState into the page.
@@ -47,12 +48,7 @@ export function viewActor(actor: InspectedActor, seq: number): ActorView | undef
 
 /** The active leaf of each region, as dotted paths: `{ a: { b: 'c' }, d: 'e' }` is `a.b.c` and `d.e`. */
 export function activePaths(value: unknown): readonly string[] {
-  if (typeof value === 'string') return [value];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]) => {
-    const paths = activePaths(inner);
-    return paths.length === 0 ? [key] : paths.map((path) => `${key}.${path}`);
-  });
+  return activeKeys(value).map((keys) => keys.join('.'));
 }
 
 /** For a process, its chart's tag comes first: it summarizes the regions. */
@@ -66,9 +62,9 @@ function shownStates(snapshot: InspectedSnapshot | undefined): readonly string[]
 
 /** The active paths, without the name of the first of several regions. */
 function statePaths(value: unknown): readonly string[] {
-  const paths = activePaths(value);
-  if (typeof value !== 'object' || value === null || Object.keys(value).length < 2) return paths;
-  return paths.map((path, index) => (index === 0 ? path.slice(path.indexOf('.') + 1) : path));
+  const ways = activeKeys(value);
+  const hasRegions = typeof value === 'object' && value !== null && Object.keys(value).length > 1;
+  return ways.map((keys, index) => (hasRegions && index === 0 ? keys.slice(1) : keys).join('.'));
 }
 
 function failuresIn(context: unknown, value: unknown): ActorView['failures'] {
