@@ -61,10 +61,14 @@ describe('a text file', () => {
 
   it.each([
     ['/dev/zero', 'has more than'],
-    ['/', 'EISDIR'],
+    ['/', '/ is a directory'],
     ['/nowhere', 'ENOENT'],
   ])('is not %s', async (path, why) => {
     await expect(readTextFile(path, BOUNDS)).rejects.toThrow(why);
+  });
+
+  it('is empty at once where it is a device that has ended', async () => {
+    expect(await readTextFile('/dev/null', BOUNDS)).toBe('');
   });
 
   it('is refused if it is too long, or not text', async () => {

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, type Stats } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, showPath } from '../../errors/showValue';
 import { BrokerError } from '../BrokerError';
@@ -52,13 +52,34 @@ export function checkPrivateDirectory(path: string): string[] {
 export function makePrivateDirectory(path: string): void {
   if (process.platform !== 'win32') checkNearest(path);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
   } catch (cause) {
     throw new BrokerError('listenFailed', `can't make the directory ${path}: ${(cause as Error).message}`, {
       cause,
     });
   }
   checkPrivateDirectory(path);
+}
+
+/** Not `recursive`, which never returns where the system makes no directories, below `/proc` for instance. */
+function makeDirectory(path: string): void {
+  if (tryToMake(path)) return;
+  makeDirectory(dirname(path));
+  tryToMake(path);
+}
+
+/** False if the directory above isn't there. */
+function tryToMake(path: string): boolean {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // What is there is checked afterwards.
+    if (code === 'EEXIST') return true;
+    if (code === 'ENOENT' && !existsSync(dirname(path))) return false;
+    throw error;
+  }
 }
 
 /**

@@ -36,12 +36,14 @@ async function readAll(path: string, maxBytes: number, late: AbortSignal): Promi
   // Otherwise opening a pipe blocks until there is a writer, and can't be cancelled.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
-    const isFile = (await file.stat()).isFile();
+    const stats = await file.stat();
+    if (stats.isDirectory()) throw new Error(`${path} is a directory`);
+    const isPipe = stats.isFIFO();
     const chunks: Buffer[] = [];
     let length = 0;
     while (!late.aborted) {
       const chunk = await readChunk(file);
-      const isEnd = chunk?.length === 0 && (isFile || length > 0);
+      const isEnd = chunk?.length === 0 && (!isPipe || length > 0);
       if (isEnd) return decode(path, Buffer.concat(chunks));
       // A pipe without a writer yet looks like one that has ended.
       if (chunk === undefined || chunk.length === 0) await sleep(POLL_MS);
