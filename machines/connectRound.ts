@@ -406,20 +406,11 @@ export const connectRound = chartSetup.createMachine({
             unused: {
               description: 'Not needed yet.',
               on: {
-                attach: [
-                  {
-                    guard: 'isTold',
-                    description: 'The broker sends the client there.',
-                    target: 'attaching',
-                    actions: 'attach',
-                  },
-                  {
-                    description:
-                      'The broker did not send it, the deadline passed: the next round asks the broker.',
-                    target: 'attaching',
-                    actions: ['forget', 'attach'],
-                  },
-                ],
+                attach: {
+                  description: 'It was not handed over: no hello names this backend until the broker does.',
+                  target: 'attaching',
+                  actions: ['forget', 'attach'],
+                },
               },
             },
             attaching: {

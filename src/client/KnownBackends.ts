@@ -15,29 +15,56 @@ export interface Destination {
   readonly version: string;
 }
 
+/** As many as a service may have replicas. */
+const MAX_PROCESSES = 64;
+/** So that at most every 65th connection is announced once all replicas are known. */
+const MAX_USES_PER_QUESTION = 64;
+
+interface Entry {
+  /** The next one to use first. */
+  processes: KnownBackend[];
+  /** Uses until the broker is asked again: there may be replicas that aren't known yet. */
+  usesLeft: number;
+  /** Doubled each time that the broker names a process that is known already. */
+  usesPerQuestion: number;
+}
+
 /**
- * The backends that took this process's connections, so that a broker needn't announce them again. An entry may be stale, so
- * the broker checks it. Evicts the least recently used.
+ * The backend processes that took this process's connections, so that a broker needn't announce them again. A service may have
+ * several: they are used in turn. An entry may be stale, so the broker checks it. Evicts the destination used least recently.
  */
 export class KnownBackends {
   readonly #maxEntries: number;
   // Least recently used first.
-  readonly #entries = new Map<string, KnownBackend>();
+  readonly #entries = new Map<string, Entry>();
 
   constructor(maxEntries = 256) {
     this.#maxEntries = maxEntries;
   }
 
-  /** The backend that took the last connection to a destination. */
+  /** The process to use next for a destination; undefined if the broker has to be asked. */
   find(destination: Destination): KnownBackend | undefined {
     const key = keyOf(destination);
-    const known = this.#entries.get(key);
-    if (known !== undefined) this.#put(key, known);
-    return known;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#put(key, entry);
+    if (entry.usesLeft === 0) return undefined;
+    entry.usesLeft -= 1;
+    const next = entry.processes.shift();
+    if (next !== undefined) entry.processes.push(next);
+    return next;
   }
 
+  /** Adds the process that the broker named. */
   remember(destination: Destination, known: KnownBackend): void {
-    this.#put(keyOf(destination), known);
+    const key = keyOf(destination);
+    const entry = this.#entries.get(key) ?? { processes: [], usesLeft: 0, usesPerQuestion: 1 };
+    const others = entry.processes.filter(({ backend }) => backend !== known.backend);
+    const isNew = others.length === entry.processes.length;
+    entry.processes = [...others, known].slice(-MAX_PROCESSES);
+    entry.usesPerQuestion = isNew ? 1 : Math.min(MAX_USES_PER_QUESTION, 2 * entry.usesPerQuestion);
+    entry.usesLeft = entry.usesPerQuestion;
+    this.#put(key, entry);
     if (this.#entries.size <= this.#maxEntries) return;
     for (const oldest of this.#entries.keys()) {
       this.#entries.delete(oldest);
@@ -45,15 +72,18 @@ export class KnownBackends {
     }
   }
 
-  /** Forgets a backend, unless another one has replaced it. */
+  /** Forgets a process. */
   forget(destination: Destination, backend: string): void {
     const key = keyOf(destination);
-    if (this.#entries.get(key)?.backend === backend) this.#entries.delete(key);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    entry.processes = entry.processes.filter((each) => each.backend !== backend);
+    if (entry.processes.length === 0) this.#entries.delete(key);
   }
 
-  #put(key: string, known: KnownBackend): void {
+  #put(key: string, entry: Entry): void {
     this.#entries.delete(key);
-    this.#entries.set(key, known);
+    this.#entries.set(key, entry);
   }
 }
 

@@ -149,8 +149,7 @@ export class RoundModel {
   #attach(): void {
     this.isTimed = false;
     this.second = 'open';
-    if (!this.isTold) this.#told.push({ type: 'forget' });
-    this.#told.push({ type: 'attach' });
+    this.#told.push({ type: 'forget' }, { type: 'attach' });
   }
 
   /** A route was closed: is there another one? */

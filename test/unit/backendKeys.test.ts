@@ -127,7 +127,12 @@ describe('backends are told apart', () => {
   it.each(['2', null, true, {}])('%p is no replica either', (replica) => {
     const controller = new HandoffController();
     const given = { ...key('shared', 'svc', '1.0.0'), replica } as unknown as BackendId;
-    expect(() => controller.recordSuccess(given)).toThrow(TypeError);
+    expect(() => controller.recordSuccess(given)).toThrow(
+      expect.objectContaining({
+        name: 'TypeError',
+        message: expect.stringMatching(/^backend\.replica must be an integer from 2, .*, but is /),
+      }),
+    );
     controller.dispose();
   });
 });

@@ -51,7 +51,8 @@ describe('text for a terminal', () => {
   it('is the stack of what has one', () => {
     const error = new Error('mine');
     expect(stackOf(error)).toBe(error.stack);
-    for (const value of [{ stack: 7 }, {}, undefined, null, 'text']) expect(stackOf(value)).toBeUndefined();
+    const odd = Object.assign(new Error('mine'), { stack: 7 });
+    for (const value of [odd, { stack: 7 }, {}, undefined, null, 'text']) expect(stackOf(value)).toBeUndefined();
   });
 
   it('is an error where its message can be read', () => {
