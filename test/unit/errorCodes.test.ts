@@ -52,7 +52,8 @@ describe('text for a terminal', () => {
     const error = new Error('mine');
     expect(stackOf(error)).toBe(error.stack);
     const odd = Object.assign(new Error('mine'), { stack: 7 });
-    for (const value of [odd, { stack: 7 }, {}, undefined, null, 'text']) expect(stackOf(value)).toBeUndefined();
+    for (const value of [odd, { stack: 7 }, {}, undefined, null, 'text'])
+      expect(stackOf(value)).toBeUndefined();
   });
 
   it('is an error where its message can be read', () => {
