@@ -170,7 +170,7 @@ test('guards read as what they are made of, with their params', () => {
 });
 
 test('the lines of a state tell its tags, invoked actors and output', () => {
-  const machine = FEATURE_MACHINES.invokes;
+  const machine = FEATURE_MACHINES['invokes'];
   const chart = read(machine ? definitionText(machine.config) : '');
   const notes = (id: string) => {
     const state = chart.states.get(id);
