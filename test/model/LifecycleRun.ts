@@ -79,6 +79,7 @@ export class LifecycleRun {
   /** How it is to end. */
   #exit: Pick<BackendExitEvent, 'code' | 'signal'> = { code: null, signal: null };
   #isHeld = false;
+  #isFollowed = false;
   #hasSuccessor = false;
   #isEnding = false;
   #isOver = false;
@@ -194,7 +195,7 @@ export class LifecycleRun {
     if (told.includes('spawn') && life.pid !== undefined) {
       this.#compare(`${life.pid} runs after ${name}`, isAlive(life.pid), true);
     }
-    if (life === this.#subject) this.#follow(name, snapshot);
+    if (life === this.#subject && !this.#isFollowed) this.#follow(name, snapshot);
   }
 
   /** The chart is where the path has it. What comes beside the path changes nothing. */
@@ -404,7 +405,16 @@ export class LifecycleRun {
       // What it gets now can be seen.
       if (name === 'channel.closed' && !this.#isAdopted) this.#hold();
     }
+    await this.#readToEnd();
     await this.#compareEnd();
+  }
+
+  /** What has exited is told of when its messages are read. */
+  async #readToEnd(): Promise<void> {
+    this.#isFollowed = true;
+    if (this.#led.model.phase !== 'exited') return;
+    signal(await this.#keeper(), 'SIGKILL');
+    await this.#until('its last messages', () => this.#led.model.phase === 'gone');
   }
 
   /** Nothing that a path left undone may hold up the end. */
