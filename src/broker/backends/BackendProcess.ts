@@ -138,18 +138,22 @@ export class BackendProcess {
   /** Lets the process run on without this broker. */
   leave(): void {
     this.#child.off('exit', this.#onExit);
-    this.#channel.close();
-    this.queue.close();
-    if (this.#child.connected) this.#child.disconnect();
-    for (const pipe of this.#pipes) pipe?.destroy();
+    this.#close();
     this.#child.unref();
   }
 
   /** After the process has ended: ends its transfers and removes its socket. */
   cleanUp(): void {
+    this.#close();
+    removeEndpoint(this.identity.endpoint);
+  }
+
+  /** Closes the descriptors too: a program that the process started may keep the other ends open. */
+  #close(): void {
     this.#channel.close();
     this.queue.close();
-    removeEndpoint(this.identity.endpoint);
+    if (this.#child.connected) this.#child.disconnect();
+    for (const pipe of this.#pipes) pipe?.destroy();
   }
 
   readonly #onError = (error: Error): void => {
