@@ -46,6 +46,7 @@ export type BackendHandoffEvent =
   | ({ readonly type: 'count.queried' } & ReadsWindow)
   | { readonly type: 'backend.adopted' }
   | { readonly type: 'backend.spawned' }
+  | { readonly type: 'backend.rejoined' }
   | { readonly type: 'window.restored'; readonly failedAttempts: number };
 
 /** Internal events, raised within one step. */
@@ -295,11 +296,16 @@ export const backendHandoff = chartSetup.createMachine({
           },
         },
         adopted: {
-          description: 'An earlier broker started the backend: clients reconnect.',
+          description:
+            'An earlier broker started the backend, and there is no channel to it: clients reconnect.',
           tags: 'outlivesController',
           on: {
             'backend.spawned': {
               description: 'This broker restarted the backend: handoff is possible again.',
+              target: 'idle',
+            },
+            'backend.rejoined': {
+              description: 'This broker has opened a channel to the backend: handoff is possible.',
               target: 'idle',
             },
           },

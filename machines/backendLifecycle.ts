@@ -37,9 +37,13 @@ export type BackendLifecycleEvent =
   | { readonly type: 'spawn.failed' }
   /** Its endpoint accepts connections. */
   | { readonly type: 'process.listening' }
+  /** Its endpoint refuses connections. */
+  | { readonly type: 'endpoint.closed' }
   /** It has exited. `isChannelOpen`: its last messages may still be unread. */
   | { readonly type: 'process.exited'; readonly isChannelOpen: boolean }
-  /** Its channel is closed and read to the end. For an adopted process: its endpoint refuses connections. */
+  /** Connections can be handed to it. */
+  | { readonly type: 'channel.opened' }
+  /** Its channel is closed and read to the end. */
   | { readonly type: 'channel.closed' };
 
 /** When the backend's next process starts, counted from this one's `vacated`. */
@@ -55,8 +59,13 @@ export type BackendLifecycleEmitted =
   | { readonly type: 'neverReady' }
   /** It has been ready long enough that its exit is not a failed start. */
   | { readonly type: 'stable' }
-  /** Ask it to stop once every transfer to it has ended: the message must not overtake a handle. */
-  | { readonly type: 'askToStop' }
+  /** An adopted process is as good as one that this broker started. */
+  | { readonly type: 'rejoined' }
+  /**
+   * Ask it to stop once every transfer to it has ended: the message must not overtake a handle. `timeoutMs`: until SIGTERM;
+   * left out, it may take for ever.
+   */
+  | { readonly type: 'askToStop'; readonly timeoutMs?: number }
   /** SIGTERM. */
   | { readonly type: 'terminate' }
   /** SIGKILL. */
@@ -260,11 +269,6 @@ export const backendLifecycle = lifecycleSetup.createMachine({
                   target: '#backendLifecycle.process.ended',
                 },
                 'process.listening': { description: 'It takes connections.', target: 'ready' },
-                'channel.closed': {
-                  description:
-                    'Without a channel it can neither take a connection nor report that it listens.',
-                  target: 'ending',
-                },
                 'replacement.asked': { description: 'It makes room for another one.', target: 'ending' },
                 'retirement.asked': { description: 'It has no connections to finish.', target: 'ending' },
                 'stop.asked': { description: 'The backend ends.', target: 'ending' },
@@ -276,8 +280,8 @@ export const backendLifecycle = lifecycleSetup.createMachine({
               tags: 'ready',
               initial: 'young',
               on: {
-                'channel.closed': {
-                  description: 'It closed its channel: it may finish its connections.',
+                'endpoint.closed': {
+                  description: 'It accepts no more connections: it may finish those it has.',
                   target: 'leaving',
                   actions: 'vacate',
                 },
@@ -304,10 +308,16 @@ export const backendLifecycle = lifecycleSetup.createMachine({
               },
             },
             adopted: {
-              description: 'It accepts connections, but handoff is impossible: there is no channel to it.',
+              description:
+                'It accepts connections, but handoff is impossible: there is no channel to it yet.',
               tags: 'ready',
               on: {
-                'channel.closed': {
+                'channel.opened': {
+                  description: 'This broker has opened a channel to it: handoff is possible.',
+                  target: 'ready.stable',
+                  actions: { type: 'tell', params: { type: 'rejoined' } },
+                },
+                'endpoint.closed': {
                   description: 'It accepts no more connections: it may finish those it has.',
                   target: 'leaving',
                   actions: 'vacate',
@@ -331,7 +341,7 @@ export const backendLifecycle = lifecycleSetup.createMachine({
               },
             },
             leaving: {
-              description: 'It disconnected from this broker and still runs.',
+              description: 'It accepts no more connections and still runs.',
               after: {
                 leaveTimeout: { description: 'It did not end in time.', target: 'ending.terminated' },
               },
@@ -393,7 +403,10 @@ export const backendLifecycle = lifecycleSetup.createMachine({
               states: {
                 asked: {
                   description: 'It was asked to stop.',
-                  entry: { type: 'tell', params: { type: 'askToStop' } },
+                  entry: {
+                    type: 'tell',
+                    params: ({ context }) => ({ type: 'askToStop', timeoutMs: context.stopTimeoutMs }),
+                  },
                   after: {
                     stopTimeout: {
                       description: 'It did not stop when it was asked to.',

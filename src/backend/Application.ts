@@ -10,9 +10,17 @@ type Callbacks = Pick<ServeBackendOptions, 'onConnection' | 'refuseHandoff' | 'o
 /** The application behind a backend: whatever goes wrong in its callbacks ends one connection at most. */
 export class Application {
   readonly #callbacks: Callbacks;
+  /** The number of open connections has changed. */
+  onOpenConnections: () => void = () => {};
+  #openConnections = 0;
 
   constructor(callbacks: Callbacks) {
     this.#callbacks = callbacks;
+  }
+
+  /** How many connections it was given that are still open. */
+  get openConnections(): number {
+    return this.#openConnections;
   }
 
   /** Hands a connection over: from here on its stream, and its errors, are the application's. */
@@ -21,6 +29,12 @@ export class Application {
     socket.on('error', () => {});
     if (earlyData.length > 0) socket.unshift(earlyData);
     releaseReading(socket);
+    this.#openConnections += 1;
+    socket.once('close', () => {
+      this.#openConnections -= 1;
+      this.onOpenConnections();
+    });
+    this.onOpenConnections();
     const onFailed = (error: unknown): void => {
       socket.destroy();
       this.report(error);

@@ -6,10 +6,11 @@ import { PeerConnections } from '../net/PeerConnections';
 import type { BackendIdentity } from '../protocol/backendIdentity';
 import { encodeFrame } from '../protocol/encodeFrame';
 import { type BackendClientErrorCode, encodeError } from '../protocol/errorCodes';
-import type { FrameOf } from '../protocol/frame';
+import type { Frame, FrameOf } from '../protocol/frame';
 import { WireError } from '../protocol/WireError';
 import type { Application } from './Application';
 import type { BackendConnectionInfo } from './BackendOptions';
+import type { BrokerChannels, ChannelRefusal } from './BrokerChannels';
 import type { ClaimTable } from './ClaimTable';
 import { type FirstFrame, readFirstFrame } from './readFirstFrame';
 import { writeReady } from './writeReady';
@@ -25,6 +26,7 @@ export interface EndpointOptions {
   readonly identity: BackendIdentity;
   readonly claims: ClaimTable;
   readonly application: Application;
+  readonly channels: BrokerChannels;
   readonly backlog: number;
   /** Milliseconds that a peer has to say what it wants, and a client to take its `ready`. */
   readonly helloTimeoutMs: number;
@@ -32,7 +34,7 @@ export interface EndpointOptions {
   readonly maxPendingAttaches: number;
 }
 
-/** The socket that a backend listens on: clients attach there, and brokers ask who it is. */
+/** The socket that a backend listens on: clients attach there, and brokers ask who it is and open channels. */
 export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #server: Server;
@@ -108,15 +110,35 @@ export class Endpoint {
         return;
       }
       case 'frame':
-        if (first.frame.type === 'probe') {
-          this.#answerProbe(socket);
-        } else if (first.frame.type === 'attach') {
-          this.#onAttach(socket, first.frame, first.rest, leave);
-        } else {
-          this.#reject(socket, 'badFrame', `a backend takes no ${first.frame.type} frame`);
-        }
+        this.#onFrame(socket, first.frame, first.rest, leave);
         return;
     }
+  }
+
+  #onFrame(socket: Socket, frame: Frame, rest: Buffer, leave: () => void): void {
+    const { channels } = this.#options;
+    switch (frame.type) {
+      case 'probe':
+        this.#answerProbe(socket);
+        return;
+      case 'attach':
+        this.#onAttach(socket, frame, rest, leave);
+        return;
+      case 'openChannel':
+        this.#letGo(socket, channels.open(socket, frame, rest));
+        return;
+      case 'carryDescriptors':
+        this.#letGo(socket, channels.carryDescriptors(socket, frame));
+        return;
+      default:
+        this.#reject(socket, 'badFrame', `a backend takes no ${frame.type} frame`);
+    }
+  }
+
+  /** It's the channel's, unless that was refused. */
+  #letGo(socket: Socket, refusal: ChannelRefusal | undefined): void {
+    if (refusal === undefined) this.#pendingAttaches.delete(socket);
+    else this.#reject(socket, refusal.code, refusal.message);
   }
 
   #onAttach(socket: Socket, attach: FrameOf<'attach'>, rest: Buffer, leave: () => void): void {

@@ -2,7 +2,7 @@ import { HandoffError } from '../errors/HandoffError';
 
 /**
  * - `noIdentity`: the process wasn't started by a broker, and no identity was given.
- * - `slowTransport`: told to `onError`, once: the broker can hand connections over the fast way, and this process can't take them so.
+ * - `slowTransport`: told to `onError`, once: a broker wants to hand connections over, and this process can't take them; its clients reconnect.
  * - `listenFailed`: the endpoint can't be listened on, or the broker has ended, so that nobody would ever come.
  */
 export type HandoffBackendErrorCode = 'noIdentity' | 'listenFailed' | 'slowTransport';

@@ -1,15 +1,16 @@
 import type { Socket } from 'node:net';
+import type { ChannelAnswer } from '../protocol/channelRecord';
 import { type HandoffMessage, type RefuseCode, tokenOf } from '../protocol/ipcMessage';
 import { PROTOCOL_VERSION } from '../protocol/wireLimits';
 import type { Application } from './Application';
 import type { BackendConnectionInfo } from './BackendOptions';
-import type { BrokerChannel } from './BrokerChannel';
 import type { ClaimTable } from './ClaimTable';
 import { writeReady } from './writeReady';
 
 /** What a {@link HandoffReceiver} works with. */
 export interface HandoffReceiverOptions {
-  readonly channel: BrokerChannel;
+  /** Tells the broker what became of a handle. */
+  readonly answer: (answer: ChannelAnswer) => void;
   readonly claims: ClaimTable;
   readonly application: Application;
   /** Milliseconds that a client has to take its `ready`. */
@@ -106,12 +107,12 @@ export class HandoffReceiver {
 
   #acknowledge(token: string): void {
     if (!this.#unsentAcks.delete(token)) return;
-    this.#options.channel.answer({ handoffController: PROTOCOL_VERSION, type: 'ack', token });
+    this.#options.answer({ handoffController: PROTOCOL_VERSION, type: 'ack', token });
     this.#onAnswered();
   }
 
   #refuse(token: string, code: RefuseCode): void {
-    this.#options.channel.answer({ handoffController: PROTOCOL_VERSION, type: 'refuse', token, code });
+    this.#options.answer({ handoffController: PROTOCOL_VERSION, type: 'refuse', token, code });
   }
 
   #onAnswered(): void {
@@ -124,7 +125,7 @@ export class HandoffReceiver {
     const tokens = this.#unansweredSyncs;
     this.#unansweredSyncs = [];
     for (const token of tokens)
-      this.#options.channel.answer({ handoffController: PROTOCOL_VERSION, type: 'synced', token });
+      this.#options.answer({ handoffController: PROTOCOL_VERSION, type: 'synced', token });
   }
 }
 

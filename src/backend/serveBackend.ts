@@ -7,15 +7,13 @@ import {
   parseBackendIdentity,
   STATE_DIRECTORY_VARIABLE,
 } from '../protocol/backendIdentity';
-import { PROTOCOL_VERSION } from '../protocol/wireLimits';
 import { Application } from './Application';
 import type { ServeBackendOptions, ServedBackend } from './BackendOptions';
-import { BrokerChannel, type BrokerMessageListener } from './BrokerChannel';
+import { BrokerChannels } from './BrokerChannels';
 import { ClaimTable } from './ClaimTable';
 import { checkBackendOptions } from './checkBackendOptions';
 import { Endpoint } from './Endpoint';
 import { HandoffBackendError } from './HandoffBackendError';
-import { HandoffReceiver } from './HandoffReceiver';
 
 /**
  * Serves the connections that a broker brings to this process, handed over or reconnected, and tells the broker that it
@@ -36,10 +34,11 @@ class BackendService implements ServedBackend {
   readonly identity: BackendIdentity;
   readonly endpoint: string;
   readonly #surviveBroker: boolean;
-  readonly #channel: BrokerChannel;
-  readonly #receiver: HandoffReceiver;
+  readonly #application: Application;
+  readonly #channels: BrokerChannels;
   readonly #listener: Endpoint;
   #closed: Promise<void> | undefined;
+  #isDraining = false;
 
   constructor(options: ServeBackendOptions) {
     const checked = checkBackendOptions(options);
@@ -62,20 +61,22 @@ class BackendService implements ServedBackend {
       maxClaims: checked.maxClaims,
       now: monotonicNow,
     });
-    this.#channel = new BrokerChannel(
-      (...message) => this.#onMessage(...message),
-      (limitation) => application.report(new HandoffBackendError('slowTransport', limitation)),
-    );
-    this.#receiver = new HandoffReceiver({
-      channel: this.#channel,
+    this.#application = application;
+    this.#channels = new BrokerChannels({
+      identity: this.identity,
       claims,
       application,
       readyTimeoutMs: helloTimeoutMs,
+      onDrain: () => void this.close(),
+      onAllClosed: () => {
+        if (!this.#surviveBroker) void this.close();
+      },
     });
     this.#listener = new Endpoint({
       identity: this.identity,
       claims,
       application,
+      channels: this.#channels,
       backlog,
       helloTimeoutMs,
       maxPendingAttaches,
@@ -83,60 +84,42 @@ class BackendService implements ServedBackend {
   }
 
   async listen(): Promise<void> {
-    this.#channel.listen();
-    process.once('disconnect', this.#onDisconnect);
+    this.#channels.listen();
     try {
-      // A broker that died in the meantime was not told of this process, and its successor may already have started another
-      // one. An end of the channel that has come is seen in one turn of the loop.
+      // A broker that died in the meantime may have a successor that has already started another process. An end of Node's
+      // channel that has come is seen in one turn of the loop; where there is none, the successor finds this process.
       await new Promise(setImmediate);
       if (process.connected === false) throw new Error('the broker that started this process has ended');
       // It was asked to stop while it started.
       if (this.#closed !== undefined) return await this.#closed;
       await this.#listener.listen();
     } catch (cause) {
-      this.#channel.stop();
-      process.off('disconnect', this.#onDisconnect);
+      this.#channels.stopListening();
       const message = `can't listen on ${this.endpoint}: ${(cause as Error).message}`;
       throw new HandoffBackendError('listenFailed', message, { cause });
     }
-    this.#channel.tell({ handoffController: PROTOCOL_VERSION, type: 'listening' });
+    this.#application.onOpenConnections = () => this.#onOpenConnections();
   }
 
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       this.#listener.close();
-      this.#receiver.close();
+      this.#channels.stopTaking();
       // Called for one connection, it must not cost those that have come with it their answers: without them the broker
       // would count each as a failure.
       setImmediate(() => {
-        this.#receiver.flush();
-        this.#channel.close();
+        this.#channels.flush();
+        this.#isDraining = true;
+        this.#onOpenConnections();
         resolve();
       });
     });
     return this.#closed;
   }
 
-  readonly #onDisconnect = (): void => {
-    if (!this.#surviveBroker) void this.close();
-  };
-
-  #onMessage(...[received, socket]: Parameters<BrokerMessageListener>): void {
-    if ('invalid' in received) {
-      this.#receiver.receiveInvalid(received.invalid, socket);
-      return;
-    }
-    const { message } = received;
-    switch (message.type) {
-      case 'handoff':
-        this.#receiver.receive(message, socket);
-        return;
-      case 'sync':
-        this.#receiver.sync(message.token);
-        return;
-      case 'stop':
-        void this.close();
-        return;
-    }
+  /** Brokers hear of what is open until nothing is. */
+  #onOpenConnections(): void {
+    if (this.#isDraining && this.#application.openConnections === 0) this.#channels.close();
+    else this.#channels.report();
   }
 }

@@ -79,6 +79,10 @@ export class BackendHandle {
     this.#controller.markSpawned(this, now);
   }
 
+  markRejoined(now?: number): void {
+    this.#controller.markRejoined(this, now);
+  }
+
   stateOf(now?: number): BackendHandoffState {
     return this.#controller.stateOf(this, now);
   }

@@ -14,6 +14,7 @@ export interface HandoffCalls<Backend> {
   failedAttemptCount(backend: Backend, now?: number): number;
   markAdopted(backend: Backend, now?: number): void;
   markSpawned(backend: Backend, now?: number): void;
+  markRejoined(backend: Backend, now?: number): void;
   stateOf(backend: Backend, now?: number): BackendHandoffState;
   windowOf(backend: Backend, now?: number): FailedAttemptWindow | undefined;
   explain(backend: Backend, inputs: HandoffAttemptInputs, now?: number): HandoffExplanation;

@@ -24,6 +24,7 @@ import type { HandoffEdge } from './HandoffTable';
 import {
   ABANDONED,
   BACKEND_ADOPTED,
+  BACKEND_REJOINED,
   BACKEND_SPAWNED,
   failedSymbol,
   QUERIED,
@@ -212,6 +213,11 @@ export class HandoffController implements HandoffCalls<BackendId | BackendHandle
   /** This broker started or restarted the backend: handoff to it is possible. Its window is unchanged. */
   markSpawned(backend: BackendId | BackendHandle, now?: number): void {
     this.#mark(backend, BACKEND_SPAWNED, now);
+  }
+
+  /** An adopted backend has a channel to this broker now: handoff to it is possible. Its window is unchanged. */
+  markRejoined(backend: BackendId | BackendHandle, now?: number): void {
+    this.#mark(backend, BACKEND_REJOINED, now);
   }
 
   /** The chart's state at `now`. Changes nothing, and creates no state for an unknown backend. */

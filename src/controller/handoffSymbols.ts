@@ -29,7 +29,8 @@ export const ABANDONED = SUCCEEDED + SYMBOLS_OF_AN_END;
 export const QUERIED = ABANDONED + SYMBOLS_OF_AN_END;
 export const BACKEND_ADOPTED = QUERIED + 2;
 export const BACKEND_SPAWNED = BACKEND_ADOPTED + 1;
-export const WINDOW_TIMER = BACKEND_SPAWNED + 1;
+export const BACKEND_REJOINED = BACKEND_SPAWNED + 1;
+export const WINDOW_TIMER = BACKEND_REJOINED + 1;
 
 /** The symbol of the same event once the window is over. */
 export function elapsedSymbol(symbol: number): number {
@@ -182,6 +183,7 @@ function listEvents(): readonly BackendHandoffEvent[] {
   }
   events[BACKEND_ADOPTED] = { type: 'backend.adopted' };
   events[BACKEND_SPAWNED] = { type: 'backend.spawned' };
+  events[BACKEND_REJOINED] = { type: 'backend.rejoined' };
   events[WINDOW_TIMER] = delayedEvent(backendHandoff, 'failedAttemptWindow') as BackendHandoffEvent;
   return events.map((event) => Object.freeze(event));
 }

@@ -12,7 +12,10 @@ interface Koffi {
   errno(): number;
 }
 
-/** Passes descriptors over a Unix-domain socket (`SCM_RIGHTS`), each with one byte. Node has no API for it. */
+/**
+ * Passes descriptors over a Unix-domain socket (`SCM_RIGHTS`), each with one byte, and says who is at its other end
+ * (`SO_PEERCRED`). Node has no API for either.
+ */
 export interface ScmRights {
   /**
    * Never blocks.
@@ -24,6 +27,8 @@ export interface ScmRights {
    * The next descriptor. `lost`: one was sent, but this process had no free descriptor. `none`: nothing arrived. Never blocks.
    */
   receive(socket: number): number | 'lost' | 'none';
+  /** The user id of the process at the other end of a Unix-domain socket; undefined if it isn't one. */
+  peerUser(socket: number): number | undefined;
 }
 
 // The layout of `struct msghdr` and what it points to, on Linux with 64 bits, in one piece of memory.
@@ -43,6 +48,10 @@ const CONTROL_HEADER_AND_DESCRIPTOR = 20;
 
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const SO_PEERCRED = process.arch === 'ppc64' ? 21 : 17;
+// `struct ucred`: process, user and group id, of four bytes each.
+const CREDENTIALS_BYTES = 12;
+const USER_AT = 4;
 const MSG_CTRUNC = 0x8;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -57,9 +66,9 @@ export function scmRights(): ScmRights | undefined {
   return loaded;
 }
 
-/** Why `scmRights` is undefined, and what that costs. */
-export function scmRightsLimitation(): string {
-  return `connections are handed over by Node's IPC channel, one at a time, which is slower than reconnecting: ${problem}`;
+/** Why `scmRights` is undefined. */
+export function scmRightsProblem(): string {
+  return problem;
 }
 
 function unavailable(why: string): undefined {
@@ -79,11 +88,13 @@ function load(): ScmRights | undefined {
   let koffi: Koffi;
   let sendmsg: (...args: readonly unknown[]) => unknown;
   let recvmsg: (...args: readonly unknown[]) => unknown;
+  let getsockopt: (...args: readonly unknown[]) => unknown;
   try {
     koffi = createRequire(__filename)('koffi') as Koffi;
     const libc = koffi.load(null);
     sendmsg = libc.func('int64_t sendmsg(int, void *, int)');
     recvmsg = libc.func('int64_t recvmsg(int, void *, int)');
+    getsockopt = libc.func('int getsockopt(int, int, int, void *, void *)');
   } catch (error) {
     // Not installed, hidden by a bundler, or not for this machine.
     const [reason] = messageOf(error).split('\n');
@@ -94,6 +105,8 @@ function load(): ScmRights | undefined {
   outgoing.bytes.writeInt32LE(SOL_SOCKET, CONTROL_AT + 8);
   outgoing.bytes.writeInt32LE(SCM_RIGHTS, CONTROL_AT + 12);
   const incoming = createMessage(koffi);
+  const credentials = createMemory(koffi, CREDENTIALS_BYTES);
+  const credentialsSize = createMemory(koffi, 4);
   return {
     send(socket, descriptor) {
       outgoing.bytes.writeInt32LE(descriptor, DESCRIPTOR_AT);
@@ -110,13 +123,27 @@ function load(): ScmRights | undefined {
         (incoming.bytes.readUInt32LE(FLAGS) & MSG_CTRUNC) === 0;
       return hasDescriptor ? incoming.bytes.readInt32LE(DESCRIPTOR_AT) : 'lost';
     },
+    peerUser(socket) {
+      credentialsSize.bytes.writeUInt32LE(CREDENTIALS_BYTES);
+      const failed = getsockopt(socket, SOL_SOCKET, SO_PEERCRED, credentials.memory, credentialsSize.memory);
+      return failed === 0 ? credentials.bytes.readUInt32LE(USER_AT) : undefined;
+    },
   };
 }
 
-function createMessage(koffi: Koffi): { readonly memory: unknown; readonly bytes: Buffer } {
-  const memory = koffi.alloc('uint8_t', MESSAGE_BYTES);
+interface Memory {
+  readonly memory: unknown;
+  readonly bytes: Buffer;
+}
+
+function createMemory(koffi: Koffi, size: number): Memory {
+  const memory = koffi.alloc('uint8_t', size);
+  return { memory, bytes: Buffer.from(koffi.view(memory, size)).fill(0) };
+}
+
+function createMessage(koffi: Koffi): Memory {
+  const { memory, bytes } = createMemory(koffi, MESSAGE_BYTES);
   const address = koffi.address(memory);
-  const bytes = Buffer.from(koffi.view(memory, MESSAGE_BYTES)).fill(0);
   bytes.writeBigUInt64LE(address + BigInt(IOV_AT), IOV);
   bytes.writeBigUInt64LE(1n, IOV_COUNT);
   bytes.writeBigUInt64LE(address + BigInt(CONTROL_AT), CONTROL);

@@ -1,15 +1,15 @@
 import { TRANSFER_REFUSALS } from '../../machines';
-import type { BackendMessage, HandoffMessage, SyncMessage } from './ipcMessage';
+import type { BackendMessage, BrokerMessage, DrainMessage, HandoffMessage } from './ipcMessage';
 import { isTraceparent } from './traceparent';
 import { PROTOCOL_VERSION } from './wireLimits';
 
-// The binary messages of the channel for handles; docs/protocol.md has the layout.
+// The binary messages of the channel; docs/protocol.md has the layout.
 
 /** What the broker sends over the channel. */
-export type ChannelRequest = HandoffMessage | SyncMessage;
+export type ChannelRequest = BrokerMessage;
 
-/** What a backend sends over the channel. */
-export type ChannelAnswer = Extract<BackendMessage, { type: 'ack' | 'refuse' | 'synced' }>;
+/** What a backend answers over the channel. */
+export type ChannelAnswer = BackendMessage;
 
 const TOKEN_BYTES = 16;
 const ID_BYTES = 16;
@@ -21,14 +21,19 @@ const MAX_REQUEST_BYTES = 128 * 1024;
 const MAX_COPIED_BYTES = 2048;
 const HANDOFF = 1;
 const SYNC = 2;
+const DRAIN = 3;
+const DRAIN_BYTES = 4;
+const NO_TIMEOUT = 0xffff_ffff;
 
-const ANSWER_BYTES = 1 + TOKEN_BYTES + 1;
-const ANSWER_TYPES = ['opened', 'ack', 'refuse', 'synced'] as const;
-const OPENED = Buffer.alloc(ANSWER_BYTES);
+const CODE_AT = 1 + TOKEN_BYTES;
+const OPEN_AT = CODE_AT + 1;
+const ANSWER_BYTES = OPEN_AT + 4;
+const ANSWER_TYPES = ['report', 'ack', 'refuse', 'synced'] as const;
 
 /** Encodes a request. */
 export function encodeRequest(message: ChannelRequest): readonly Uint8Array[] {
   if (message.type === 'sync') return [encodeSync(message.token)];
+  if (message.type === 'drain') return [encodeDrain(message)];
   const { earlyData } = message;
   const header = encodeHandoff(message, message.traceparent ?? '');
   return earlyData.byteLength > MAX_COPIED_BYTES ? [header, earlyData] : [Buffer.concat([header, earlyData])];
@@ -39,6 +44,15 @@ function encodeSync(token: string): Buffer {
   bytes.writeUInt32BE(1 + TOKEN_BYTES, 0);
   bytes[4] = SYNC;
   bytes.write(token, REQUEST_HEADER_BYTES, 'hex');
+  return bytes;
+}
+
+function encodeDrain({ timeoutMs }: DrainMessage): Buffer {
+  const bytes = Buffer.allocUnsafe(REQUEST_HEADER_BYTES + DRAIN_BYTES);
+  bytes.writeUInt32BE(1 + DRAIN_BYTES, 0);
+  bytes[4] = DRAIN;
+  const timeout = timeoutMs === undefined ? NO_TIMEOUT : Math.min(Math.floor(timeoutMs), NO_TIMEOUT - 1);
+  bytes.writeUInt32BE(timeout, REQUEST_HEADER_BYTES);
   return bytes;
 }
 
@@ -56,13 +70,19 @@ function encodeHandoff({ token, id, stamp, earlyData }: HandoffMessage, tracepar
   return bytes;
 }
 
-/** The bytes of an answer; of `opened`, if there is none: the backend listens at its end of the channel. */
-export function encodeAnswer(answer?: ChannelAnswer): Buffer {
-  if (answer === undefined) return OPENED;
-  const bytes = Buffer.allocUnsafe(ANSWER_BYTES);
-  bytes[0] = ANSWER_TYPES.indexOf(answer.type);
-  bytes.write(answer.token, 1, 'hex');
-  bytes[ANSWER_BYTES - 1] = answer.type === 'refuse' ? TRANSFER_REFUSALS.indexOf(answer.code) : 0;
+/**
+ * Encodes an answer, or a mere report.
+ *
+ * @param openConnections how many connections the backend has open.
+ */
+export function encodeAnswer(answer: ChannelAnswer | undefined, openConnections: number): Buffer {
+  const bytes = Buffer.alloc(ANSWER_BYTES);
+  if (answer !== undefined) {
+    bytes[0] = ANSWER_TYPES.indexOf(answer.type);
+    bytes.write(answer.token, 1, 'hex');
+    bytes[CODE_AT] = answer.type === 'refuse' ? TRANSFER_REFUSALS.indexOf(answer.code) : 0;
+  }
+  bytes.writeUInt32BE(openConnections, OPEN_AT);
   return bytes;
 }
 
@@ -115,14 +135,19 @@ export class RequestReader extends RecordReader<ChannelRequest> {
   protected override sizeOf(bytes: Buffer): number | undefined {
     if (bytes.length < 4) return undefined;
     const length = bytes.readUInt32BE(0);
-    if (length < 1 + TOKEN_BYTES || length > MAX_REQUEST_BYTES) throw unreadable(`length ${length}`);
+    if (length < 1 + DRAIN_BYTES || length > MAX_REQUEST_BYTES) throw unreadable(`length ${length}`);
     return 4 + length;
   }
 
   protected override decode(record: Buffer): ChannelRequest {
     const payload = record.subarray(REQUEST_HEADER_BYTES);
-    const token = payload.toString('hex', 0, TOKEN_BYTES);
     const handoffController = PROTOCOL_VERSION;
+    if (record[4] === DRAIN) {
+      const timeoutMs = payload.readUInt32BE(0);
+      return { handoffController, type: 'drain', ...(timeoutMs < NO_TIMEOUT && { timeoutMs }) };
+    }
+    if (payload.length < TOKEN_BYTES) throw unreadable(`${record.length} bytes of type ${record[4]}`);
+    const token = payload.toString('hex', 0, TOKEN_BYTES);
     if (record[4] === SYNC) return { handoffController, type: 'sync', token };
     if (record[4] !== HANDOFF) throw unreadable(`type ${record[4]}`);
     const earlyDataAt = HANDOFF_FIXED_BYTES + (payload[HANDOFF_FIXED_BYTES - 1] ?? MAX_REQUEST_BYTES);
@@ -143,20 +168,33 @@ export class RequestReader extends RecordReader<ChannelRequest> {
 }
 
 /** Decodes a record that the broker received; `malformed` if it's invalid. */
-export class AnswerReader extends RecordReader<ChannelAnswer | 'opened' | 'malformed'> {
+export class AnswerReader extends RecordReader<ChannelAnswer | 'report' | 'malformed'> {
+  #openConnections = 0;
+
+  /** How many connections the backend had open when it wrote the last record. */
+  get openConnections(): number {
+    return this.#openConnections;
+  }
+
   protected override sizeOf(): number {
     return ANSWER_BYTES;
   }
 
-  protected override decode(record: Buffer): ChannelAnswer | 'opened' | 'malformed' {
-    const type = ANSWER_TYPES[record.readUInt8(0)];
-    const token = record.toString('hex', 1, 1 + TOKEN_BYTES);
-    const handoffController = PROTOCOL_VERSION;
-    if (type === 'opened') return 'opened';
-    if (type === 'ack' || type === 'synced') return { handoffController, type, token };
-    const code = TRANSFER_REFUSALS[record.readUInt8(ANSWER_BYTES - 1)];
-    return type === undefined || code === undefined ? 'malformed' : { handoffController, type, token, code };
+  protected override decode(record: Buffer): ChannelAnswer | 'report' | 'malformed' {
+    const answer = decodeAnswer(record);
+    if (answer !== 'malformed') this.#openConnections = record.readUInt32BE(OPEN_AT);
+    return answer;
   }
+}
+
+function decodeAnswer(record: Buffer): ChannelAnswer | 'report' | 'malformed' {
+  const type = ANSWER_TYPES[record.readUInt8(0)];
+  if (type === 'report') return type;
+  const token = record.toString('hex', 1, CODE_AT);
+  const handoffController = PROTOCOL_VERSION;
+  if (type === 'ack' || type === 'synced') return { handoffController, type, token };
+  const code = TRANSFER_REFUSALS[record.readUInt8(CODE_AT)];
+  return type === undefined || code === undefined ? 'malformed' : { handoffController, type, token, code };
 }
 
 function unreadable(what: string): RangeError {

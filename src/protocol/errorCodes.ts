@@ -12,7 +12,11 @@ interface ErrorCode {
 
 /** The codes of `error` frames: the one place that says who sends which, and whether to try again. */
 export const ERROR_CODES = {
-  unsupportedVersion: { from: 'both', retryable: false, means: 'a frame of another version' },
+  unsupportedVersion: {
+    from: 'both',
+    retryable: false,
+    means: 'a frame of another version, or a channel of which no version is common',
+  },
   badFrame: { from: 'both', retryable: false, means: 'bytes that are no valid frame for this side' },
   helloTimeout: {
     from: 'both',
@@ -38,7 +42,12 @@ export const ERROR_CODES = {
   wrongBackend: {
     from: 'backend',
     retryable: true,
-    means: 'answer to an `attach`: this is another process',
+    means: 'answer to an `attach` or `openChannel`: this is another process',
+  },
+  forbidden: {
+    from: 'backend',
+    retryable: false,
+    means: 'answer to an `openChannel` or `carryDescriptors` of a process of another user',
   },
   expired: {
     from: 'backend',

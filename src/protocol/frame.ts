@@ -20,6 +20,7 @@ const endpoint = z
     { params: { expected: `the absolute path of a socket, of at most ${maxSocketPathBytes()} bytes` } },
   );
 const noFields: z.ZodType<object> = z.object({});
+const channelVersion = z.number().int().positive();
 
 const frameSchemas = {
   hello: z.object({
@@ -70,6 +71,13 @@ const frameSchemas = {
     /** No other follows. */
     last: z.boolean(),
   }),
+  openChannel: z.object({ backend: id, token: id, lowest: channelVersion, highest: channelVersion }),
+  channelOpened: z.object({
+    version: channelVersion,
+    /** Whether the process can take descriptors, over a connection of their own. */
+    descriptors: z.boolean(),
+  }),
+  carryDescriptors: z.object({ token: id }),
 };
 
 /** Name of a frame's type. */
@@ -97,6 +105,9 @@ export const FRAME_TYPE_NUMBERS = {
   identity: 9,
   status: 10,
   statusReply: 11,
+  openChannel: 12,
+  channelOpened: 13,
+  carryDescriptors: 14,
 } as const satisfies Record<FrameType, number>;
 
 const typesByNumber = new Map<number, FrameType>(

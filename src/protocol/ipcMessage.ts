@@ -23,22 +23,16 @@ const refuseCodeSchema = z.enum(TRANSFER_REFUSALS);
 
 const syncSchema = z.object({ handoffController: version, type: z.literal('sync'), token });
 
-const descriptor = z.number().int().nonnegative();
+const drainSchema = z.object({
+  handoffController: version,
+  type: z.literal('drain'),
+  /** Milliseconds until the process is ended; left out: nobody ends it. */
+  timeoutMs: z.number().nonnegative().optional(),
+});
 
-const brokerMessageSchema = z.discriminatedUnion('type', [
-  handoffSchema,
-  syncSchema,
-  z.object({
-    handoffController: version,
-    type: z.literal('openChannel'),
-    records: descriptor,
-    descriptors: descriptor,
-  }),
-  z.object({ handoffController: version, type: z.literal('stop') }),
-]);
+const brokerMessageSchema = z.discriminatedUnion('type', [handoffSchema, syncSchema, drainSchema]);
 
 const backendMessageSchema = z.discriminatedUnion('type', [
-  z.object({ handoffController: version, type: z.literal('listening') }),
   z.object({ handoffController: version, type: z.literal('ack'), token }),
   z.object({ handoffController: version, type: z.literal('refuse'), token, code: refuseCodeSchema }),
   z.object({ handoffController: version, type: z.literal('synced'), token }),
@@ -50,13 +44,16 @@ export type HandoffMessage = z.infer<typeof handoffSchema>;
 /** A question that is answered after every earlier handle. */
 export type SyncMessage = z.infer<typeof syncSchema>;
 
+/** The request to take no new connections, and to end when those that are open have. */
+export type DrainMessage = z.infer<typeof drainSchema>;
+
 /** Why a backend doesn't take a handle. */
 export type RefuseCode = TransferRefusal;
 
 /** A message from the broker to a backend. */
 export type BrokerMessage = z.infer<typeof brokerMessageSchema>;
 
-/** A message from a backend to the broker. */
+/** What a backend answers to the broker. */
 export type BackendMessage = z.infer<typeof backendMessageSchema>;
 
 /**

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,12 +13,10 @@ const DESCRIPTORS = 512;
 const POLL_MS = 50;
 // The listening socket, the lock, the run's control.
 const SOCKETS_OF_BROKER = 3;
-// Its endpoint, its channel or who watches it, the run's control.
-const SOCKETS_OF_BACKEND = 3;
-// Of the channel for handles: a broker has two for each process that it started itself. A backend has them from its start, and
-// keeps them if its broker dies before it opens the channel.
-const CHANNEL_SOCKETS = 2;
-const CHANNEL_DESCRIPTORS = ['4', '5'];
+// Its endpoint, the run's control.
+const SOCKETS_OF_BACKEND = 2;
+// Between a broker and each process: one whose end tells that the process takes no more, and the two of the channel.
+const SOCKETS_OF_LINK = 3;
 
 /** A process of a run that is there. */
 export interface ChaosProcess {
@@ -231,15 +229,11 @@ export class ChaosProcesses {
 
 function leakOf(pid: number, role: 'broker' | 'backend', services: readonly string[]): number {
   try {
-    const started = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      .split(' ')
-      .filter(Boolean).length;
     const needed =
       role === 'broker'
-        ? SOCKETS_OF_BROKER + services.length + CHANNEL_SOCKETS * started
-        : SOCKETS_OF_BACKEND;
+        ? SOCKETS_OF_BROKER + SOCKETS_OF_LINK * services.length
+        : SOCKETS_OF_BACKEND + SOCKETS_OF_LINK;
     const sockets = readdirSync(`/proc/${pid}/fd`).filter((name) => {
-      if (role === 'backend' && CHANNEL_DESCRIPTORS.includes(name)) return false;
       try {
         return readlinkSync(`/proc/${pid}/fd/${name}`).startsWith('socket:');
       } catch {

@@ -23,6 +23,9 @@ export class EventLog {
     broker.on('backendReady', ({ backend, adopted }) => {
       this.#of(backend.serviceName).adopted = adopted;
     });
+    broker.on('backendRejoined', ({ backend }) => {
+      this.#of(backend.serviceName).adopted = false;
+    });
     broker.on('transfer', ({ backend, state, failure }) => {
       const reading = this.#of(backend.serviceName);
       if (state === 'acknowledged') {

@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   });
   const broker = await createBroker(options);
   const log = new EventLog(broker);
-  for (const event of ['backendReady', 'backendExit', 'warning'] as const) {
+  for (const event of ['backendReady', 'backendRejoined', 'backendExit', 'warning'] as const) {
     broker.on(event, (facts: object) => console.error(process.pid, event, JSON.stringify(facts)));
   }
   console.error(process.pid, 'started', JSON.stringify(broker.adoptableBackends()));

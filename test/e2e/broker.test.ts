@@ -367,8 +367,8 @@ describe('a broker', () => {
       const { left, services, pid } = await leave();
       expect(isAlive(pid)).toBe(true);
       const broker = await brokers.start({ services, ...left });
-      expect(broker.backends()[0]).toMatchObject({ adopted: true, pid, state: 'adopted', process: 'ready' });
-      expect(await echo(broker)).toMatchObject({ route: 'reconnected', reason: 'adoptedBackend' });
+      expect(broker.backends()[0]).toMatchObject({ adopted: false, pid, state: 'idle', process: 'ready' });
+      expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
       const again = await broker.stop({ backends: 'leave' });
       expect(again.adopt).toEqual(left.adopt);
       const third = await brokers.start({ services, ...again });
@@ -449,8 +449,8 @@ describe('a broker', () => {
         socketPath,
         adopt: survivor === undefined ? [] : [survivor],
       });
-      expect(broker.backends()[0]).toMatchObject({ adopted: true, pid: survivor?.pid });
-      expect(await echo(broker)).toMatchObject({ reason: 'adoptedBackend' });
+      expect(broker.backends()[0]).toMatchObject({ adopted: false, pid: survivor?.pid });
+      expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
     });
   });
 

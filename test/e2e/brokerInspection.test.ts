@@ -9,6 +9,7 @@ import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { changeChannel } from './support/changeChannel';
 import { echo, echoBy, settled } from './support/echo';
 import { fixtureService } from './support/TestBrokers';
+import { childOf, tell } from './support/tell';
 
 const KEY = { instance: 'shared', serviceName: 'echo', serviceVersion: '1.0.0' };
 const CHARTS = ['backendHandoff', 'backendLifecycle', 'fdPressure', 'handoffTransfer'];
@@ -24,9 +25,9 @@ const isTransfer = (name: string): boolean => name.startsWith('transfer ');
 function puppets(marker: string) {
   const children = new Set<ChildProcess>();
   let sent = 0;
-  const transport = changeChannel(createNodeIpcTransport(), (channel, child) => ({
+  const transport = changeChannel(createNodeIpcTransport(), (channel, target) => ({
     send(message, socket, callback) {
-      children.add(child);
+      children.add(childOf(target));
       sent += 1;
       channel.send(message, socket, callback);
     },
@@ -35,7 +36,7 @@ function puppets(marker: string) {
     options: { services: [fixtureService('puppet', { marker })], transport, maxTransfersPerBackend: 256 },
     sent: () => sent,
     goOn: () => {
-      for (const child of children) child.send({ goOn: true });
+      for (const child of children) void tell(child, { goOn: true });
     },
   };
 }

@@ -205,6 +205,7 @@ describe('junk gets a documented error, that of the field', () => {
       await property(junk, (key) => controller.failedAttemptCount(key));
       await property(junk, (key) => controller.markAdopted(key));
       await property(junk, (key) => controller.markSpawned(key));
+      await property(junk, (key) => controller.markRejoined(key));
       await property(junk, (key) => controller.stateOf(key));
       await property(junk, (key) => controller.windowOf(key));
       await property(junk, (key) => controller.explain(key, INPUTS));
@@ -323,7 +324,7 @@ describe('junk gets a documented error, that of the field', () => {
       fdPressure: () => false,
       transport: {
         supported: true,
-        pipes: 0,
+        nodeIpc: true,
         send: () => {},
         open: () => {},
         capacity: () => 1,

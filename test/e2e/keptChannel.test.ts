@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createNodeIpcTransport } from '../../src/broker';
 import { compiled } from '../support/compiled';
 import { eventually } from '../support/eventually';
 import { brokersOfEachTest } from './support/brokersOfEachTest';
@@ -16,6 +17,7 @@ describe('a backend that ends while another program keeps its channel open', () 
     const module = compiled('test/fixtures/backends/ledBackend.ts');
     const before = openFds();
     const broker = await brokers.start({
+      transport: createNodeIpcTransport(),
       services: [fixtureService('', { module, env: { MARKER: marker, START_FILE: startFile } })],
     });
     const pid = broker.backends()[0]?.pid ?? Number.NaN;

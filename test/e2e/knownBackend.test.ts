@@ -237,8 +237,8 @@ describe('a client that knows its backend', () => {
       'both requests to be recorded',
       () => readFileSync(record, 'utf8') === 'handedOff a\nreconnected b\n',
     );
-    // The next one asks for the backend that both know.
+    // The next one goes on with the backend that the client knows.
     await brokers.start(options);
-    expect(await echoBy({ socketPath }, 'c')).toMatchObject({ reason: 'adoptedBackend' });
+    expect(await echoBy({ socketPath }, 'c')).toMatchObject({ route: 'handedOff' });
   });
 });

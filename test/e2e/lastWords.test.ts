@@ -2,7 +2,6 @@ import {
   type Broker,
   createNodeIpcTransport,
   createScmRightsTransport,
-  type HandoffChannel,
   type HandoffTransport,
 } from '../../src/broker';
 import { connect } from '../../src/client';
@@ -21,17 +20,10 @@ describe('the last messages of a backend count, even if a busy broker reads them
   const brokers = brokersOfEachTest();
 
   async function start(transport: HandoffTransport, mode = 'lastWords'): Promise<Broker> {
-    let channel: HandoffChannel | undefined;
-    const watched = changeChannel(transport, (opened) => {
-      channel ??= opened;
-      return {};
-    });
     const broker = await brokers.start({
-      transport: watched,
+      transport,
       services: [fixtureService(mode, { marker: brokers.path('marker') })],
     });
-    if ((transport.pipes ?? 0) > 0)
-      await eventually('the channel for handles', () => channel?.capacity !== 1);
     return broker;
   }
 
@@ -79,9 +71,9 @@ describe('the last messages of a backend count, even if a busy broker reads them
     const held: (() => void)[] = [];
     let pid = 0;
     const broker = await start(
-      changeChannel(createScmRightsTransport(), (channel, child) => ({
+      changeChannel(createScmRightsTransport(), (channel, { child }) => ({
         send(...args) {
-          if (child.pid !== pid) return channel.send(...args);
+          if (child?.pid !== pid) return channel.send(...args);
           held.push(() => channel.send(...args));
           if (held.length < 2) return;
           // The first of them is written at once, the second when the broker comes back to its loop.

@@ -74,9 +74,9 @@ describe('a broker with a state directory', () => {
     const { broker } = await start();
     expect(broker.adoptableBackends()).toEqual(backends);
     expect(broker.backends()).toMatchObject([
-      { adopted: true, pid: backends[0]?.pid, state: 'adopted', process: 'ready' },
+      { adopted: false, pid: backends[0]?.pid, state: 'idle', process: 'ready' },
     ]);
-    expect(await echo(broker)).toMatchObject({ route: 'reconnected', reason: 'adoptedBackend' });
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
     expect(readManifest().backends).toEqual(backends);
     open.socket.end('and now');
     open.socket.resume();
@@ -135,8 +135,6 @@ describe('a broker with a state directory', () => {
     await killed.kill();
 
     const { broker } = await start(changes);
-    expect(await echo(broker)).toMatchObject({ reason: 'adoptedBackend' });
-    await broker.respawnBackend({ instance: 'shared', serviceName: 'echo', serviceVersion: '1.0.0' });
     const limited = await echo(broker);
     expect(limited).toMatchObject({ reason: 'failedAttemptRateLimited' });
     expect(limited.retryAfterMs).toBeGreaterThan(0);
@@ -164,7 +162,7 @@ describe('a broker with a state directory', () => {
     );
     const { broker } = await start();
     expect(broker.adoptableBackends()).toEqual([backend]);
-    expect(await echo(broker)).toMatchObject({ route: 'reconnected', reason: 'adoptedBackend' });
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
     expect(readManifest().backends).toEqual([backend]);
   });
 
@@ -181,7 +179,7 @@ describe('a broker with a state directory', () => {
       const forged = { ...backend, backend: 'f'.repeat(32), endpoint, pid, ...startOf(pid) };
       writeFileSync(manifestPath(), JSON.stringify({ version: 1, backends: [forged] }));
       const { broker, warnings } = await start({ startTimeoutMs: START_TIMEOUT_MS });
-      expect(broker.backends()).toMatchObject([{ adopted: true, pid: backend.pid }]);
+      expect(broker.backends()).toMatchObject([{ adopted: false, pid: backend.pid }]);
       await eventually('a warning', () => warnings.length > 0);
       expect(isAlive(pid)).toBe(true);
       process.kill(backend.pid, 'SIGKILL');
@@ -211,8 +209,8 @@ describe('a broker with a state directory', () => {
     expect(readManifest().backends).toEqual(broker.adoptableBackends());
   });
 
-  it('that is killed while a backend starts leaves none', async () => {
-    // It comes to listen when its broker is gone, not before: one that listens goes on.
+  it('that is killed while a backend starts is followed by one that goes on with it, once it listens', async () => {
+    // It comes to listen when its broker is gone, not before.
     const echoes = fixtureService();
     const gate = brokers.path('gate');
     const module = brokers.path('backend.js');
@@ -231,9 +229,11 @@ describe('a broker with a state directory', () => {
     });
     await killed.kill();
     writeFileSync(gate, '');
-    await ended(pid);
+    const endpoints = join(stateDirectory, 'endpoints');
+    await eventually('the backend to listen', () => readdirSync(endpoints).length === 1);
     const { broker } = await start();
-    expect(broker.backends()).toMatchObject([{ adopted: false }]);
+    expect(broker.backends()).toMatchObject([{ adopted: false, pid }]);
+    expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
   });
 
   it.each(['manifest.json', 'controller.json'])('sets a damaged %s aside and continues', async (name) => {
@@ -302,7 +302,7 @@ describe('a broker with a state directory', () => {
       code: 'startFailed',
     });
     expect(isAlive(pid)).toBe(true);
-    expect((await start()).broker.backends()).toMatchObject([{ adopted: true, pid }]);
+    expect((await start()).broker.backends()).toMatchObject([{ adopted: false, pid }]);
   });
 });
 

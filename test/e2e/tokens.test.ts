@@ -8,6 +8,7 @@ import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { changeChannel } from './support/changeChannel';
 import { echo, settled } from './support/echo';
 import { fixtureService } from './support/TestBrokers';
+import { childOf, tell } from './support/tell';
 
 interface Sent {
   readonly child: ChildProcess;
@@ -17,9 +18,9 @@ interface Sent {
 /** Node's transport, with what goes through it told to the test. */
 function tappedTransport(): HandoffTransport & { readonly sent: Sent[] } {
   const sent: Sent[] = [];
-  const transport = changeChannel(createNodeIpcTransport(), (channel, child) => ({
+  const transport = changeChannel(createNodeIpcTransport(), (channel, target) => ({
     send(message, socket, callback) {
-      sent.push({ child, token: message.token });
+      sent.push({ child: childOf(target), token: message.token });
       channel.send(message, socket, callback);
     },
   }));
@@ -52,7 +53,7 @@ describe('the token of a transfer', () => {
     const before = broker.backends();
 
     const guesses = Array.from({ length: 20 }, () => randomBytes(16).toString('hex'));
-    one.child.send({
+    await tell(one.child, {
       say: [
         ...guesses.map((guess) => message('ack', guess)),
         message('refuse', guesses[0], { code: 'permission' }),
@@ -69,10 +70,10 @@ describe('the token of a transfer', () => {
     expect(broker.backends()).toEqual(before);
     expect(told).toEqual([]);
 
-    for (const { child } of [one, two]) child.send({ goOn: true });
+    for (const { child } of [one, two]) await tell(child, { goOn: true });
     expect(await Promise.all(clients)).toMatchObject([{ route: 'handedOff' }, { route: 'handedOff' }]);
     const after = broker.backends();
-    one.child.send({
+    await tell(one.child, {
       say: [
         message('ack', one.token),
         message('refuse', one.token, { code: 'permission' }),
@@ -97,12 +98,12 @@ describe('the token of a transfer', () => {
     expect(await client).toMatchObject({ route: 'reconnected', reason: 'backendAckTimeout' });
     expect(broker.stats().reconnected.backendAckTimeout).toBe(1);
     const [{ child, token }] = transport.sent as [Sent];
-    child.send({ say: [message('ack', token), message('ack', token)] });
+    await tell(child, { say: [message('ack', token), message('ack', token)] });
     await eventually('the replayed answer', () => broker.stats().replayedAcks === 1);
     expect(broker.stats()).toMatchObject({ lateAcks: 1, handedOff: 0, unknownAcks: 0 });
     expect(broker.backends()[0]?.window?.failedAttempts).toBe(1);
     // The puppet would answer for the handle that it holds.
-    child.send({ goOn: true });
+    await tell(child, { goOn: true });
   });
 
   it('is in no event, page, log or file', async () => {
@@ -149,7 +150,7 @@ describe('the token of a transfer', () => {
         see(broker.stats());
       }
       for (const { child, token } of transport.sent) {
-        child.send({ say: [message('ack', token)] });
+        await tell(child, { say: [message('ack', token)] });
         see(String(child.spawnargs));
       }
       await settled(broker);

@@ -25,6 +25,9 @@ const FRAMES: readonly [Frame, ...Frame[]] = [
   { type: 'claimed' },
   { type: 'probe' },
   { type: 'identity', backend: ID, serviceName: 'echo', serviceVersion: '1.0.0', pid: 7 },
+  { type: 'openChannel', backend: ID, token: ID, lowest: 1, highest: 2 },
+  { type: 'channelOpened', version: 1, descriptors: true },
+  { type: 'carryDescriptors', token: ID },
 ];
 
 const encoded = FRAMES.map(encodeFrame) as [Buffer, ...Buffer[]];
@@ -105,8 +108,11 @@ export function makeRecords(random: SeededRandom): Buffer {
             traceparent: random.once(2) ? undefined : random.pick(TEXTS).slice(0, 100),
           }),
         ),
-      () => encodeAnswer({ handoffController, type: 'ack', token }),
-      () => encodeAnswer({ handoffController, type: 'refuse', token, code: random.pick(TRANSFER_REFUSALS) }),
+      () => encodeAnswer({ handoffController, type: 'ack', token }, random.below(100)),
+      () => encodeAnswer(undefined, random.below(100)),
+      () =>
+        encodeAnswer({ handoffController, type: 'refuse', token, code: random.pick(TRANSFER_REFUSALS) }, 0),
+      () => Buffer.concat(encodeRequest({ handoffController, type: 'drain', timeoutMs: random.below(1e6) })),
     ])();
   let bytes: Buffer = Buffer.concat(Array.from({ length: 1 + random.below(3) }, makeRecord));
   for (let changes = random.below(4); changes > 0; changes -= 1) bytes = mutate(random, bytes);

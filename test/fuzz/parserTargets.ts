@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import type { HandoffTransport } from '../../src/broker/channels/HandoffTransport';
-import { ProcessChannel } from '../../src/broker/channels/ProcessChannel';
+import { createNodeIpcTransport } from '../../src/broker/channels/createNodeIpcTransport';
+import type { HandoffChannel } from '../../src/broker/channels/HandoffChannel';
 import { Transfer } from '../../src/broker/transfers/Transfer';
 import { type RefusedAnswer, TransferQueue } from '../../src/broker/transfers/TransferQueue';
 import { TransferTokens } from '../../src/broker/transfers/TransferTokens';
@@ -108,22 +108,24 @@ export const fuzzMessages: FuzzTarget = (random) => {
   parseBackendIdentity(text.slice(0, random.below(text.length + 1)));
 };
 
-/** Takes what is sent, and sends it nowhere. */
-const NO_HANDLES: HandoffTransport = {
-  supported: true,
-  open: () => ({ capacity: 1, send: (_message, _socket, callback) => callback(null), sync: () => {} }),
-};
+const nodeIpc = createNodeIpcTransport();
 
 /** Whatever a backend says without the token, its transfer is not acknowledged, and nothing is thrown. */
 export const fuzzAnswers: FuzzTarget = (random) => {
-  const child = Object.assign(new EventEmitter(), { connected: true, send: () => true });
-  const refused: RefusedAnswer[] = [];
-  const channel = new ProcessChannel(child as unknown as ChildProcess, NO_HANDLES, {
-    onListening: () => {},
-    onAnswer: (answer) => queue.receive(answer),
-    onCut: () => {},
-    onClosed: () => {},
+  const child = Object.assign(new EventEmitter(), {
+    connected: true,
+    // Takes what is sent, and sends it nowhere.
+    send: (_message: unknown, _socket: unknown, _options: unknown, callback?: (error: null) => void) =>
+      callback?.(null),
   });
+  const refused: RefusedAnswer[] = [];
+  const identity = { backend: '0'.repeat(32), serviceName: 'e', serviceVersion: '1.0.0', endpoint: '/e' };
+  const target = { identity, child: child as unknown as ChildProcess };
+  const channel = nodeIpc.open(target, {
+    onAnswer: (answer) => queue.receive(answer),
+    onReport: () => {},
+    onClosed: () => {},
+  }) as HandoffChannel;
   const queue = new TransferQueue(channel, new TransferTokens(), (why) => refused.push(why));
   const socket = {
     bytesRead: 0,

@@ -105,6 +105,10 @@ export class InterpretedController {
     this.#send(name, now, () => ({ type: 'backend.spawned' }));
   }
 
+  markRejoined(name: string, now: number): void {
+    this.#send(name, now, () => ({ type: 'backend.rejoined' }));
+  }
+
   /** The chart's state, as it is; what a reader at a later moment would find is not known before it reads. */
   stateOf(name: string): BackendHandoffState {
     return this.#get(name).actor.getSnapshot().value.handoff;

@@ -85,11 +85,14 @@ export class LifecycleModel {
         break;
       case 'channel.closed':
         if (this.phase === 'exited') this.#end();
-        else if (this.phase === 'starting') this.#enter('asked', 'askToStop');
-        else if (UP.includes(this.phase)) {
-          this.phase = 'leaving';
-          this.#vacate();
-        }
+        break;
+      case 'channel.opened':
+        if (this.phase === 'adopted') this.#enter('stable', 'rejoined');
+        break;
+      case 'endpoint.closed':
+        if (!UP.includes(this.phase)) break;
+        this.phase = 'leaving';
+        this.#vacate();
         break;
       case 'replacement.asked':
         if (this.phase === 'planned') this.#start();

@@ -5,7 +5,15 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import type { AnyMachineSnapshot, EventObject, InspectionEvent } from 'xstate';
 import { backendLifecycle } from '../../machines';
 import type { BackendKey } from '../../src';
-import type { BackendExitEvent, BackendReadyEvent, Broker, BrokerOptions } from '../../src/broker';
+import {
+  type BackendExitEvent,
+  type BackendReadyEvent,
+  type Broker,
+  type BrokerOptions,
+  createNodeIpcTransport,
+  createScmRightsTransport,
+} from '../../src/broker';
+import { verifyProcess } from '../../src/broker/backends/verifyProcess';
 import { holdProcess } from '../e2e/support/holdProcess';
 import { ended, fixtureService, isAlive, signal, type TestBrokers } from '../e2e/support/TestBrokers';
 import { compiled } from '../support/compiled';
@@ -33,6 +41,25 @@ export function leadDelays(): void {
   for (const delay of LIFECYCLE_DELAYS) {
     delays[delay] = ({ self }: { self: object }) => (soonOf.get(self)?.has(delay) ? SOON_MS : NEVER_MS);
   }
+}
+
+/**
+ * From now on it's noticed that a process takes no more connections where its path waits for it, and else never: of a process
+ * that ends the system decides what is told first. Needs `jest.mock` of `verifyProcess`.
+ */
+function leadProbes(mayNotice: boolean): void {
+  const { verifyProcess: verify } = jest.requireActual('../../src/broker/backends/verifyProcess');
+  const found = new Set<string>();
+  jest.mocked(verifyProcess).mockImplementation(async (expected, timeoutMs) => {
+    try {
+      const watch = await verify(expected, timeoutMs);
+      found.add(expected.endpoint);
+      return watch;
+    } catch (error) {
+      if (found.has(expected.endpoint) && !mayNotice) await new Promise(() => {});
+      throw error;
+    }
+  });
 }
 
 /** One process of the backend, as the chart is told of it. */
@@ -90,6 +117,7 @@ export class LifecycleRun {
     this.#path = path;
     this.#watch = watch;
     this.#isAdopted = this.#mentions('process.found');
+    leadProbes(this.#isAdopted || this.#mentions('endpoint.closed'));
     this.#isShared = path.some(({ event }) => 'isChannelOpen' in event && event.isChannelOpen === true);
     this.#marker = brokers.path('marker');
     this.#startFile = brokers.path('start');
@@ -112,6 +140,8 @@ export class LifecycleRun {
         ? [subject, fixtureService('echo', { name: 'keeper' })]
         : [subject],
       endpointDirectory,
+      // A channel that another program can keep open; an adopted process can't be rejoined over it.
+      transport: this.#mentions('channel.opened') ? createScmRightsTransport() : createNodeIpcTransport(),
       stopTimeoutMs: this.#isAdopted ? ADOPTED_STOP_MS : WAIT_MS,
     };
   }
@@ -213,7 +243,10 @@ export class LifecycleRun {
   #compareSignals(name: string): void {
     const { model, told, pid } = this.#led;
     if (pid === undefined || ENDED.includes(model.phase)) return;
-    this.#compare(`SIGTERM sent after ${name}`, hasPending(pid, 'SIGTERM'), told.includes('terminate'));
+    const isTold = told.includes('askToStop') && !told.includes('ready');
+    // Without a channel it's asked by the signal too.
+    const isSent = told.includes('terminate') || isTold;
+    this.#compare(`SIGTERM sent after ${name}`, hasPending(pid, 'SIGTERM'), isSent);
   }
 
   /** What the broker shows is that of its newest process. */
@@ -328,11 +361,12 @@ export class LifecycleRun {
         this.#endProcess();
         return;
       case 'channel.closed':
-        if (this.#led.model.phase === 'exited') signal(await this.#keeper(), 'SIGKILL');
-        else if (pid !== undefined) {
-          await this.#booted(pid);
-          signal(pid, 'SIGUSR2');
-        }
+        signal(await this.#keeper(), 'SIGKILL');
+        return;
+      case 'endpoint.closed':
+        if (pid === undefined) return;
+        await this.#booted(pid);
+        signal(pid, 'SIGUSR2');
         return;
       default:
         return;
@@ -357,7 +391,7 @@ export class LifecycleRun {
     const { channel } = this.#path[this.#position - 1]?.state.world ?? {};
     if (this.#isAdopted) {
       if (!told.includes('terminate')) signal(pid, 'SIGKILL');
-    } else if (model.phase === 'terminated') {
+    } else if (model.phase === 'terminated' || (model.phase === 'asked' && !told.includes('ready'))) {
       this.#exit = { code: null, signal: 'SIGTERM' };
       this.#release();
     } else if (told.includes('askToStop') && model.phase !== 'killed' && channel === 'open') {
@@ -372,6 +406,10 @@ export class LifecycleRun {
 
   #booted(pid: number): Promise<unknown> {
     return eventually('it to listen for signals', () => existsSync(`${this.#marker}-${pid}`));
+  }
+
+  #left(): Promise<unknown> {
+    return eventually('it to leave', () => existsSync(`${this.#marker}-${this.#led.pid}-left`));
   }
 
   /** The process that shares its channel. */
@@ -403,7 +441,10 @@ export class LifecycleRun {
       if (this.#position === i + 1 && this.#isShared && this.#led.told.at(-1) === 'spawn')
         await this.#share();
       // What it gets now can be seen.
-      if (name === 'channel.closed' && !this.#isAdopted) this.#hold();
+      if (name === 'endpoint.closed' && !this.#isAdopted) {
+        await this.#left();
+        this.#hold();
+      }
     }
     await this.#readToEnd();
     await this.#compareEnd();
@@ -481,17 +522,12 @@ export class LifecycleRun {
 
   async #compareLeft(): Promise<void> {
     const { pid = Number.NaN, endpoint = '' } = this.#led;
-    const hasTakenLeave = this.#mentions('channel.closed');
+    const hasTakenLeave = this.#mentions('endpoint.closed');
     const { adopt } = (await this.#stopped) ?? { adopt: [] };
     this.#compare('whether it runs', isAlive(pid), true);
     const isAdoptable = adopt.some((each) => each.pid === pid);
     this.#compare('whether a later broker can adopt it', isAdoptable, !hasTakenLeave);
-    // One that closes its channel goes on listening.
-    this.#compare(
-      'whether it takes connections',
-      await takesConnections(endpoint),
-      !(this.#isAdopted && hasTakenLeave),
-    );
+    this.#compare('whether it takes connections', await takesConnections(endpoint), !hasTakenLeave);
   }
 
   /** What becomes of a request for another process after so much was told. */

@@ -102,6 +102,10 @@ export class ReferenceModel {
     this.#get(name).adopted = false;
   }
 
+  markRejoined(name: string): void {
+    this.#get(name).adopted = false;
+  }
+
   forget(name: string): void {
     this.#backends.delete(name);
   }

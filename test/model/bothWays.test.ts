@@ -55,6 +55,8 @@ function callOf(event: OutsideEvent): Call | undefined {
       return (side, name, now) => side.markAdopted(name, now);
     case 'backend.spawned':
       return (side, name, now) => side.markSpawned(name, now);
+    case 'backend.rejoined':
+      return (side, name, now) => side.markRejoined(name, now);
     default:
       return undefined;
   }
@@ -125,6 +127,7 @@ describe('the table and the interpreted chart agree on every answer and state', 
             'failedAttemptCount',
             'markAdopted',
             'markSpawned',
+            'markRejoined',
           )
           .map(
             (method): Call =>

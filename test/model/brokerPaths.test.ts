@@ -6,7 +6,7 @@ import type { BackendKey, HandoffAttemptInputs } from '../../src';
 import {
   type Broker,
   type BrokerOptions,
-  createNodeIpcTransport,
+  createScmRightsTransport,
   type HandoffTransport,
   type RouteEvent,
   type TransferEvent,
@@ -56,6 +56,7 @@ function canHappen({ inFlight }: GraphState, event: OutsideEvent): boolean {
       return inFlight > 0;
     case 'backend.adopted':
     case 'backend.spawned':
+    case 'backend.rejoined':
       // A restart of the broker or of the backend ends what is in flight.
       return inFlight === 0;
     default:
@@ -63,11 +64,15 @@ function canHappen({ inFlight }: GraphState, event: OutsideEvent): boolean {
   }
 }
 
-/** Saying of an adopted process that it isn't adopted doesn't give the broker a channel to it. */
+/**
+ * Saying of an adopted process that it isn't adopted doesn't give the broker a channel to it, and saying of another one that
+ * it is makes none that could be rejoined.
+ */
 function isHonest(path: GraphPath): boolean {
   let isAdopted = false;
   return path.every(({ event }) => {
-    if (event.type === 'backend.adopted' || event.type === 'backend.spawned') {
+    if (event.type === 'backend.rejoined' && !isAdopted) return false;
+    if (['backend.adopted', 'backend.spawned', 'backend.rejoined'].includes(event.type)) {
       isAdopted = event.type === 'backend.adopted';
     }
     return !(isAdopted && event.type === 'request' && event.backendAdoptedExisting === false);
@@ -82,9 +87,20 @@ function suitsDenial(path: GraphPath): boolean {
   );
 }
 
+/** To a state that several events lead to, a process that can be rejoined comes by adoption alone. */
+function rejoining(): GraphPath {
+  const [adopted] = edgePaths(canHappen).filter(
+    ([{ event } = {}, ...more]) => event?.type === 'backend.adopted' && more.length === 0,
+  );
+  const [rejoined] = edgePaths(canHappen).filter(
+    (path) => path.length === 2 && path[1]?.event.type === 'backend.rejoined',
+  );
+  return [...(adopted ?? []), ...(rejoined ?? []).slice(1)];
+}
+
 /** Few paths that go together through every state and transition of the chart, and every failure; chosen greedily. */
 function coveringPaths(): GraphPath[] {
-  const candidates = edgePaths(canHappen)
+  const candidates = [...edgePaths(canHappen), rejoining()]
     .filter(isHonest)
     .map((path) => ({ path, visits: visitedBy(path) }));
   const missing = new Set(candidates.flatMap(({ visits }) => [...visits]));
@@ -115,21 +131,32 @@ function endsOf(path: GraphPath): readonly OutsideEvent[] {
   return path.map(({ event }) => event).filter(({ type }) => type.startsWith('attempt.'));
 }
 
-/** A transport whose sends can be denied, as the kernel would: the handle never leaves this process. */
+/**
+ * A transport whose sends can be denied, as the kernel would: the handle never leaves this process. A process that the broker
+ * didn't start has no time for a channel until the test says so.
+ */
 class DeniableTransport implements HandoffTransport {
-  readonly #real = createNodeIpcTransport();
+  readonly #real = createScmRightsTransport();
   readonly supported = this.#real.supported;
+  readonly nodeIpc = this.#real.nodeIpc ?? false;
+  mayRejoin = false;
   readonly #denied = new Map<string, (error: Error | null) => void>();
   denials = 0;
 
   constructor(readonly isDenying: boolean) {}
 
-  readonly open = changeChannel(this.#real, (channel) => ({
+  readonly #deniable = changeChannel(this.#real, (channel) => ({
+    capacity: 1,
     send: (message, socket, callback) => {
       if (this.isDenying) this.#denied.set(message.id, callback);
       else channel.send(message, socket, callback);
     },
-  })).open;
+  }));
+
+  readonly open: HandoffTransport['open'] = (target, listener) => {
+    if (target.child !== undefined || this.mayRejoin) return this.#deniable.open(target, listener);
+    throw Object.assign(new Error('not yet'), { code: 'EBUSY' });
+  };
 
   async deny(id: string): Promise<void> {
     await eventually('the handle to be sent', () => this.#denied.has(id));
@@ -343,6 +370,14 @@ class BrokerRun {
         await this.broker.respawnBackend(KEY);
         model.markSpawned(NAME);
         break;
+      case 'backend.rejoined': {
+        const rejoined = new Promise((resolve) => this.broker.once('backendRejoined', resolve));
+        this.transport.mayRejoin = true;
+        await rejoined;
+        this.transport.mayRejoin = false;
+        model.markRejoined(NAME);
+        break;
+      }
       case 'window.restored': {
         await this.broker.stop();
         const window = { failedAttempts: event.failedAttempts, remainingMs: EXPLORED_WINDOW_MS };

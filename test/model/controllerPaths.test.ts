@@ -86,6 +86,10 @@ class PathRun {
         controller.markSpawned(BACKEND, ...now);
         model.markSpawned(BACKEND);
         break;
+      case 'backend.rejoined':
+        controller.markRejoined(BACKEND, ...now);
+        model.markRejoined(BACKEND);
+        break;
       case 'window.restored': {
         const window = { failedAttempts: event.failedAttempts, remainingMs: EXPLORED_WINDOW_MS };
         const snapshot = {

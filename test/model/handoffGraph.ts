@@ -105,6 +105,7 @@ function eventsIn({ chart, inFlight }: GraphState): OutsideEvent[] {
     { type: 'attempt.abandoned', othersInFlight },
     { type: 'backend.adopted' },
     { type: 'backend.spawned' },
+    { type: 'backend.rejoined' },
   ];
   if (window === 'open') events.push({ type: WINDOW_TIMER_EVENT });
   // Only a new controller restores, so only a backend that nothing has happened to.

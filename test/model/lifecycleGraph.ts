@@ -22,7 +22,9 @@ const EVENTS: readonly BackendLifecycleEvent[] = [
   { type: 'process.listening' },
   { type: 'process.exited', isChannelOpen: true },
   { type: 'process.exited', isChannelOpen: false },
+  { type: 'channel.opened' },
   { type: 'channel.closed' },
+  { type: 'endpoint.closed' },
   { type: 'process.found' },
 ];
 

@@ -8,6 +8,8 @@ export interface LifecycleWorld {
   /** The process's channel to its broker; an adopted one has none. */
   readonly channel: 'none' | 'open' | 'closed';
   readonly isAdopted: boolean;
+  /** An adopted one to which the broker has opened a channel. */
+  readonly isRejoined: boolean;
   /** Whether a replacement is awaited: a second one that is asked for meanwhile is the same. */
   readonly isReplacing: boolean;
   readonly broker: 'runs' | 'stops' | 'leaves';
@@ -26,6 +28,7 @@ export function endsInAnyOrder({ isAdopted, isKilledEarly }: LifecycleWorld, eve
 /** Why a test can't make something happen to a real process; undefined: it can. */
 function whyNot({ world }: WorldState<LifecycleWorld>, event: EventObject): string | undefined {
   const name = happeningName(event);
+  if (world.isRejoined) return 'it is as one that the broker has started';
   if (name === 'kill.asked') {
     if (world.broker !== 'stops')
       return "it is asked for at the end of the broker's own process, in the middle of a start or stop";
@@ -34,7 +37,6 @@ function whyNot({ world }: WorldState<LifecycleWorld>, event: EventObject): stri
   if (name.endsWith('.asked') && world.broker !== 'runs') return 'a stopped broker asks for no more';
   if (name === 'replacement.asked' && world.isReplacing)
     return 'who asks for a second replacement gets the first';
-  if (name === 'channel.closed' && world.channel === 'closed') return 'it is closed already';
   if (name === 'process.exited') {
     const isOpen = 'isChannelOpen' in event && event.isChannelOpen === true;
     if (world.isKilledEarly) return isOpen ? 'the system decides what is told first' : undefined;
@@ -43,26 +45,28 @@ function whyNot({ world }: WorldState<LifecycleWorld>, event: EventObject): stri
   return undefined;
 }
 
-function nextWorld(world: LifecycleWorld, event: EventObject, told: readonly string[]): LifecycleWorld {
-  const next: LifecycleWorld = told.includes('spawn') ? { ...world, channel: 'open' } : world;
+function nextWorld(world: LifecycleWorld, event: EventObject): LifecycleWorld {
   switch (happeningName(event)) {
     case 'start.asked':
     case 'replacement.asked':
-      return { ...next, isReplacing: true };
+      return { ...world, isReplacing: true };
     case 'process.found':
-      return { ...next, isAdopted: true };
+      return { ...world, isAdopted: true };
     case 'process.listening':
-      return { ...next, isReplacing: false };
+      return { ...world, channel: 'open', isReplacing: false };
+    case 'channel.opened':
+      return { ...world, isRejoined: true };
     case 'channel.closed':
-      return { ...next, channel: 'closed' };
+    case 'endpoint.closed':
+      return { ...world, channel: 'closed' };
     case 'startTimeout':
-      return { ...next, isKilledEarly: true };
+      return { ...world, isKilledEarly: true };
     case 'stop.asked':
-      return { ...next, broker: 'stops' };
+      return { ...world, broker: 'stops' };
     case 'leave.asked':
-      return { ...next, broker: 'leaves' };
+      return { ...world, broker: 'leaves' };
     default:
-      return next;
+      return world;
   }
 }
 
@@ -72,8 +76,15 @@ function graphOf(
   return new ChartGraph<LifecycleWorld>({
     machine: backendLifecycle,
     input: LIFECYCLE_INPUT,
-    world: { channel: 'none', isAdopted: false, isReplacing: false, broker: 'runs', isKilledEarly: false },
-    next: nextWorld,
+    world: {
+      channel: 'none',
+      isAdopted: false,
+      isRejoined: false,
+      isReplacing: false,
+      broker: 'runs',
+      isKilledEarly: false,
+    },
+    next: (world, event) => nextWorld(world, event),
     eventsIn: (state) =>
       state.chart.status === 'done'
         ? []

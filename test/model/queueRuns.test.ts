@@ -77,6 +77,8 @@ class Side {
         expect(message).toEqual({ handoffController: 1, type: 'sync', token: expect.any(String) });
         this.asked.push(message.token);
       },
+      drain: () => {},
+      close: () => {},
     };
     this.model = new QueueModel(tokenModel, capacity);
     this.queue = new TransferQueue(channel, tokens, (why) => this.told.push(why));

@@ -47,7 +47,8 @@ const calls = fc.oneof(
   { weight: 1, arbitrary: constant('recordSuccess') },
   { weight: 1, arbitrary: constant('recordAbandonedAttempt') },
   { weight: 1, arbitrary: constant('markAdopted') },
-  { weight: 2, arbitrary: constant('markSpawned') },
+  { weight: 1, arbitrary: constant('markSpawned') },
+  { weight: 1, arbitrary: constant('markRejoined') },
   { weight: 1, arbitrary: constant('forget') },
   { weight: 1, arbitrary: constant('fireDueTimers') },
   {

@@ -71,6 +71,8 @@ function runTransfer(path: ChartPath<TransferWorld>): void {
       onSent = callback;
     },
     sync() {},
+    drain() {},
+    close() {},
   };
   const turn = path.map(({ event }) => event as TransferHappening).find(({ type }) => type === 'turn.came');
   const transfer = new Transfer({

@@ -19,6 +19,7 @@ import { dial, echo } from '../e2e/support/echo';
 import { holdProcess } from '../e2e/support/holdProcess';
 import { readBytes } from '../e2e/support/readAll';
 import { fixtureService } from '../e2e/support/TestBrokers';
+import { childOf, tell } from '../e2e/support/tell';
 import { eventually } from '../support/eventually';
 import { report } from '../support/report';
 import { ChartCoverage } from './ChartCoverage';
@@ -70,19 +71,19 @@ function sendModeOf(path: Path): SendMode {
  */
 class ProvokedTransport implements HandoffTransport {
   readonly supported: boolean;
-  readonly pipes: number;
+  readonly nodeIpc: boolean;
   readonly open: HandoffTransport['open'];
   readonly #opened: HandoffChannel[] = [];
   readonly sent: { readonly child: ChildProcess; readonly token: string }[] = [];
   mode: SendMode = 'real';
 
   constructor(real: HandoffTransport) {
-    const transport = changeChannel(real, (channel, child) => {
+    const transport = changeChannel(real, (channel, target) => {
       this.#opened.push(channel);
-      return { send: (...args) => this.#send(child, channel, ...args) };
+      return { send: (...args) => this.#send(childOf(target), channel, ...args) };
     });
     this.supported = transport.supported;
-    this.pipes = transport.pipes ?? 0;
+    this.nodeIpc = transport.nodeIpc ?? false;
     this.open = transport.open;
   }
 
@@ -186,7 +187,7 @@ class TransferRun {
   async #learn(): Promise<void> {
     this.#connect();
     await eventually('the first handle to be sent', () => this.#transport.sent.length === 1);
-    this.#child.send({ take: true });
+    await tell(this.#child, { take: true });
     expect(await this.#clients[0]).toMatchObject({ route: 'handedOff' });
     await eventually('its acknowledgement', () => this.broker.stats().handedOff === 1);
     // What is still to come of that transfer is told of one that isn't known here.
@@ -212,28 +213,28 @@ class TransferRun {
         if (next?.type !== 'announcement.failed') return;
         this.#abort.abort();
         await expect(this.#clients.at(-1)).rejects.toMatchObject({ code: 'aborted' });
-        this.#child.send({ goOn: true });
+        await tell(this.#child, { goOn: true });
         return;
       case 'send.done':
         if (this.#transport.mode === 'channelIsFull') this.#child.kill('SIGCONT');
         return;
       case 'answer.acknowledged':
-        this.#say('ack', randomBytes(16).toString('hex'));
+        await this.#say('ack', randomBytes(16).toString('hex'));
         await eventually('the unknown answer', () => this.broker.stats().unknownAcks === 1);
-        this.#child.send({ goOn: true });
+        await tell(this.#child, { goOn: true });
         return;
       case 'answer.refused':
-        this.#child.send({ drop: true });
-        this.#say('refuse', randomBytes(16).toString('hex'), { code: event.code });
+        await tell(this.#child, { drop: true });
+        await this.#say('refuse', randomBytes(16).toString('hex'), { code: event.code });
         await eventually('the unknown answer', () => this.broker.stats().unknownAcks === 1);
-        this.#say('refuse', this.#token, { code: event.code });
+        await this.#say('refuse', this.#token, { code: event.code });
         return;
       case 'answer.malformed':
-        this.#say('ack', 'not a token');
+        await this.#say('ack', 'not a token');
         return;
       case 'channel.closed':
         if (this.leaving === 'death') this.#child.kill('SIGKILL');
-        else this.#child.send({ drop: true, leave: true });
+        else await tell(this.#child, { drop: true, leave: true });
         return;
       default:
         return;
@@ -244,8 +245,8 @@ class TransferRun {
     return this.#transport.sent[0]?.token ?? '';
   }
 
-  #say(type: string, token: string, rest: Record<string, unknown> = {}): void {
-    this.#child.send({ say: [{ handoffController: 1, type, token, ...rest }] });
+  #say(type: string, token: string, rest: Record<string, unknown> = {}): Promise<void> {
+    return tell(this.#child, { say: [{ handoffController: 1, type, token, ...rest }] });
   }
 
   async run(): Promise<void> {
@@ -281,7 +282,7 @@ class TransferRun {
     const last = this.path.at(-1)?.event as TransferHappening | undefined;
     if (last?.type !== 'answer.acknowledged' && last?.type !== 'answer.refused') return;
     const before = this.broker.backends();
-    this.#say('ack', this.#token);
+    await this.#say('ack', this.#token);
     await eventually('the replayed answer', () => this.broker.stats().replayedAcks === 1);
     expect(this.broker.backends()[0]?.window).toEqual(
       before[0]?.window && { ...before[0].window, remainingMs: expect.any(Number) },
@@ -304,7 +305,7 @@ class TransferRun {
     }
     const [{ child } = { child: undefined }] = this.#transport.sent;
     child?.kill('SIGCONT');
-    if (child?.connected) child.send({ goOn: true }, () => {});
+    if (child !== undefined) await tell(child, { goOn: true });
     const served = this.#abort.signal.aborted ? this.#clients.slice(0, -1) : this.#clients;
     const connection = (await Promise.all(served)).at(-1);
     if (outcome?.type !== 'acknowledged' && outcome?.mayWrite) {

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createNodeIpcTransport } from '../../src/broker';
 import { AdoptedProcess } from '../../src/broker/backends/AdoptedProcess';
+import { TransferTokens } from '../../src/broker/transfers/TransferTokens';
 import { encodeFrame } from '../../src/protocol/encodeFrame';
 
 describe('a process that is to be adopted', () => {
@@ -32,7 +34,10 @@ describe('a process that is to be adopted', () => {
     });
     await once(server.listen(endpoint), 'listening');
     try {
-      const adopted = await AdoptedProcess.adopt(backend, 60_000);
+      const adopted = await AdoptedProcess.adopt(backend, 60_000, {
+        transport: createNodeIpcTransport(),
+        tokens: new TransferTokens(),
+      });
       adopted.leave();
       expect(asked).toBe(2);
     } finally {

@@ -29,6 +29,9 @@ describe.each([
     expect(handle.actorOf()).toBe(controller.actorOf(backend));
     handle.markAdopted();
     expect(controller.stateOf(backend)).toBe('adopted');
+    handle.markRejoined();
+    expect(controller.stateOf(backend)).toBe('rateLimited');
+    handle.markAdopted();
     handle.markSpawned();
     handle.recordSuccess();
     handle.recordAbandonedAttempt();

@@ -256,9 +256,9 @@ describe('bad arguments: a TypeError or RangeError with a code, the field and th
     ],
     [
       'createBroker',
-      'unknown option `transport.pipe`; did you mean `pipes`?',
+      'unknown option `transport.nodeIPC`; did you mean `nodeIpc`?',
       createBroker,
-      { ...broker, transport: { supported: true, open: () => {}, pipe: 2 } },
+      { ...broker, transport: { supported: true, open: () => {}, nodeIPC: true } },
       UNKNOWN,
     ],
     [

@@ -16,6 +16,8 @@ const traceparent = fc.constantFrom(undefined, `00-${'a'.repeat(32)}-${'b'.repea
 
 const requests: fc.Arbitrary<ChannelRequest> = fc.oneof(
   fc.record({ handoffController, type: fc.constant('sync' as const), token: hex }),
+  fc.record({ handoffController, type: fc.constant('drain' as const) }),
+  fc.record({ handoffController, type: fc.constant('drain' as const), timeoutMs: fc.nat() }),
   fc.record({
     handoffController,
     type: fc.constant('handoff' as const),
@@ -65,8 +67,10 @@ describe('the records of the channel for handles', () => {
     );
     fc.assert(
       fc.property(fc.array(answers, { maxLength: 5 }), pieces, (written, lengths) => {
-        const bytes = Buffer.concat([encodeAnswer(), ...written.map((answer) => encodeAnswer(answer))]);
-        expect(readPieces(new AnswerReader(), bytes, lengths)).toEqual(['opened', ...written]);
+        const reports = [undefined, ...written].map((answer, open) => encodeAnswer(answer, 70_000 + open));
+        const reader = new AnswerReader();
+        expect(readPieces(reader, Buffer.concat(reports), lengths)).toEqual(['report', ...written]);
+        expect(reader.openConnections).toBe(70_000 + written.length);
       }),
     );
   });
@@ -75,8 +79,8 @@ describe('the records of the channel for handles', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), pieces, (bytes, lengths) => {
         try {
-          for (const { token } of readPieces(new RequestReader(), Buffer.from(bytes), lengths)) {
-            expect(token).toMatch(/^[0-9a-f]{32}$/);
+          for (const request of readPieces(new RequestReader(), Buffer.from(bytes), lengths)) {
+            if (request.type !== 'drain') expect(request.token).toMatch(/^[0-9a-f]{32}$/);
           }
         } catch (error) {
           expect(error).toBeInstanceOf(RangeError);
@@ -87,7 +91,8 @@ describe('the records of the channel for handles', () => {
 
   it.each([
     ['is too long', Buffer.from([0xff, 0xff, 0xff, 0xff]), 'length 4294967295'],
-    ['is too short for its token', Buffer.from([0, 0, 0, 16]), 'length 16'],
+    ['is too short for anything', Buffer.from([0, 0, 0, 4]), 'length 4'],
+    ['is too short for its token', Buffer.from([0, 0, 0, 16, 2, ...Buffer.alloc(15)]), '20 bytes of type 2'],
     ['has a type that there is none of', Buffer.from([0, 0, 0, 17, 9, ...Buffer.alloc(16)]), 'type 9'],
     ['has less than a handoff', Buffer.from([0, 0, 0, 17, 1, ...Buffer.alloc(16)]), 'handoff of 16 bytes'],
   ])('end the channel where one %s', (_, bytes, message) => {
@@ -98,8 +103,10 @@ describe('the records of the channel for handles', () => {
 
   it('are malformed if an answer has an unknown type or code', () => {
     const reader = new AnswerReader();
-    reader.push(Buffer.from([4, ...Buffer.alloc(17)]));
-    reader.push(Buffer.from([2, ...Buffer.alloc(16), TRANSFER_REFUSALS.length]));
+    reader.push(Buffer.from([4, ...Buffer.alloc(17), 0, 0, 0, 7]));
+    reader.push(Buffer.from([2, ...Buffer.alloc(16), TRANSFER_REFUSALS.length, 0, 0, 0, 7]));
     expect([reader.next(), reader.next(), reader.next()]).toEqual(['malformed', 'malformed', undefined]);
+    // What such a one says beside is worth nothing.
+    expect(reader.openConnections).toBe(0);
   });
 });

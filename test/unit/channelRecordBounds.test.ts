@@ -60,14 +60,23 @@ describe('the bytes of a record of the channel', () => {
     expect(sync).toEqual([Buffer.concat([Buffer.from([0, 0, 0, 17, 2]), Buffer.from(TOKEN, 'hex')])]);
     const token = Buffer.from(TOKEN, 'hex');
     const base = { handoffController: 1, token: TOKEN } as const;
-    expect(encodeAnswer()).toEqual(Buffer.alloc(18));
-    expect(encodeAnswer({ ...base, type: 'ack' })).toEqual(
-      Buffer.concat([Buffer.from([1]), token, Buffer.from([0])]),
+    const drain = { handoffController: 1, type: 'drain' } as const;
+    for (const [timeoutMs, bytes] of [
+      [undefined, [255, 255, 255, 255]],
+      [0, [0, 0, 0, 0]],
+      [258.9, [0, 0, 1, 2]],
+      [1e12, [255, 255, 255, 254]],
+    ] as const) {
+      expect(encodeRequest({ ...drain, timeoutMs })).toEqual([Buffer.from([0, 0, 0, 5, 3, ...bytes])]);
+    }
+    expect(encodeAnswer(undefined, 258)).toEqual(Buffer.from([...Buffer.alloc(18), 0, 0, 1, 2]));
+    expect(encodeAnswer({ ...base, type: 'ack' }, 1)).toEqual(
+      Buffer.concat([Buffer.from([1]), token, Buffer.from([0, 0, 0, 0, 1])]),
     );
-    expect(encodeAnswer({ ...base, type: 'synced' })).toEqual(
-      Buffer.concat([Buffer.from([3]), token, Buffer.from([0])]),
+    expect(encodeAnswer({ ...base, type: 'synced' }, 0)).toEqual(
+      Buffer.concat([Buffer.from([3]), token, Buffer.alloc(5)]),
     );
-    expect(encodeAnswer({ ...base, type: 'refuse', code: 'busy' })[0]).toBe(2);
+    expect(encodeAnswer({ ...base, type: 'refuse', code: 'busy' }, 0)[0]).toBe(2);
   });
 
   it('are joined up to 2,048 bytes of early data, and not copied beyond', () => {
@@ -139,9 +148,9 @@ describe('the bytes of a record of the channel', () => {
   it('of an answer have a code that matters only for a refusal', () => {
     const reader = new AnswerReader();
     const token = Buffer.from(TOKEN, 'hex');
-    reader.push(Buffer.concat([Buffer.from([1]), token, Buffer.from([200])]));
+    reader.push(Buffer.concat([Buffer.from([1]), token, Buffer.from([200, 0, 0, 0, 0])]));
     expect(reader.next()).toEqual({ handoffController: 1, type: 'ack', token: TOKEN });
-    reader.push(Buffer.concat([Buffer.from([2]), token, Buffer.from([200])]));
+    reader.push(Buffer.concat([Buffer.from([2]), token, Buffer.from([200, 0, 0, 0, 0])]));
     expect(reader.next()).toBe('malformed');
   });
 });

@@ -242,6 +242,7 @@ describe('HandoffController', () => {
       () => controller.failedAttemptCount(KEY),
       () => controller.markAdopted(KEY),
       () => controller.markSpawned(KEY),
+      () => controller.markRejoined(KEY),
       () => controller.stateOf(KEY),
       () => controller.actorOf(KEY),
       () => controller.backends(),

@@ -14,6 +14,7 @@ const CODES: Readonly<Record<keyof typeof ERROR_CODES, readonly [from: string, r
   staleBackend: ['broker', true],
   busy: ['both', true],
   wrongBackend: ['backend', true],
+  forbidden: ['backend', false],
   expired: ['backend', true],
 };
 

@@ -65,6 +65,9 @@ const WHOLE: Readonly<Record<FrameType, object>> = {
   identity: { backend: ID, serviceName: '', serviceVersion: '', pid: 1 },
   status: {},
   statusReply: { broker: BROKER, backends: [BACKEND], last: true },
+  openChannel: { backend: ID, token: ID, lowest: 1, highest: 1 },
+  channelOpened: { version: 1, descriptors: true },
+  carryDescriptors: { token: ID },
 };
 const TYPES = Object.keys(WHOLE) as FrameType[];
 
@@ -88,6 +91,7 @@ const PATHS = {
   ],
 };
 const FLAGS = { good: [true, false], bad: [0, 'true', null] };
+const VERSIONS = { good: [1, 2, 65_536], bad: [0, -1, 1.5, '1', null] };
 const COUNTS = { good: [0, 1, 0.5], bad: [-1, '0', null] };
 const BOUNDS: Readonly<
   Record<string, { readonly good: readonly unknown[]; readonly bad: readonly unknown[] }>
@@ -119,6 +123,13 @@ const BOUNDS: Readonly<
   'identity.serviceName': { good: ['', 'x'], bad: [1] },
   'identity.serviceVersion': { good: ['', 'x'], bad: [1] },
   'identity.pid': { good: [1, 4_194_304], bad: [0, -1, 1.5, '1'] },
+  'openChannel.backend': IDS,
+  'openChannel.token': IDS,
+  'openChannel.lowest': VERSIONS,
+  'openChannel.highest': VERSIONS,
+  'channelOpened.version': VERSIONS,
+  'channelOpened.descriptors': FLAGS,
+  'carryDescriptors.token': IDS,
   'statusReply.last': FLAGS,
   'statusReply.broker.pid': { good: [1], bad: [1.5, '1'] },
   'statusReply.broker.stats.handedOff': COUNTS,
@@ -191,7 +202,7 @@ describe('the fields of frames', () => {
   });
 
   it('have fixed numbers on the wire', () => {
-    const numbers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map(frameTypeOf);
+    const numbers = Array.from({ length: 16 }, (_, number) => frameTypeOf(number));
     expect(numbers).toEqual([undefined, ...TYPES, undefined]);
   });
 
@@ -298,7 +309,7 @@ describe('the bounds of a frame', () => {
       'unsupportedVersion',
       'this side speaks version 1, not 2',
     ],
-    ['a type that there is none of', frameBytes(12, Buffer.from('{}')), 'badFrame', 'no frame has type 12'],
+    ['a type that there is none of', frameBytes(15, Buffer.from('{}')), 'badFrame', 'no frame has type 15'],
     ['no UTF-8', frameBytes(6, Buffer.from([0xc3])), 'badFrame', "ready frame: the payload isn't UTF-8"],
     ['no JSON', frameBytes(6, Buffer.from('{]')), 'badFrame', "ready frame: the payload isn't JSON"],
     ['a field that is missing', frameBytes(5, Buffer.from('{}')), 'badFrame', 'attach frame: id must be '],

@@ -30,6 +30,7 @@ const CALLS: Readonly<Record<string, (controller: HandoffController, backend: Ba
   count: (controller, backend) => controller.failedAttemptCount(backend),
   adopted: (controller, backend) => controller.markAdopted(backend),
   spawned: (controller, backend) => controller.markSpawned(backend),
+  rejoined: (controller, backend) => controller.markRejoined(backend),
   forget: (controller, backend) => controller.forget(backend),
 };
 
@@ -184,6 +185,7 @@ describe('the window that an actor shows', () => {
             model.shouldAttempt(name, HandoffAttemptInputs.adoptedBackend(true), at);
           else if (call === 'adopted') model.markAdopted(name);
           else if (call === 'spawned') model.markSpawned(name);
+          else if (call === 'rejoined') model.markRejoined(name);
           else if (call === 'forget') model.forget(name);
           else for (const one of HANDOFF_FAILURES) if (one === call) model.recordFailedAttempt(name, one, at);
           for (const held of controller.backends()) {

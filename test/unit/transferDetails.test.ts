@@ -38,6 +38,8 @@ function create(options: Partial<TransferOptions> = {}, send?: HandoffChannel['s
         onSent = callback;
       }),
     sync: () => {},
+    drain: () => {},
+    close: () => {},
   };
   const transfer: Transfer = new Transfer({
     socket: socket as unknown as Socket,
@@ -262,9 +264,17 @@ describe('a transfer', () => {
   });
 });
 
+const NO_CHANNEL: HandoffChannel = {
+  capacity: 0,
+  send: () => {},
+  sync: () => {},
+  drain: () => {},
+  close: () => {},
+};
+
 describe('the transfers to a backend', () => {
-  it('continue with the next when one cannot be sent', () => {
-    const channel: HandoffChannel = { capacity: 1, send: () => {}, sync: () => {} };
+  it('go on with the next when one can not be sent', () => {
+    const channel: HandoffChannel = { ...NO_CHANNEL, capacity: 1 };
     const queue = new TransferQueue(channel, new TransferTokens(), () => {});
     const first = create();
     const second = create();
@@ -278,8 +288,8 @@ describe('the transfers to a backend', () => {
     expect([queue.size, second.transfer.state]).toEqual([0, 'failed']);
   });
 
-  it('that are only announced or waiting end if nothing can be sent any more', () => {
-    const channel: HandoffChannel = { capacity: 2, send: () => {}, sync: () => {} };
+  it('that are no more than announced or waiting end where nothing can be sent any more', () => {
+    const channel: HandoffChannel = { ...NO_CHANNEL, capacity: 2 };
     const queue = new TransferQueue(channel, new TransferTokens(), () => {});
     const [sent, announced, waiting] = [create(), create({ clientKnows: false }), create()];
     for (const { transfer } of [sent, announced, waiting]) queue.add(transfer);
@@ -304,7 +314,7 @@ describe('the transfers to a backend', () => {
     jest.useFakeTimers();
     try {
       const refused: string[] = [];
-      const channel: HandoffChannel = { capacity: 1, send: () => {}, sync: () => {} };
+      const channel: HandoffChannel = { ...NO_CHANNEL, capacity: 1 };
       const queue = new TransferQueue(channel, new TransferTokens(), (why) => refused.push(why));
       for (const [type, told] of [
         ['ack', ['late', 'replayed']],

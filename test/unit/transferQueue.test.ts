@@ -12,6 +12,8 @@ describe('the transfers to a backend', () => {
       capacity: 2,
       send: (_message, _socket, callback) => callback(null),
       sync: ({ token }) => asked.push(token),
+      drain: () => {},
+      close: () => {},
     };
     const refused: string[] = [];
     const queue = new TransferQueue(channel, new TransferTokens({ maxTokens: 1 }), (why) =>

@@ -156,11 +156,10 @@ describe('the messages between broker and backend', () => {
     handoff,
     { ...handoff, earlyData: new Uint8Array(3), traceparent: `00-${ID}-${'b'.repeat(16)}-01` },
     { ...base, type: 'sync', token: ID },
-    { ...base, type: 'openChannel', records: 0, descriptors: 7 },
-    { ...base, type: 'stop' },
+    { ...base, type: 'drain' },
+    { ...base, type: 'drain', timeoutMs: 0 },
   ];
   const toBroker = [
-    { ...base, type: 'listening' },
     { ...base, type: 'ack', token: ID },
     { ...base, type: 'refuse', token: ID, code: 'busy' },
     { ...base, type: 'synced', token: ID },
@@ -192,8 +191,7 @@ describe('the messages between broker and backend', () => {
       id: NO_IDS,
       stamp: [-1, Number.NaN, '0', undefined],
       earlyData: ['early', [1], undefined, null],
-      records: [-1, 0.5, '1', undefined],
-      descriptors: [-1, 0.5, '1', undefined],
+      timeoutMs: [-1, Number.NaN, '1', null],
       code: ['', 'other', undefined],
     };
     for (const [messages, receive] of [

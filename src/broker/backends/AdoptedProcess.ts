@@ -1,89 +1,140 @@
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAskTimeout } from '../../protocol/askEndpoint';
 import type { FrameOf } from '../../protocol/frame';
 import { removeEndpointDirectory } from '../files/endpointDirectory';
 import { removeEndpoint } from '../files/removeEndpoint';
 import type { AdoptableBackend } from '../options/BrokerOptions';
+import type { RefusedAnswer } from '../transfers/TransferQueue';
 import { endIfProved, isStartRight, sendSignal } from './endProcess';
-import {
-  isProbeBroken,
-  isProbeTimeout,
-  type ProbedBackend,
-  probeBackend,
-  probeTimeout,
-} from './probeBackend';
+import { ProcessLink, type SharedByLinks } from './ProcessLink';
+import { type ExpectedProcess, verifyProcess } from './verifyProcess';
 
 const PROBE_TIMEOUT_MS = 2000;
-const PROBE_PAUSE_MS = 50;
 const EXIT_POLL_MS = 50;
 
-/** Callbacks of an {@link AdoptedProcess}. */
+/** What the owner of an {@link AdoptedProcess} is told. */
 export interface AdoptedProcessListener {
-  /** It accepts no more connections, but still runs. */
-  onClosed(): void;
-  /** It has ended, or isn't known to run. */
-  onExited(): void;
+  /** Connections can be handed to it. */
+  onRejoined(): void;
+  /** Connections can't be handed to it. */
+  onChannelFailed(cause: unknown): void;
+  /** An answer came that isn't the awaited one. A late refusal is no news and isn't told. */
+  onRefusedAnswer(why: RefusedAnswer): void;
+  /** It takes no connections any more, and still runs. */
+  onEndpointClosed(): void;
+  /** It has ended, as far as that can be told. With `isChannelOpen`, `onChannelClosed` comes. */
+  onExited(isChannelOpen: boolean): void;
+  /** All that it said is read. */
+  onChannelClosed(): void;
 }
 
-/** A process of an earlier broker. It isn't this broker's child and has no channel: it only answers identity probes. */
+/** A process that an earlier broker started. It's no child of this one: what is known of it is what it says. */
 export class AdoptedProcess {
   readonly backend: AdoptableBackend;
+  readonly link: ProcessLink;
+  readonly #expected: ExpectedProcess;
   #listener: AdoptedProcessListener | undefined;
-  #watch: Socket;
   #isLeft = false;
   #isClosed = false;
 
-  private constructor(backend: AdoptableBackend, watch: Socket) {
+  private constructor(
+    backend: AdoptableBackend,
+    expected: ExpectedProcess,
+    watch: Socket,
+    shared: SharedByLinks,
+  ) {
     this.backend = backend;
-    this.#watch = watch;
-    this.#listen();
+    this.#expected = expected;
+    const { transport, tokens } = shared;
+    this.link = new ProcessLink(
+      { identity: backend, transport, tokens, expected },
+      {
+        onChannelOpened: () => {
+          if (this.link.queue !== undefined) this.#listener?.onRejoined();
+        },
+        onChannelClosed: () => this.#listener?.onChannelClosed(),
+        onChannelFailed: (cause) => this.#listener?.onChannelFailed(cause),
+        onRefusedAnswer: (why) => this.#listener?.onRefusedAnswer(why),
+        onEndpointClosed: () => this.#onEndpointClosed(),
+      },
+    );
+    this.link.follow(watch);
   }
 
   /**
-   * Adopts the process at the endpoint after checking its identity.
+   * Makes sure that the process at the endpoint is the one that is meant.
    *
-   * @param timeoutMs milliseconds to wait for its answer.
-   * @throws {Error} it doesn't answer in time, or is another process (the promise rejects).
+   * @param timeoutMs milliseconds that it has to answer.
+   * @throws {Error} if it isn't (the promise rejects).
    */
-  static async adopt(backend: AdoptableBackend, timeoutMs: number): Promise<AdoptedProcess> {
-    return new AdoptedProcess(backend, await verify(backend, timeoutMs));
+  static async adopt(
+    backend: AdoptableBackend,
+    timeoutMs: number,
+    shared: SharedByLinks,
+  ): Promise<AdoptedProcess> {
+    const expected: ExpectedProcess = {
+      endpoint: backend.endpoint,
+      differenceOf: (found) => differenceOf(backend, found),
+      isThere: () => isStartRight(backend),
+    };
+    return new AdoptedProcess(backend, expected, await verifyProcess(expected, timeoutMs), shared);
   }
 
-  /** Sets the listener. It isn't called after `leave` or `stop`. */
+  /** Has it told what becomes of the process. Not after `leave` or `stop`. */
   listen(listener: AdoptedProcessListener): void {
     this.#listener = listener;
     if (this.#isClosed) void this.#tellEnd();
   }
 
-  /** Stops watching; the process keeps running. */
-  leave(): void {
-    this.#isLeft = true;
-    this.#watch.destroy();
+  /** Opens a channel to it. Resolves when that is done or has failed. */
+  rejoin(): Promise<void> {
+    return this.link.openChannel();
   }
 
   /**
-   * Ends the process with SIGTERM, and with SIGKILL if it still runs after `timeoutMs` milliseconds or doesn't answer a probe.
-   * Leaves another process alone.
+   * Asks the process to stop, once the transfers in flight have ended; without a channel, by SIGTERM.
+   *
+   * @param timeoutMs milliseconds until it's ended; undefined if nobody ends it.
+   */
+  askToStop(timeoutMs: number | undefined): void {
+    if (!this.link.drain(timeoutMs) && isStartRight(this.backend)) sendSignal(this.backend.pid, 'SIGTERM');
+  }
+
+  /** The process is gone: ends its transfers. */
+  cleanUp(): void {
+    this.link.close();
+  }
+
+  /** Stops watching; the process goes on. */
+  leave(): void {
+    this.#isLeft = true;
+    this.link.close();
+  }
+
+  /**
+   * Ends the process with SIGTERM, or with SIGKILL if it's still there `timeoutMs` milliseconds later, or doesn't answer. A
+   * process that isn't the one that was adopted is left alone.
    */
   async stop(timeoutMs: number): Promise<void> {
     this.#isLeft = true;
     let watch: Socket | undefined;
     let graceMs = timeoutMs;
     try {
-      watch = await verify(this.backend, PROBE_TIMEOUT_MS);
+      watch = await verifyProcess(this.#expected, PROBE_TIMEOUT_MS);
     } catch (error) {
-      // It has ended, doesn't answer, or another process listens at its endpoint.
-      if (isProbeTimeout(error)) graceMs = 0;
+      // It's gone, or doesn't answer, or another process has its place.
+      if (isAskTimeout(error)) graceMs = 0;
     }
-    this.#watch.destroy();
     const isEnded = await endIfProved(this.backend, graceMs);
     if (watch !== undefined && !isEnded) await this.#endWatched(watch, timeoutMs);
     watch?.destroy();
+    this.link.close();
     if (isEnded || watch !== undefined) removeSocket(this.backend.endpoint);
   }
 
-  /** Ends a process that the system can't identify but that answered a probe: its connection closes when it ends. */
+  /** The system can't tell when the process is gone, but it has said who it is, and its connection ends with it. */
   #endWatched(watch: Socket, timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => sendSignal(this.backend.pid, 'SIGKILL'), timeoutMs);
@@ -95,68 +146,25 @@ export class AdoptedProcess {
     });
   }
 
-  #listen(): void {
-    this.#watch.once('close', () => void this.#onClose());
+  #onEndpointClosed(): void {
+    if (this.#isLeft) return;
+    this.#isLeft = true;
+    this.#isClosed = true;
+    removeSocket(this.backend.endpoint);
+    void this.#tellEnd();
   }
 
-  async #onClose(): Promise<void> {
-    while (!this.#isLeft) {
-      try {
-        // Perhaps only the connection was closed.
-        const watch = await verify(this.backend, PROBE_TIMEOUT_MS);
-        if (this.#isLeft) {
-          watch.destroy();
-          return;
-        }
-        this.#watch = watch;
-        this.#listen();
-        return;
-      } catch (error) {
-        // A process that listens but is slow hasn't ended.
-        if (isProbeTimeout(error) && isStartRight(this.backend)) continue;
-        if (this.#isLeft) return;
-        this.#isLeft = true;
-        this.#isClosed = true;
-        removeSocket(this.backend.endpoint);
-        await this.#tellEnd();
-      }
-    }
-  }
-
-  /** A process that has closed its endpoint may still run, to finish its connections. */
+  /** It may only have closed its endpoint, to bring to an end what it has. */
   async #tellEnd(): Promise<void> {
-    if (isKnownToRun(this.backend)) this.#listener?.onClosed();
+    if (isKnownToRun(this.backend)) this.#listener?.onEndpointClosed();
     while (isKnownToRun(this.backend)) await sleep(EXIT_POLL_MS, undefined, { ref: false });
-    this.#listener?.onExited();
+    this.link.stopSending();
+    this.#listener?.onExited(this.link.isChannelOpen);
   }
 }
 
 function isKnownToRun(backend: AdoptableBackend): boolean {
   return backend.processStart !== undefined && isStartRight(backend);
-}
-
-async function verify(expected: AdoptableBackend, timeoutMs: number): Promise<Socket> {
-  const { identity, watch } = await probeUntilAnswered(expected, timeoutMs);
-  const difference = differenceOf(expected, identity);
-  if (difference !== undefined) {
-    watch.destroy();
-    throw new Error(`another process listens at ${expected.endpoint}: ${difference}`);
-  }
-  return watch;
-}
-
-async function probeUntilAnswered(expected: AdoptableBackend, timeoutMs: number): Promise<ProbedBackend> {
-  const end = performance.now() + timeoutMs;
-  for (;;) {
-    try {
-      return await probeBackend(expected.endpoint, Math.max(1, end - performance.now()));
-    } catch (error) {
-      // One broken connection doesn't prove that the process has ended; a successor must not run beside it.
-      if (!isProbeBroken(error) || !isStartRight(expected)) throw error;
-      if (performance.now() + PROBE_PAUSE_MS >= end) throw probeTimeout(expected.endpoint, timeoutMs);
-      await sleep(PROBE_PAUSE_MS);
-    }
-  }
 }
 
 function differenceOf(expected: AdoptableBackend, found: FrameOf<'identity'>): string | undefined {
@@ -166,7 +174,7 @@ function differenceOf(expected: AdoptableBackend, found: FrameOf<'identity'>): s
   return isStartRight(expected) ? undefined : `process ${expected.pid} was started at another time`;
 }
 
-// The earlier broker can't remove them any more.
+// What the earlier broker couldn't clean up.
 function removeSocket(endpoint: string): void {
   removeEndpoint(endpoint);
   removeEndpointDirectory(dirname(endpoint));

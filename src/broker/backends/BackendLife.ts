@@ -44,6 +44,10 @@ export interface BackendLifeListener {
   onVacated(life: BackendLife, successor: BackendSuccession): void;
   /** The process has ended and was cleaned up. */
   onGone(life: BackendLife): void;
+  /** Connections can be handed to a process that was found running. */
+  onRejoined(life: BackendLife): void;
+  /** Connections can't be handed to it. */
+  onChannelFailed(cause: unknown): void;
   onRefusedAnswer(why: RefusedAnswer): void;
 }
 
@@ -75,6 +79,7 @@ export class BackendLife {
   #exit: ProcessExit = { code: null, signal: null };
   #spawnError: unknown;
   #isKilled = false;
+  #wasRejoined = false;
   #log: LogTail | undefined;
   #wasReady = false;
   #shown: { readonly snapshot: unknown; readonly state: BackendProcessState | undefined } | undefined;
@@ -119,8 +124,14 @@ export class BackendLife {
     return this.#wasReady;
   }
 
-  get isAdopted(): boolean {
+  /** Whether an earlier broker started it. */
+  get wasFound(): boolean {
     return this.#running.type === 'adopted';
+  }
+
+  /** Whether an earlier broker started it, and this one has had no channel to it. */
+  get isAdopted(): boolean {
+    return this.wasFound && !this.#wasRejoined;
   }
 
   get pid(): number | undefined {
@@ -134,9 +145,9 @@ export class BackendLife {
     return this.#identity;
   }
 
-  /** The transfers to it; undefined if there is no channel. */
+  /** The transfers to it; undefined where none can be made. */
   get queue(): TransferQueue | undefined {
-    return this.#running.type === 'own' ? this.#running.process.queue : undefined;
+    return this.#running.type === 'none' ? undefined : this.#running.process.link.queue;
   }
 
   /** What a later broker needs to adopt it; undefined if there is no process. */
@@ -180,8 +191,12 @@ export class BackendLife {
     this.#identity = process.backend;
     this.ask({ type: 'process.found' });
     process.listen({
-      onClosed: () => this.ask({ type: 'channel.closed' }),
-      onExited: () => this.ask({ type: 'process.exited', isChannelOpen: false }),
+      onRejoined: () => this.ask({ type: 'channel.opened' }),
+      onChannelFailed: (cause) => this.#listener.onChannelFailed(cause),
+      onRefusedAnswer: (why) => this.#listener.onRefusedAnswer(why),
+      onEndpointClosed: () => this.ask({ type: 'endpoint.closed' }),
+      onExited: (isChannelOpen) => this.ask({ type: 'process.exited', isChannelOpen }),
+      onChannelClosed: () => this.ask({ type: 'channel.closed' }),
     });
   }
 
@@ -202,8 +217,12 @@ export class BackendLife {
       case 'stable':
         this.#listener.onStable();
         return;
+      case 'rejoined':
+        this.#wasRejoined = true;
+        this.#listener.onRejoined(this);
+        return;
       case 'askToStop':
-        if (this.#running.type === 'own') this.#running.process.askToStop();
+        if (this.#running.type !== 'none') this.#running.process.askToStop(told.timeoutMs);
         return;
       case 'terminate':
         this.#terminate();
@@ -217,7 +236,7 @@ export class BackendLife {
         this.#listener.onVacated(this, told.successor);
         return;
       case 'gone':
-        if (this.#running.type === 'own') this.#running.process.cleanUp();
+        if (this.#running.type !== 'none') this.#running.process.cleanUp();
         this.#listener.onGone(this);
         this.#settleOver();
         return;
@@ -239,6 +258,8 @@ export class BackendLife {
       const process = new BackendProcess(options, {
         onListening: () => this.ask({ type: 'process.listening' }),
         onRefusedAnswer: (why) => this.#listener.onRefusedAnswer(why),
+        onChannelFailed: (cause) => this.#listener.onChannelFailed(cause),
+        onEndpointClosed: () => this.ask({ type: 'endpoint.closed' }),
         onSpawnFailed: (error) => this.#onSpawnFailed(error),
         onExit: (exit, isChannelOpen) => {
           this.#exit = exit;

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import {
   BACKEND_IDENTITY_VARIABLE,
@@ -6,15 +6,12 @@ import {
   formatBackendIdentity,
   STATE_DIRECTORY_VARIABLE,
 } from '../../protocol/backendIdentity';
-import { PROTOCOL_VERSION } from '../../protocol/wireLimits';
-import type { HandoffTransport } from '../channels/HandoffTransport';
-import { ProcessChannel } from '../channels/ProcessChannel';
 import { openLogFile } from '../files/openLogFile';
 import { removeEndpoint } from '../files/removeEndpoint';
 import type { AdoptableBackend } from '../options/BrokerOptions';
 import type { CheckedService } from '../options/checkBrokerOptions';
-import { type RefusedAnswer, TransferQueue } from '../transfers/TransferQueue';
-import type { TransferTokens } from '../transfers/TransferTokens';
+import type { RefusedAnswer } from '../transfers/TransferQueue';
+import { ProcessLink, type SharedByLinks } from './ProcessLink';
 import { processStart } from './processStart';
 
 const STANDARD_ERROR = 2;
@@ -25,38 +22,39 @@ export interface ProcessExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Callbacks of a {@link BackendProcess}. */
+/** What a {@link BackendProcess} tells its owner. */
 export interface BackendProcessListener {
   /** Its endpoint accepts connections. */
   onListening(): void;
-  /** An answer was refused. Not called for a late refusal, which changes nothing. */
+  /** An answer came that isn't the awaited one. A late refusal is no news and isn't told. */
   onRefusedAnswer(why: RefusedAnswer): void;
-  /** The process couldn't be started. */
+  /** Connections can't be handed to it. */
+  onChannelFailed(cause: unknown): void;
+  /** The program couldn't be started. */
   onSpawnFailed(error: Error): void;
-  /** It has ended. With `isChannelOpen`, its last messages are still to be read, and `onChannelClosed` follows. */
+  /** It takes no connections any more, and still runs. */
+  onEndpointClosed(): void;
+  /** It has ended. With `isChannelOpen`, what it said last is still to be read, and `onChannelClosed` comes. */
   onExit(exit: ProcessExit, isChannelOpen: boolean): void;
-  /** Nothing can be sent to it any more. If it has ended, all its messages were read. */
+  /** It has ended, and all that it said is read. */
   onChannelClosed(): void;
 }
 
-/** Options of {@link BackendProcess}. */
-export interface BackendProcessOptions {
+/** What a process is started with. */
+export interface BackendProcessOptions extends SharedByLinks {
   readonly service: CheckedService;
   readonly identity: BackendIdentity;
-  /** The broker's state directory with links resolved; undefined if it has none. */
+  /** Of the broker, without links; undefined if it has none. */
   readonly stateDirectory: string | undefined;
-  readonly transport: HandoffTransport;
-  readonly tokens: TransferTokens<TransferQueue>;
 }
 
-/** A process that this broker started, and the channel to it. The chart `backendLifecycle` decides when to do what. */
+/** A process that this broker started, and the way to it. When to do what is the chart's to say. */
 export class BackendProcess {
   readonly identity: BackendIdentity;
-  readonly queue: TransferQueue;
+  readonly link: ProcessLink;
   /** What a later broker needs to adopt it; undefined if it couldn't be started. */
   readonly adoptable: AdoptableBackend | undefined;
   readonly #child: ChildProcess;
-  readonly #channel: ProcessChannel;
   readonly #listener: BackendProcessListener;
   #hasExited = false;
 
@@ -71,60 +69,70 @@ export class BackendProcess {
     this.#listener = listener;
     const output = service.logFile === undefined ? STANDARD_ERROR : openLogFile(service.logFile);
     try {
-      this.#child = fork(service.module, service.args, {
+      this.#child = spawn(process.execPath, [...service.execArgv, service.module, ...service.args], {
         env: {
           ...process.env,
           ...service.env,
           [BACKEND_IDENTITY_VARIABLE]: formatBackendIdentity(identity),
-          // Set even if undefined: this process may itself be a backend of another broker and have the variable.
+          // Without one too: this process may itself be a backend, of another broker.
           [STATE_DIRECTORY_VARIABLE]: stateDirectory,
         },
-        execArgv: [...service.execArgv],
         serialization: 'advanced',
-        stdio: ['ignore', output, output, 'ipc', ...Array<'pipe'>(transport.pipes ?? 0).fill('pipe')],
-        // A process group of its own, so that a terminal's Ctrl-C reaches only the broker.
+        stdio: ['ignore', output, output, ...(transport.nodeIpc === true ? (['ipc'] as const) : [])],
+        // A process group of its own: a terminal's Ctrl-C is the broker's to handle.
         detached: true,
         ...(service.cwd === undefined ? {} : { cwd: service.cwd }),
       });
     } finally {
       if (output > STANDARD_ERROR) closeSync(output);
     }
-    // Before anything else: a failed start emits `error`, which would end this process if nobody listened.
+    // First of all: what can't be started says so by an event, which would end this process if nobody listened.
     this.#child.on('error', this.#onError);
     this.#child.on('exit', this.#onExit);
-    // An error may come before the transport listens, and an embedder's transport may never listen.
-    for (const pipe of this.#pipes) pipe?.on('error', () => {});
     const { pid } = this.#child;
     const start = pid === undefined ? undefined : processStart(pid);
     this.adoptable =
       pid === undefined
         ? undefined
         : { ...identity, pid, ...(start === undefined ? {} : { processStart: start }) };
-    this.#channel = new ProcessChannel(this.#child, transport, {
-      onListening: () => listener.onListening(),
-      onAnswer: (answer) => this.queue.receive(answer),
-      onCut: () => this.#onCut(),
-      onClosed: () => this.#onClosed(),
-    });
-    this.queue = new TransferQueue(this.#channel, tokens, (why) => listener.onRefusedAnswer(why));
-  }
-
-  /** Contrary to Node's types, `stdio` is missing if no descriptor was left for the start. */
-  get #pipes(): ChildProcess['stdio'] | [] {
-    return this.#child.stdio ?? [];
+    this.link = new ProcessLink(
+      {
+        identity,
+        child: this.#child,
+        transport,
+        tokens,
+        expected: {
+          endpoint: identity.endpoint,
+          // Its process id may be another one than the child's, which may have started it.
+          differenceOf: ({ backend }) =>
+            backend === identity.backend ? undefined : `backend is ${backend}, not ${identity.backend}`,
+          isThere: () => !this.#hasExited,
+        },
+      },
+      {
+        onChannelOpened: () => {},
+        onChannelClosed: () => {
+          if (this.#hasExited) listener.onChannelClosed();
+        },
+        onChannelFailed: (cause) => listener.onChannelFailed(cause),
+        onEndpointClosed: () => listener.onEndpointClosed(),
+        onRefusedAnswer: (why) => listener.onRefusedAnswer(why),
+      },
+    );
+    if (pid !== undefined) void this.#waitUntilListening();
   }
 
   get pid(): number | undefined {
     return this.#child.pid;
   }
 
-  /** Asks the process to stop, after the transfers in flight have ended. */
-  askToStop(): void {
-    // The message could overtake handles, and transfers that end with the channel count as failures.
-    this.queue.whenSettled(() => {
-      if (!this.#child.connected) return;
-      this.#child.send({ handoffController: PROTOCOL_VERSION, type: 'stop' }, () => {});
-    });
+  /**
+   * Asks the process to stop, once the transfers in flight have ended; without a channel, by SIGTERM.
+   *
+   * @param timeoutMs milliseconds until it's ended; undefined if nobody ends it.
+   */
+  askToStop(timeoutMs: number | undefined): void {
+    if (!this.link.drain(timeoutMs)) this.terminate();
   }
 
   terminate(): void {
@@ -135,46 +143,39 @@ export class BackendProcess {
     this.#child.kill('SIGKILL');
   }
 
-  /** Lets the process run on without this broker. */
+  /** Leaves the process to itself: it goes on without this broker. */
   leave(): void {
     this.#child.off('exit', this.#onExit);
     this.#close();
     this.#child.unref();
   }
 
-  /** After the process has ended: ends its transfers and removes its socket. */
+  /** The process is gone: ends its transfers, and removes what it left. */
   cleanUp(): void {
     this.#close();
     removeEndpoint(this.identity.endpoint);
   }
 
-  /** Closes the descriptors too: a program that the process started may keep the other ends open. */
   #close(): void {
-    this.#channel.close();
-    this.queue.close();
+    this.link.close();
+    // Its channel may not have been opened, and a program that the process started may keep the other end.
     if (this.#child.connected) this.#child.disconnect();
-    for (const pipe of this.#pipes) pipe?.destroy();
+  }
+
+  async #waitUntilListening(): Promise<void> {
+    await this.link.untilListening();
+    await this.link.openChannel();
+    if (!this.#hasExited) this.#listener.onListening();
   }
 
   readonly #onError = (error: Error): void => {
-    // Also emitted if a signal or message couldn't be sent; its sender handles that.
+    // Also told for a signal or message that couldn't be sent, which is no end: whoever sent it finds out.
     if (this.#child.pid === undefined) this.#listener.onSpawnFailed(error);
   };
 
   readonly #onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
     this.#hasExited = true;
-    this.queue.stopSending();
-    this.#listener.onExit({ code, signal }, this.#channel.isOpen);
+    this.link.stopSending();
+    this.#listener.onExit({ code, signal }, this.link.isChannelOpen);
   };
-
-  /** Its last messages may still be unread, but it must get no more clients. */
-  #onCut(): void {
-    this.queue.stopSending();
-    if (!this.#hasExited) this.#listener.onChannelClosed();
-  }
-
-  #onClosed(): void {
-    this.queue.close();
-    if (this.#hasExited) this.#listener.onChannelClosed();
-  }
 }

@@ -7,6 +7,7 @@ import type { CheckedBrokerOptions, CheckedService } from '../options/checkBroke
 import { type AdoptionOptions, adoptSurvivors } from './adoptSurvivors';
 import type { ProcessTimeouts } from './BackendLife';
 import { ManagedBackend, type SharedByBackends } from './ManagedBackend';
+import type { SharedByLinks } from './ProcessLink';
 
 // For clients that got the endpoint but haven't connected to it yet.
 const RECONNECT_GRACE_MS = 1000;
@@ -120,9 +121,14 @@ export class BackendSet {
    *
    * @returns the processes to keep recorded.
    */
-  adopt(options: Omit<AdoptionOptions, 'backendOf' | 'onRefused'>): Promise<AdoptableBackend[]> {
+  adopt(
+    options: Omit<AdoptionOptions, keyof SharedByLinks | 'backendOf' | 'onRefused'>,
+  ): Promise<AdoptableBackend[]> {
+    const { transport, tokens } = this.#options;
     return adoptSurvivors({
       ...options,
+      transport,
+      tokens,
       backendOf: ({ serviceName, serviceVersion }) => this.#offered.get(serviceName)?.get(serviceVersion),
       onRefused: (name, why, cause, backend) =>
         this.#options.reporter.warn({
@@ -140,7 +146,7 @@ export class BackendSet {
    * @throws {BrokerError} as `ManagedBackend.start`, once all have started or failed (the promise rejects).
    */
   async start(): Promise<void> {
-    const missing = [...this.#all].filter((backend) => !backend.isAdopted);
+    const missing = [...this.#all].filter((backend) => !backend.wasFound);
     const starts = await Promise.allSettled(missing.map((backend) => backend.start()));
     for (const start of starts) {
       if (start.status === 'rejected') throw start.reason;
@@ -199,7 +205,7 @@ export class BackendSet {
 
   /** Ends all processes, or only those that this broker started. */
   async stop(which: 'all' | 'started'): Promise<void> {
-    const isLeft = (backend: ManagedBackend): boolean => backend.isAdopted && which === 'started';
+    const isLeft = (backend: ManagedBackend): boolean => backend.wasFound && which === 'started';
     await Promise.all([...this.#all].map((backend) => (isLeft(backend) ? backend.leave() : backend.stop())));
   }
 

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { BackendLifecycleEvent, BackendProcessState, BackendSuccession } from '../../../machines';
 import { restartDelayMs } from '../../../machines/restartBackoff';
+import { messageOf } from '../../errors/showValue';
 import type { BackendHandle, BackendKey, InspectionObserver } from '../../index';
 import { isDescriptorShortage } from '../../net/isDescriptorShortage';
 import { randomId } from '../../net/randomId';
 import type { BackendIdentity } from '../../protocol/backendIdentity';
 import { BrokerError } from '../BrokerError';
-import type { HandoffTransport } from '../channels/HandoffTransport';
 import type { AdoptableBackend } from '../options/BrokerOptions';
 import { type CheckedService, checkPathLength } from '../options/checkBrokerOptions';
 import type { FdPressure } from '../pressure/FdPressure';
@@ -14,16 +14,16 @@ import type { BrokerCounts } from '../telemetry/BrokerCounts';
 import type { BrokerReporter } from '../telemetry/BrokerReporter';
 import type { ServiceCounts } from '../telemetry/ServiceCounts';
 import type { RefusedAnswer, TransferQueue } from '../transfers/TransferQueue';
-import type { TransferTokens } from '../transfers/TransferTokens';
 import type { AdoptedProcess } from './AdoptedProcess';
 import { BackendLife, type ProcessTimeouts } from './BackendLife';
 import type { BackendProcessOptions } from './BackendProcess';
+import type { SharedByLinks } from './ProcessLink';
 import type { ProcessRecords } from './ProcessRecords';
 
 /** Where to send connections for a ready backend. */
 export interface BackendTarget {
   readonly identity: BackendIdentity;
-  /** Undefined for an adopted process: there is no channel to it. */
+  /** Undefined if connections can't be handed to it. */
   readonly queue: TransferQueue | undefined;
 }
 
@@ -35,12 +35,10 @@ export interface ManagedBackendOptions extends ProcessTimeouts {
 }
 
 /** Shared by all backends of a broker. */
-export interface SharedByBackends {
+export interface SharedByBackends extends SharedByLinks {
   readonly endpointDirectory: string;
   /** The broker's state directory with links resolved; undefined if it has none. */
   readonly stateDirectory: string | undefined;
-  readonly transport: HandoffTransport;
-  readonly tokens: TransferTokens<TransferQueue>;
   readonly reporter: BrokerReporter;
   readonly counts: BrokerCounts;
   /** Informed when no descriptor is left to start a process. */
@@ -101,6 +99,12 @@ export class ManagedBackend {
     return this.#current === undefined ? 'stopped' : 'stopping';
   }
 
+  /** Whether the present process is one that an earlier broker started. */
+  get wasFound(): boolean {
+    return this.#current?.wasFound === true;
+  }
+
+  /** Whether the present process is one that an earlier broker started, and this one has had no channel to it. */
   get isAdopted(): boolean {
     return this.#current?.isAdopted === true;
   }
@@ -231,6 +235,8 @@ export class ManagedBackend {
         },
         onVacated: (vacated, successor) => this.#onVacated(vacated, successor),
         onGone: (gone) => this.#onGone(gone),
+        onRejoined: (rejoined) => this.#onRejoined(rejoined),
+        onChannelFailed: (cause) => this.#onChannelFailed(life, cause),
         onRefusedAnswer: (why) => this.#onRefusedAnswer(why),
       },
     );
@@ -278,6 +284,25 @@ export class ManagedBackend {
     for (const { resolve } of waiting) resolve();
   }
 
+  #onRejoined(life: BackendLife): void {
+    const { reporter } = this.#shared;
+    reporter.tellController(this.key, () => this.handle.markRejoined());
+    reporter.emit('backendRejoined', {
+      backend: this.key,
+      pid: life.pid ?? 0,
+      endpoint: life.identity?.endpoint ?? '',
+    });
+  }
+
+  #onChannelFailed(life: BackendLife, cause: unknown): void {
+    this.#shared.reporter.warn({
+      code: 'channelFailed',
+      message: `connections can't be handed to ${this.#name} (process ${life.pid}): ${messageOf(cause)}`,
+      backend: this.key,
+      cause,
+    });
+  }
+
   #onVacated(life: BackendLife, successor: BackendSuccession): void {
     const waiting = this.#takeWaiting(life);
     if (successor !== 'atOnce') this.#replaced = undefined;
@@ -319,7 +344,7 @@ export class ManagedBackend {
     this.#shared.reporter.emit('backendExit', {
       backend: this.key,
       pid: life.pid,
-      adopted: life.isAdopted,
+      adopted: life.wasFound,
       ...life.exit,
       ...(restartInMs === undefined ? {} : { restartInMs }),
     });
@@ -328,7 +353,7 @@ export class ManagedBackend {
   /** Kills the processes that this broker started, without waiting. */
   kill(): void {
     this.#isStopped = true;
-    for (const life of this.#lives()) if (!life.isAdopted) life.ask({ type: 'kill.asked' });
+    for (const life of this.#lives()) if (!life.wasFound) life.ask({ type: 'kill.asked' });
   }
 
   get #name(): string {

@@ -1,11 +1,12 @@
 import type { BackendKey } from '../../index';
+import { isAskTimeout } from '../../protocol/askEndpoint';
 import type { AdoptableBackend } from '../options/BrokerOptions';
 import { AdoptedProcess } from './AdoptedProcess';
 import type { ProcessTimeouts } from './BackendLife';
 import { endIfProved, isStartRight } from './endProcess';
 import { inTurn } from './inTurn';
 import type { ManagedBackend } from './ManagedBackend';
-import { isProbeTimeout } from './probeBackend';
+import type { SharedByLinks } from './ProcessLink';
 
 // Bounded, since each probe needs a descriptor.
 const PROBES_AT_A_TIME = 16;
@@ -13,7 +14,7 @@ const PROBES_AT_A_TIME = 16;
 const MAX_WARNINGS_OF_GONE = 10;
 
 /** Options of {@link adoptSurvivors}. */
-export interface AdoptionOptions extends ProcessTimeouts {
+export interface AdoptionOptions extends ProcessTimeouts, SharedByLinks {
   /** The embedder's `adopt` option. Those not adopted are left alone, unless one holds its endpoint without answering. */
   readonly given: readonly AdoptableBackend[];
   /** Processes of earlier brokers with the same state directory. Those not adopted are ended: nobody else would. */
@@ -49,20 +50,21 @@ export async function adoptSurvivors(options: AdoptionOptions): Promise<Adoptabl
   warnOfGone(gone, onRefused);
 
   const adopted: AdoptableBackend[] = [];
-  const endings: Promise<void>[] = [];
+  const pending: Promise<void>[] = [];
   const refuse = (adoptable: AdoptableBackend, why: string, cause?: unknown): void =>
     onRefused(nameOf(adoptable), why, cause, backendOf(adoptable)?.key);
   const probed = await inTurn(there, PROBES_AT_A_TIME, async (candidate) => {
     try {
-      return { candidate, found: await AdoptedProcess.adopt(candidate.adoptable, startTimeoutMs) };
+      return { candidate, found: await AdoptedProcess.adopt(candidate.adoptable, startTimeoutMs, options) };
     } catch (error) {
       return { candidate, found: error as Error };
     }
   });
   for (const { candidate, found } of [...probed].reverse()) {
     const backend = backendOf(candidate.adoptable);
-    if (!(found instanceof AdoptedProcess) || backend === undefined || backend.isAdopted) continue;
+    if (!(found instanceof AdoptedProcess) || backend === undefined || backend.wasFound) continue;
     backend.adopt(found);
+    pending.push(found.rejoin());
     adopted.push(candidate.adoptable);
   }
   for (const { candidate, found } of probed) {
@@ -71,26 +73,26 @@ export async function adoptSurvivors(options: AdoptionOptions): Promise<Adoptabl
     const backend = backendOf(adoptable);
     if (found instanceof AdoptedProcess) {
       if (isGiven) found.leave();
-      else endings.push(found.stop(stopTimeoutMs));
+      else pending.push(found.stop(stopTimeoutMs));
       refuse(
         adoptable,
         backend === undefined ? 'this broker has no such service' : 'another process was adopted instead',
       );
     } else {
-      const isSilent = isProbeTimeout(found);
+      const isSilent = isAskTimeout(found);
       // The embedder may be wrong about an endpoint that nobody listens on.
       const mayEnd = !isGiven || (isSilent && backend !== undefined);
       const end = async (): Promise<void> => {
         const isEnded = mayEnd && (await endIfProved(adoptable, isSilent ? 0 : stopTimeoutMs));
         refuse(adoptable, isEnded ? `${found.message}; it was ended` : found.message, found);
       };
-      endings.push(end());
+      pending.push(end());
     }
   }
-  await Promise.all(endings);
+  await Promise.all(pending);
   const adoptedIds = new Set(adopted.map(({ pid }) => pid));
   // One may have ended since its adoption.
-  const isStillAdopted = (one: AdoptableBackend): boolean => backendOf(one)?.isAdopted === true;
+  const isStillAdopted = (one: AdoptableBackend): boolean => backendOf(one)?.wasFound === true;
   const left = there
     .map(({ adoptable }) => adoptable)
     .filter((one) => one.processStart !== undefined && !adoptedIds.has(one.pid) && isStartRight(one));

@@ -1,20 +1,11 @@
 import type { Socket } from 'node:net';
 import type { ChannelAnswer } from '../../protocol/channelRecord';
-import type { HandoffMessage, SyncMessage } from '../../protocol/ipcMessage';
+import type { DrainMessage, HandoffMessage, SyncMessage } from '../../protocol/ipcMessage';
 
-/**
- * The way for handles to one backend process. Its answers go to the listener that it was opened with, or come over Node's
- * IPC channel, on which they are received in any case.
- */
+/** The way to one backend process. What comes back goes to the listener that it was opened with. */
 export interface HandoffChannel {
-  /** Most handles that may be on their way at a time now, from 1. */
+  /** Most handles that may be on their way at a time now. 0: none can be passed. */
   readonly capacity: number;
-  /**
-   * Whether answers may still come to the listener. If it's true when Node's IPC channel ends, the listener's `onClosed` is
-   * waited for, half a second at most.
-   * @default false
-   */
-  readonly isOpen?: boolean;
   /**
    * Sends the message and the socket's handle. The socket stays open in this process; it's destroyed no earlier than the
    * callback. Calls back once, with null when the handle is in the channel, or with the error. An error with code `EACCES`
@@ -25,12 +16,18 @@ export interface HandoffChannel {
   send(message: HandoffMessage, socket: Socket, callback: (error: Error | null) => void): void;
   /** Sends a question that must not overtake a handle. */
   sync(message: SyncMessage): void;
+  /** Asks the process to take no new connections, and to end when those that are open have. Must not overtake a handle. */
+  drain(message: DrainMessage): void;
+  /** Closes it. Nothing is told any more. */
+  close(): void;
 }
 
 /** What a channel tells whoever opened it. */
 export interface HandoffChannelListener {
   /** An answer came on it; one that makes no sense is told as `malformed`. */
   onAnswer(answer: ChannelAnswer | 'malformed'): void;
-  /** All that was said on it is read, and nothing more will be. */
+  /** How many connections the process has open, as it says itself. */
+  onReport(openConnections: number): void;
+  /** All that was said on it is read, and nothing more will be. Told once. */
   onClosed(): void;
 }

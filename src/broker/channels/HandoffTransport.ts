@@ -1,5 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
+import type { BackendIdentity } from '../../protocol/backendIdentity';
 import type { HandoffChannel, HandoffChannelListener } from './HandoffChannel';
+
+/** The process that a channel leads to. It has said at its endpoint that it is the one. */
+export interface ChannelTarget {
+  readonly identity: BackendIdentity;
+  /** Undefined if this broker didn't start it. */
+  readonly child: ChildProcess | undefined;
+}
 
 /** The way connections' handles go to backend processes. */
 export interface HandoffTransport {
@@ -11,10 +19,13 @@ export interface HandoffTransport {
    */
   readonly limitation?: string | undefined;
   /**
-   * Pipes that each backend process gets for the transport's own use, at its descriptors from 4 on.
-   * @default 0
+   * Whether the processes that the broker starts get Node's IPC channel.
+   * @default false
    */
-  readonly pipes?: number;
-  /** Opens the channel to a process, which takes connections now. Called once for each. */
-  open(child: ChildProcess, listener: HandoffChannelListener): HandoffChannel;
+  readonly nodeIpc?: boolean;
+  /**
+   * Opens the channel to a process that takes connections. If that fails its clients reconnect; after an error with code
+   * `EBUSY`, `EAGAIN` or `ETIMEDOUT` it's tried again.
+   */
+  open(target: ChannelTarget, listener: HandoffChannelListener): HandoffChannel | Promise<HandoffChannel>;
 }

@@ -1,30 +1,23 @@
 import { TRANSFER_REFUSALS } from '../../../machines';
 import { requireAnswer } from '../../errors/callbackAnswer';
-import { outOfRange } from '../../errors/invalidArgument';
 import { onRejection } from '../../errors/onRejection';
 import { isError, messageOf } from '../../errors/showValue';
 import type { ChannelAnswer } from '../../protocol/channelRecord';
-import { NodeIpcChannel } from './createNodeIpcTransport';
 import type { HandoffChannel, HandoffChannelListener } from './HandoffChannel';
 import type { HandoffTransport } from './HandoffTransport';
 
-const MAX_PIPES = 64;
+const CHANNEL_METHODS = ['send', 'sync', 'drain', 'close'] as const;
 
 /** Told which function of a transport failed, and how. */
 type TellFailure = (method: string, cause: unknown) => void;
 
 /**
- * A transport that never throws and answers what it should, whatever an embedder's does. What can't be used of it is done
- * by Node's IPC channel.
+ * A transport that answers what it should, whatever an embedder's does. A channel that fails where nobody could be told is
+ * ended.
  *
  * @param tell which function failed, and how.
- * @throws {RangeError} `pipes` isn't valid.
  */
 export function guardTransport(transport: HandoffTransport, tell: TellFailure): HandoffTransport {
-  const { pipes = 0 } = transport;
-  if (!Number.isInteger(pipes) || pipes < 0 || pipes > MAX_PIPES) {
-    throw outOfRange('transport.pipes', `an integer from 0 to ${MAX_PIPES}`, pipes);
-  }
   const limitation = attempt(
     tell,
     'transport.limitation',
@@ -32,7 +25,7 @@ export function guardTransport(transport: HandoffTransport, tell: TellFailure): 
     undefined,
   );
   return {
-    pipes,
+    nodeIpc: transport.nodeIpc ?? false,
     limitation,
     get supported() {
       return attempt(
@@ -42,20 +35,13 @@ export function guardTransport(transport: HandoffTransport, tell: TellFailure): 
         false,
       );
     },
-    open(child, listener) {
-      const nodeIpc = new NodeIpcChannel(child);
-      return attempt(
+    async open(target, listener) {
+      const guarded = guardListener(listener);
+      const channel: unknown = await transport.open(target, guarded);
+      return guardChannel(
+        requireAnswer('transport.open', channel, isChannel, 'a channel'),
+        guarded.onClosed,
         tell,
-        'transport.open',
-        () => {
-          const channel: unknown = transport.open(child, guardListener(listener));
-          return guardChannel(
-            requireAnswer('transport.open', channel, isChannel, 'a channel'),
-            nodeIpc,
-            tell,
-          );
-        },
-        nodeIpc,
       );
     },
   };
@@ -71,6 +57,9 @@ function guardListener(listener: HandoffChannelListener): HandoffChannelListener
     onAnswer(answer: unknown) {
       if (!isClosed) listener.onAnswer(isAnswer(answer) ? answer : 'malformed');
     },
+    onReport(openConnections: unknown) {
+      if (!isClosed && isCount(openConnections)) listener.onReport(openConnections);
+    },
     onClosed() {
       if (isClosed) return;
       isClosed = true;
@@ -79,22 +68,30 @@ function guardListener(listener: HandoffChannelListener): HandoffChannelListener
   };
 }
 
-function guardChannel(channel: HandoffChannel, nodeIpc: NodeIpcChannel, tell: TellFailure): HandoffChannel {
+function guardChannel(channel: HandoffChannel, end: () => void, tell: TellFailure): HandoffChannel {
+  const attemptTo = (method: string, call: () => unknown, onFailed: () => void): void => {
+    const fail = (cause: unknown): void => {
+      tell(`channel.${method}`, cause);
+      onFailed();
+    };
+    try {
+      onRejection(call(), fail);
+    } catch (cause) {
+      fail(cause);
+    }
+  };
+  const close = (): void => attemptTo('close', () => channel.close(), end);
+  const giveUp = (): void => {
+    close();
+    end();
+  };
   return {
     get capacity() {
       return attempt(
         tell,
         'channel.capacity',
-        () => requireAnswer('channel.capacity', channel.capacity, isCapacity, 'a number from 1'),
-        nodeIpc.capacity,
-      );
-    },
-    get isOpen() {
-      return attempt(
-        tell,
-        'channel.isOpen',
-        () => requireAnswer('channel.isOpen', channel.isOpen ?? false, isBoolean, 'a boolean'),
-        false,
+        () => requireAnswer('channel.capacity', channel.capacity, isCount, 'a number from 0'),
+        0,
       );
     },
     send(message, socket, callback) {
@@ -111,15 +108,9 @@ function guardChannel(channel: HandoffChannel, nodeIpc: NodeIpcChannel, tell: Te
         fail(cause);
       }
     },
-    sync(message) {
-      try {
-        const returned: unknown = channel.sync(message);
-        onRejection(returned, (cause) => tell('channel.sync', cause));
-      } catch (cause) {
-        tell('channel.sync', cause);
-        nodeIpc.sync(message);
-      }
-    },
+    sync: (message) => attemptTo('sync', () => channel.sync(message), giveUp),
+    drain: (message) => attemptTo('drain', () => channel.drain(message), giveUp),
+    close,
   };
 }
 
@@ -140,15 +131,14 @@ function isBoolean(value: unknown): value is boolean {
   return typeof value === 'boolean';
 }
 
-function isCapacity(value: unknown): value is number {
-  return typeof value === 'number' && value >= 1;
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0;
 }
 
 /** What `capacity` answers is looked at when it's asked for. */
 function isChannel(value: unknown): value is HandoffChannel {
   if (typeof value !== 'object' || value === null) return false;
-  const { send, sync } = value as { send?: unknown; sync?: unknown };
-  return typeof send === 'function' && typeof sync === 'function';
+  return CHANNEL_METHODS.every((method) => typeof (value as HandoffChannel)[method] === 'function');
 }
 
 function isAnswer(value: unknown): value is ChannelAnswer | 'malformed' {

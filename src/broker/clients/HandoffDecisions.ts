@@ -34,7 +34,7 @@ export class HandoffDecisions {
   decide(request: ClientRequest, backend: ManagedBackend): BrokerDecision {
     const { reporter, transport } = this.#options;
     const { handle, key } = backend;
-    const canPassHandle = request.canHandOff && transport.supported;
+    const canPassHandle = request.canHandOff && transport.supported && hasWayTo(backend);
     const inputs = this.#check(backend, () => this.#inputsOf(request, backend));
     const decision =
       inputs &&
@@ -50,7 +50,7 @@ export class HandoffDecisions {
     const inputs = this.#check(backend, () => this.#usualInputs(true, backend));
     const explanation = backend.handle.explain(inputs ?? HandoffAttemptInputs.enabled());
     return explainWith(
-      brokerDecision(inputs && explanation.decision, this.#options.transport.supported),
+      brokerDecision(inputs && explanation.decision, this.#options.transport.supported && hasWayTo(backend)),
       explanation,
     );
   }
@@ -82,4 +82,9 @@ export class HandoffDecisions {
     requireNamedValues('the answer of adjustInputs', answer, 'HandoffAttemptInputs, and no promise of it');
     return checkInputs('adjustInputs()', answer);
   }
+}
+
+/** Of an adopted process the chart says that there is none. */
+function hasWayTo(backend: ManagedBackend): boolean {
+  return backend.isAdopted || backend.queue !== undefined;
 }

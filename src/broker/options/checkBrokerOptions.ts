@@ -99,7 +99,7 @@ const ADOPTABLE_NAMES: OptionNames<AdoptableBackend> = {
 const TRANSPORT_NAMES: OptionNames<HandoffTransport> = {
   supported: true,
   limitation: true,
-  pipes: true,
+  nodeIpc: true,
   open: true,
 };
 
@@ -268,13 +268,13 @@ function checkAdoptable(field: string, value: unknown): AdoptableBackend {
 /** Returns the object itself, since its methods may use `this`. */
 function checkTransport(value: unknown): HandoffTransport {
   const transport = requireMembers<HandoffTransport>('transport', value, TRANSPORT_NAMES);
-  const { supported, pipes, open } = readGiven('transport', () => ({
+  const { supported, nodeIpc, open } = readGiven('transport', () => ({
     supported: transport.supported,
-    pipes: transport.pipes,
+    nodeIpc: transport.nodeIpc,
     open: transport.open,
   }));
   requireBoolean('transport.supported', supported);
-  if (pipes !== undefined) requireCount('transport.pipes', pipes);
+  if (nodeIpc !== undefined) requireBoolean('transport.nodeIpc', nodeIpc);
   if (open === undefined) throw invalidType('transport.open', 'a function', undefined);
   requireFunction('transport.open', open);
   return transport;

@@ -6,11 +6,12 @@ import { checkPersistedSnapshot } from '../../controller/PersistedHandoffSnapsho
 import { parseInWords } from '../../errors/parseInWords';
 import { messageOf } from '../../errors/showValue';
 import type { HandoffController, PersistedHandoffSnapshot } from '../../index';
+import { isAskRefused } from '../../protocol/askEndpoint';
 import { type BackendIdentity, isBackendId } from '../../protocol/backendIdentity';
 import { BrokerError } from '../BrokerError';
 import { inTurn } from '../backends/inTurn';
 import type { ProcessRecords } from '../backends/ProcessRecords';
-import { isProbeRefused, probeBackend } from '../backends/probeBackend';
+import { probeBackend } from '../backends/probeBackend';
 import { startedProcesses } from '../backends/startedProcesses';
 import { makePrivateDirectory } from '../files/checkPrivatePath';
 import { listenOnPath } from '../files/listenOnPath';
@@ -176,7 +177,7 @@ export class BrokerState implements ProcessRecords {
         watch.destroy();
         who = `${identity.serviceName}@${identity.serviceVersion} (process ${identity.pid})`;
       } catch (error) {
-        if (isProbeRefused(error)) {
+        if (isAskRefused(error)) {
           removeEndpoint(endpoint);
           return;
         }

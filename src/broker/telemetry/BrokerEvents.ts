@@ -40,6 +40,13 @@ export interface BackendReadyEvent {
   readonly adopted: boolean;
 }
 
+/** Connections can be handed to an adopted process. */
+export interface BackendRejoinedEvent {
+  readonly backend: BackendKey;
+  readonly pid: number;
+  readonly endpoint: string;
+}
+
 /** A backend process has ended. */
 export interface BackendExitEvent {
   readonly backend: BackendKey;
@@ -66,6 +73,7 @@ export interface BackendExitEvent {
  * - `checkFailed`: `adjustInputs` or `fdPressure` threw or returned an invalid value. The client reconnects.
  * - `listenerFailed`: an event listener or an observer of the charts threw or rejected.
  * - `slowTransport`: the transport lacks something on this system; the message names the effect.
+ * - `channelFailed`: no channel to a process could be opened: its clients reconnect. Emitted once until there is one.
  * - `clockFailed`: `clock` threw or returned an invalid time; the last valid time is used.
  * - `transportFailed`: `transport` threw, rejected, or returned an invalid value.
  * - `internalError`: another failure that must not end the broker. If it concerns a client connection, that is closed.
@@ -78,6 +86,7 @@ export type BrokerWarningCode =
   | 'checkFailed'
   | 'listenerFailed'
   | 'slowTransport'
+  | 'channelFailed'
   | 'clockFailed'
   | 'transportFailed'
   | 'internalError'
@@ -99,6 +108,7 @@ export interface BrokerEvents {
   route: [RouteEvent];
   transfer: [TransferEvent];
   backendReady: [BackendReadyEvent];
+  backendRejoined: [BackendRejoinedEvent];
   backendExit: [BackendExitEvent];
   warning: [BrokerWarning];
 }

@@ -94,6 +94,8 @@ export function logBroker(
     transfer: onTransfer,
     backendReady: ({ backend, ...facts }) =>
       logger.info({ backend: backendDisplayName(backend), ...facts }, 'backend ready'),
+    backendRejoined: ({ backend, ...facts }) =>
+      logger.info({ backend: backendDisplayName(backend), ...facts }, 'backend rejoined'),
     backendExit: ({ backend, ...facts }) => {
       // If no restart follows, the broker itself ended it.
       const level = facts.restartInMs === undefined ? 'info' : 'warn';
@@ -105,6 +107,7 @@ export function logBroker(
   broker.on('route', listeners.route);
   broker.on('transfer', listeners.transfer);
   broker.on('backendReady', listeners.backendReady);
+  broker.on('backendRejoined', listeners.backendRejoined);
   broker.on('backendExit', listeners.backendExit);
   broker.on('warning', listeners.warning);
   const timer = setInterval(summarize, summaryEveryMs);
@@ -114,6 +117,7 @@ export function logBroker(
     broker.off('route', listeners.route);
     broker.off('transfer', listeners.transfer);
     broker.off('backendReady', listeners.backendReady);
+    broker.off('backendRejoined', listeners.backendRejoined);
     broker.off('backendExit', listeners.backendExit);
     broker.off('warning', listeners.warning);
     summarize();

@@ -2,6 +2,10 @@ import { serveBackend } from '../../backend';
 
 // A backend process of the demo. It echoes every byte; its argument selects its behaviour in handoff.
 
+// Longer than the demo's broker waits: the whole process stands still, as one does that computes.
+const SILENT_MS = 300;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
 async function main(behaviour: string | undefined): Promise<void> {
   await serveBackend({
     onConnection: (socket) => {
@@ -9,11 +13,12 @@ async function main(behaviour: string | undefined): Promise<void> {
       socket.on('error', () => socket.destroy());
       socket.pipe(socket);
     },
-    refuseHandoff: () => (behaviour === 'refusing' ? 'permission' : undefined),
+    refuseHandoff: () => {
+      if (behaviour === 'silent') Atomics.wait(sleeper, 0, 0, SILENT_MS);
+      return behaviour === 'healthy' ? undefined : 'permission';
+    },
     surviveBroker: false,
   });
-  // Serves its endpoint but ignores its channel, like a program without handoff support.
-  if (behaviour === 'silent') process.removeAllListeners('message');
 }
 
 void main(process.argv[2]);

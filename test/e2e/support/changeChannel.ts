@@ -1,28 +1,26 @@
-import type { ChildProcess } from 'node:child_process';
-import type { HandoffChannel, HandoffTransport } from '../../../src/broker';
+import type { ChannelTarget, HandoffChannel, HandoffTransport } from '../../../src/broker';
 
 /** A transport of which each channel has some members changed. */
 export function changeChannel(
   transport: HandoffTransport,
-  change: (channel: HandoffChannel, child: ChildProcess) => Partial<HandoffChannel>,
+  change: (channel: HandoffChannel, target: ChannelTarget) => Partial<HandoffChannel>,
 ): HandoffTransport {
   return {
     supported: transport.supported,
-    pipes: transport.pipes ?? 0,
-    open(child, listener) {
-      const channel = transport.open(child, listener);
+    nodeIpc: transport.nodeIpc ?? false,
+    async open(target, listener) {
+      const channel = await transport.open(target, listener);
       const same: HandoffChannel = {
         get capacity() {
           return channel.capacity;
         },
-        get isOpen() {
-          return channel.isOpen ?? false;
-        },
         send: (...args) => channel.send(...args),
         sync: (message) => channel.sync(message),
+        drain: (message) => channel.drain(message),
+        close: () => channel.close(),
       };
       // Getters stay what they are.
-      return Object.defineProperties(same, Object.getOwnPropertyDescriptors(change(channel, child)));
+      return Object.defineProperties(same, Object.getOwnPropertyDescriptors(change(channel, target)));
     },
   };
 }

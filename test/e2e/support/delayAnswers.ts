@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import type { BrokerOptions, HandoffChannelListener } from '../../../src/broker';
+import type { BrokerOptions } from '../../../src/broker';
 import { createScmRightsTransport } from '../../../src/broker';
-import { changeChannel } from './changeChannel';
 
 /** Milliseconds by which everything that a backend says reaches its broker later. Unset: as it comes. */
 const { HANDOFF_TEST_ANSWER_DELAY_MS } = process.env;
@@ -16,41 +15,29 @@ export function delayAnswers(options: Partial<BrokerOptions>): Partial<BrokerOpt
   if (HANDOFF_TEST_ANSWER_DELAY_MS === undefined || 'transport' in options) return options;
   const delayMs = Number(HANDOFF_TEST_ANSWER_DELAY_MS);
   const transport = createScmRightsTransport();
+  const later = (tell: () => void): void => void setTimeout(tell, delayMs);
   return {
     ...options,
     transport: {
       ...transport,
-      open(child, listener) {
-        delayEvents(child, delayMs);
-        let isRead = false;
-        const late: HandoffChannelListener = {
-          onAnswer: (answer) => void setTimeout(() => listener.onAnswer(answer), delayMs),
-          onClosed: () =>
-            void setTimeout(() => {
-              isRead = true;
-              listener.onClosed();
-            }, delayMs),
-        };
-        const delayed = changeChannel(transport, (channel) => {
-          const answers = channel.isOpen === true;
-          return {
-            get isOpen() {
-              return answers && !isRead;
-            },
-          };
+      open(target, listener) {
+        if (target.child !== undefined) delayEvents(target.child, later);
+        return transport.open(target, {
+          onAnswer: (answer) => later(() => listener.onAnswer(answer)),
+          onReport: (openConnections) => later(() => listener.onReport(openConnections)),
+          onClosed: () => later(() => listener.onClosed()),
         });
-        return delayed.open(child, late);
       },
     },
   };
 }
 
-/** What it says first, that it listens, has come by then: from there on. */
-function delayEvents(child: ChildProcess, delayMs: number): void {
+/** All but what comes before the channel is opened. */
+function delayEvents(child: ChildProcess, later: (tell: () => void) => void): void {
   const emit: (name: string | symbol, ...values: unknown[]) => boolean = child.emit.bind(child);
   child.emit = (name: string | symbol, ...values: unknown[]): boolean => {
     if (!TOLD_LATE.includes(name)) return emit(name, ...values);
-    setTimeout(() => emit(name, ...values), delayMs);
+    later(() => emit(name, ...values));
     return true;
   };
 }
