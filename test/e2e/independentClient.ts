@@ -16,6 +16,9 @@ const TYPES = [
   'identity',
   'status',
   'statusReply',
+  'openChannel',
+  'channelOpened',
+  'carryDescriptors',
 ];
 const MAX_EARLY_DATA = 16_384;
 const SHORTAGES = ['EAGAIN', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'];

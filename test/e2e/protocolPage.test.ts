@@ -288,6 +288,8 @@ describe('each error code of the page comes with the retryable of the page', () 
     const sides = Object.fromEntries(
       [...found].map(([code, from]) => [code, from.size === 2 ? 'both' : [...from][0]]),
     );
-    expect(sides).toEqual(Object.fromEntries(rows.map(({ code, from }) => [code, from])));
+    // What another user's process is told, test/e2e/endpointChannel.test.ts shows.
+    const others = rows.filter(({ code }) => code !== 'forbidden');
+    expect(sides).toEqual(Object.fromEntries(others.map(({ code, from }) => [code, from])));
   });
 });

@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { constants } from 'node:os';
 import { inspect, isDeepStrictEqual } from 'node:util';
 import type { AnyMachineSnapshot, EventObject, InspectionEvent } from 'xstate';
@@ -16,6 +15,7 @@ import {
 import { verifyProcess } from '../../src/broker/backends/verifyProcess';
 import { holdProcess } from '../e2e/support/holdProcess';
 import { ended, fixtureService, isAlive, signal, type TestBrokers } from '../e2e/support/TestBrokers';
+import { takesConnections } from '../e2e/support/takesConnections';
 import { compiled } from '../support/compiled';
 import { eventually } from '../support/eventually';
 import { LifecycleModel } from './LifecycleModel';
@@ -551,15 +551,4 @@ export class LifecycleRun {
 function hasPending(pid: number, name: 'SIGTERM'): boolean {
   const [, mask = '0'] = /^ShdPnd:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return (BigInt(`0x${mask}`) & (1n << BigInt(constants.signals[name] - 1))) !== 0n;
-}
-
-function takesConnections(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
