@@ -1,4 +1,4 @@
-import { redact } from './redact';
+import { copyDefinition } from './copyDefinition';
 import { withParams } from './withParams';
 
 /** Guards made by `and`, `or`, `not` and `stateIn` are functions with a field of what they were made of. */
@@ -25,23 +25,14 @@ export function guardText(guard: unknown): string {
 }
 
 /**
- * A machine's config as JSON text for inspectors. Redacts its context and the inputs of invoked actors, which may contain
- * secrets.
+ * A machine's config as JSON text for inspectors, of bounded size. Redacts the data in it, such as its context and the inputs
+ * of invoked actors, which may contain secrets.
  */
 export function definitionText(config: object): string {
-  const { id, context } = config as { readonly id?: unknown; readonly context?: unknown };
-  const shown = typeof context === 'object' ? { ...config, context: redact(context) } : config;
   try {
-    return JSON.stringify(shown, function (this: object, key, value: unknown) {
-      if (typeof value === 'function') return { type: functionText(value) };
-      if (typeof value === 'bigint') return String(value);
-      if (key === 'input' && 'src' in this) return redact(value);
-      // The logic of an inline invoked actor may be a whole chart.
-      if (key === 'src' && typeof value === 'object' && value !== null) return 'inline';
-      return value;
-    });
+    return JSON.stringify(copyDefinition(config, functionText));
   } catch {
-    // For instance, `meta` is circular or nested too deep.
-    return JSON.stringify({ id: typeof id === 'string' ? id : undefined });
+    // A getter or proxy of the inspected app threw.
+    return '{}';
   }
 }

@@ -2,24 +2,38 @@ import type { InspectedSnapshot } from './InspectionMessage';
 import { boundedChartField, redact } from './redact';
 
 /** Fields that are never redacted: they have the names of states, and a state may be called "token". */
-const CHART_FIELDS = new Set(['status', 'value', 'tags', 'historyValue']);
-
-/** Most fields copied from a snapshot. */
-const MAX_FIELDS = 100;
+const CHART_FIELDS = ['status', 'value', 'tags', 'historyValue'] as const;
 
 /** A JSON-safe, bounded copy of any actor's snapshot, with secrets redacted. Never throws. */
 export function plainSnapshot(snapshot: unknown): InspectedSnapshot | undefined {
   if (typeof snapshot !== 'object' || snapshot === null) return undefined;
   try {
-    const json = 'toJSON' in snapshot && typeof snapshot.toJSON === 'function' ? snapshot.toJSON() : snapshot;
-    const fields: [string, unknown][] = Object.entries(json).filter(([, value]) => value !== undefined);
-    return Object.fromEntries(
-      fields
-        .slice(0, MAX_FIELDS)
-        .map(([field, value]) => [field, CHART_FIELDS.has(field) ? boundedChartField(value) : redact(value)]),
-    );
+    const json: object =
+      'toJSON' in snapshot && typeof snapshot.toJSON === 'function' ? snapshot.toJSON() : snapshot;
+    const data: Record<string, unknown> = {};
+    const chart: Record<string, unknown> = {};
+    for (const [field, value] of Object.entries(json)) {
+      if (value === undefined) continue;
+      const isChart = CHART_FIELDS.some((name) => name === field);
+      (isChart ? chart : data)[field] = field === 'historyValue' ? historyIds(value) : value;
+    }
+    return { ...(boundedChartField(chart) as object), ...(redact(data) as object) };
   } catch {
     // A custom actor logic's snapshot may throw when read.
     return {};
   }
+}
+
+/** The states that history states remember, as `#id`; clients send the definitions of the states, which are long. */
+function historyIds(history: unknown): unknown {
+  if (typeof history !== 'object' || history === null) return history;
+  return Object.fromEntries(
+    Object.entries(history).map(([key, states]) => [key, Array.isArray(states) ? states.map(idOf) : states]),
+  );
+}
+
+function idOf(state: unknown): unknown {
+  const isState =
+    typeof state === 'object' && state !== null && 'id' in state && typeof state.id === 'string';
+  return isState ? `#${state.id}` : state;
 }
