@@ -15,7 +15,7 @@ async function main(behaviour: string | undefined): Promise<void> {
     },
     refuseHandoff: () => {
       if (behaviour === 'silent') Atomics.wait(sleeper, 0, 0, SILENT_MS);
-      return behaviour === 'healthy' ? undefined : 'permission';
+      return behaviour === 'refusing' || behaviour === 'silent' ? 'permission' : undefined;
     },
     surviveBroker: false,
   });
