@@ -89,7 +89,7 @@ export const RECONNECT_REASON_WORDS: Readonly<Record<ReconnectReason, ReasonWord
     'is its event loop blocked?',
   ),
   handleUnavailable: obstacle(
-    'the connection\u2019s handle can\u2019t be passed: the transport is unsupported, or reading couldn\u2019t be stopped',
+    'the connection\u2019s handle can\u2019t be passed: the transport is unsupported, there is no channel to the process, or reading couldn\u2019t be stopped',
     'see [platforms](platforms.md)',
   ),
   checkFailed: obstacle(

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { connect } from '../../src/client';
 import { eventually } from '../support/eventually';
@@ -64,7 +64,10 @@ describe('a mistake in a callback of a backend', () => {
       endpointDirectory,
     });
     const exited = new Promise((resolve) => broker.once('backendExit', resolve));
-    process.kill(requirePid(broker.backends()[0]?.pid), 'SIGKILL');
+    const [{ pid, endpoint = '' } = {}] = broker.backends();
+    process.kill(requirePid(pid), 'SIGUSR2');
+    await eventually('a directory in its place', () => statSync(endpoint).isDirectory());
+    process.kill(requirePid(pid), 'SIGKILL');
     await exited;
     const { socket } = await connect({ socketPath: broker.socketPath, service: 'other', earlyData: 'hi' });
     expect(String(await readBytes(socket, 2))).toBe('hi');
