@@ -274,15 +274,8 @@ describe('HandoffController', () => {
 
 describe('inspection', () => {
   it('does not affect a decision when an observer throws or calls back', () => {
-    const thrown: unknown[] = [];
     const { controller, clock } = start();
-    const onUncaught = jest.spyOn(global, 'queueMicrotask').mockImplementation((task) => {
-      try {
-        task();
-      } catch (error) {
-        thrown.push(error);
-      }
-    });
+    const printed = jest.spyOn(console, 'error').mockImplementation(() => {});
     controller.inspect(() => {
       throw new Error('observer');
     });
@@ -293,13 +286,13 @@ describe('inspection', () => {
     });
     fail(controller, 2);
     expect(asked).toEqual([KEY, true]);
-    expect(thrown.length).toBeGreaterThan(0);
+    expect(printed).toHaveBeenCalled();
     expect(controller.stateOf(KEY)).toBe('rateLimited');
     expect(controller.actorOf(KEY).getSnapshot().context.failedAttempts).toBe(2);
     clock.advance(1_000);
     expect(controller.actorOf(KEY).getSnapshot().value).toEqual({ handoff: 'idle', window: 'elapsed' });
     controller.dispose();
-    onUncaught.mockRestore();
+    printed.mockRestore();
   });
 
   it('ends one of two subscriptions of the same object', () => {

@@ -51,6 +51,12 @@ describe('a value that violates its schema is reported in our words', () => {
     expect(parseFrame(type, payload)).toEqual({ problem: expect.stringContaining(problem) });
   });
 
+  it('one fault of a frame with several', () => {
+    expect(parseFrame('hello', { ...HELLO, service: 5, handoff: 5 })).toEqual({
+      problem: 'service must be a string, but is 5',
+    });
+  });
+
   it('whatever frame it is', () => {
     for (const type of Object.keys(FRAME_TYPE_NUMBERS) as FrameType[]) {
       for (const payload of [null, 5, 'x', [], { id: 5, backend: {}, code: '', endpoint: 5, reason: 'no' }]) {
