@@ -33,6 +33,7 @@ const IDENTITY_NAMES: OptionNames<BackendIdentity> = {
   serviceName: true,
   serviceVersion: true,
   endpoint: true,
+  replica: true,
 };
 
 /** The options of `serveBackend` with their defaults filled in. */
@@ -89,7 +90,11 @@ export function checkBackendOptions(options: ServeBackendOptions): CheckedBacken
 }
 
 function checkIdentity(value: unknown): BackendIdentity {
-  const { backend, serviceName, serviceVersion, endpoint } = readOptions('identity', value, IDENTITY_NAMES);
+  const { backend, serviceName, serviceVersion, endpoint, replica } = readOptions(
+    'identity',
+    value,
+    IDENTITY_NAMES,
+  );
   if (typeof backend !== 'string') throw invalidType('identity.backend', 'a string', backend);
   if (!isBackendId(backend)) {
     throw outOfRange('identity.backend', '32 lower-case hexadecimal digits', backend);
@@ -99,5 +104,6 @@ function checkIdentity(value: unknown): BackendIdentity {
     serviceName: requireText('identity.serviceName', serviceName, 0, 256),
     serviceVersion: requireText('identity.serviceVersion', serviceVersion, 0, 128),
     endpoint: requireSocketPath('identity.endpoint', endpoint),
+    ...(replica === undefined ? {} : { replica: requireCount('identity.replica', replica, 2) }),
   };
 }

@@ -102,8 +102,8 @@ function settle(method: string, call: () => unknown): void {
 type ObserveCount = (counter: ObservableCounter, count: number, labels: Record<string, string>) => void;
 
 /** The labels of a backend. All come from the configuration; none from a client. */
-function labelsOf({ instance, serviceName, serviceVersion }: BackendKey) {
-  return { broker: instance, service: serviceName, version: serviceVersion };
+function labelsOf({ instance, serviceName, serviceVersion, replica = 1 }: BackendKey) {
+  return { broker: instance, service: serviceName, version: serviceVersion, replica: String(replica) };
 }
 
 /**
@@ -282,7 +282,9 @@ export function recordBrokerMetrics(broker: Broker, options: BrokerMetricsOption
     for (const { key } of broker.serviceCounts()) {
       const ofService = statuses.filter(
         ({ backend }) =>
-          backend.serviceName === key.serviceName && backend.serviceVersion === key.serviceVersion,
+          backend.serviceName === key.serviceName &&
+          backend.serviceVersion === key.serviceVersion &&
+          backend.replica === key.replica,
       );
       observeService(result, key, ofService);
     }

@@ -94,7 +94,11 @@ export function parseBackendKeyText(text: string): BackendKey {
 /** Display name: `service@version`, with `#replica` unless it's the first, prefixed with the instance unless it's the default one. */
 export function backendDisplayName(backend: BackendId): string {
   if (typeof backend === 'string') return backend;
-  const { instance, serviceName, serviceVersion, replica } = backend;
-  const name = `${serviceName}@${serviceVersion}${replica === undefined ? '' : `#${replica}`}`;
-  return instance === DEFAULT_INSTANCE ? name : `${instance}/${name}`;
+  const name = replicaName(backend);
+  return backend.instance === DEFAULT_INSTANCE ? name : `${backend.instance}/${name}`;
+}
+
+/** `service@version`, with `#replica` unless it's the first. */
+export function replicaName({ serviceName, serviceVersion, replica }: Omit<BackendKey, 'instance'>): string {
+  return `${serviceName}@${serviceVersion}${replica === undefined ? '' : `#${replica}`}`;
 }

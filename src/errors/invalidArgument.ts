@@ -69,10 +69,13 @@ export function requireSpan(field: string, value: unknown, min: number, max: num
   return value;
 }
 
-/** Returns an integer from `min`. Throws a TypeError or RangeError that names the field and the value. */
-export function requireCount(field: string, value: unknown, min = 0): number {
+/** Returns an integer within bounds. Throws a TypeError or RangeError that names the field and the value. */
+export function requireCount(field: string, value: unknown, min = 0, max = Number.MAX_SAFE_INTEGER): number {
   if (typeof value !== 'number') throw invalidType(field, 'a number', value);
-  if (!Number.isSafeInteger(value) || value < min) throw outOfRange(field, `an integer from ${min}`, value);
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    const bounds = max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`;
+    throw outOfRange(field, `an integer ${bounds}`, value);
+  }
   return value;
 }
 

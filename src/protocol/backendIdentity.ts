@@ -15,6 +15,7 @@ const schema = z.object({
   serviceName: z.string(),
   serviceVersion: z.string(),
   endpoint: z.string().min(1),
+  replica: z.number().int().min(2).optional(),
 });
 
 /** Identifies a backend process: the broker creates one for each process it starts. */
@@ -25,6 +26,8 @@ export interface BackendIdentity {
   readonly serviceVersion: string;
   /** Path of the process's own socket. */
   readonly endpoint: string;
+  /** Which of several processes of the service and version: 2, 3, …; omitted for the first. */
+  readonly replica?: number | undefined;
 }
 
 /** Whether a text is a process's id: 32 lower-case hexadecimal digits. */

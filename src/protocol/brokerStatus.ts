@@ -36,12 +36,16 @@ export const brokerSummarySchema = z.object({
 export const backendSummarySchema = z.object({
   service: z.string(),
   version: z.string(),
+  /** Omitted for the first process of a service and version. */
+  replica: count.optional(),
   pid: z.number().int().optional(),
   process: z.string(),
   endpoint: z.string().optional(),
   adopted: z.boolean(),
   handoffEnabled: z.boolean(),
   attempts: count,
+  /** As far as is known; omitted by an earlier version. */
+  openConnections: count.optional(),
   inFlight: count,
   queued: count,
   handedOff: count,

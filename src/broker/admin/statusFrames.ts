@@ -62,20 +62,21 @@ function summaryOf(broker: StatusSource): BrokerSummary {
 }
 
 function backendSummary(broker: StatusSource, status: BackendStatus): BackendSummary {
-  const { backend, pid, process, endpoint, adopted, handoffEnabled, attempts, inFlight, queued, routes } =
-    status;
+  const { backend, pid, process, endpoint, adopted, handoffEnabled, attempts, routes } = status;
   const { decision, because, state, stateMeans, window } = broker.explain(backend);
   return {
     service: backend.serviceName,
     version: backend.serviceVersion,
+    ...(backend.replica !== undefined && { replica: backend.replica }),
     ...(pid !== undefined && { pid }),
     process,
     ...(endpoint !== undefined && { endpoint }),
     adopted,
     handoffEnabled,
     attempts,
-    inFlight,
-    queued,
+    openConnections: status.openConnections,
+    inFlight: status.inFlight,
+    queued: status.queued,
     handedOff: routes.handedOff,
     reconnected: routes.reconnected,
     state,

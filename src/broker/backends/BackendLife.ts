@@ -150,6 +150,16 @@ export class BackendLife {
     return this.#running.type === 'none' ? undefined : this.#running.process.link.queue;
   }
 
+  /** The connections that it has open, as far as is known. */
+  get openConnections(): number {
+    return this.#running.type === 'none' ? 0 : this.#running.process.link.openConnections;
+  }
+
+  /** A client is sent to it. */
+  countPick(): void {
+    if (this.#running.type !== 'none') this.#running.process.link.countPick();
+  }
+
   /** What a later broker needs to adopt it; undefined if there is no process. */
   get adoptable(): AdoptableBackend | undefined {
     const running = this.#running;

@@ -1,4 +1,4 @@
-import { backendDisplayName, checkBackendId } from '../../controller/BackendKey';
+import { backendDisplayName, checkBackendId, replicaName } from '../../controller/BackendKey';
 import { showValue } from '../../errors/showValue';
 import type { BackendKey, HandoffController } from '../../index';
 import { BrokerError } from '../BrokerError';
@@ -8,11 +8,12 @@ import { type AdoptionOptions, adoptSurvivors } from './adoptSurvivors';
 import type { ProcessTimeouts } from './BackendLife';
 import { ManagedBackend, type SharedByBackends } from './ManagedBackend';
 import type { SharedByLinks } from './ProcessLink';
+import { Replicas } from './Replicas';
 
 // For clients that got the endpoint but haven't connected to it yet.
 const RECONNECT_GRACE_MS = 1000;
 
-/** What `Broker.reload` changed; each name is `service@version`. */
+/** What `Broker.reload` changed; each name is `service@version`, or `service@version#2` for a further replica. */
 export interface ReloadedServices {
   readonly added: readonly string[];
   readonly removed: readonly string[];
@@ -30,7 +31,7 @@ type Services = CheckedBrokerOptions['services'];
 export class BackendSet {
   readonly #options: BackendSetOptions;
   readonly #all = new Set<ManagedBackend>();
-  readonly #offered = new Map<string, Map<string, ManagedBackend>>();
+  readonly #offered = new Map<string, Map<string, Replicas>>();
   #isClosed = false;
 
   constructor(options: BackendSetOptions) {
@@ -42,7 +43,7 @@ export class BackendSet {
   }
 
   /** The offered backends of a service by version; undefined if there are none. */
-  versionsOf(service: string): ReadonlyMap<string, ManagedBackend> | undefined {
+  versionsOf(service: string): ReadonlyMap<string, Replicas> | undefined {
     return this.#offered.get(service);
   }
 
@@ -72,7 +73,14 @@ export class BackendSet {
     this.checkOpen();
     checkBackendId(key);
     const isOurs = key.instance === this.#options.instance;
-    return isOurs ? this.#offered.get(key.serviceName)?.get(key.serviceVersion) : undefined;
+    return isOurs ? this.#replicasOf(key)?.find(key.replica) : undefined;
+  }
+
+  #replicasOf({
+    serviceName,
+    serviceVersion,
+  }: Pick<BackendKey, 'serviceName' | 'serviceVersion'>): Replicas | undefined {
+    return this.#offered.get(serviceName)?.get(serviceVersion);
   }
 
   /**
@@ -83,8 +91,8 @@ export class BackendSet {
    */
   ofService(name: string, version: string | undefined): readonly ManagedBackend[] {
     const versions = this.#offered.get(name);
-    const backends = version === undefined ? [...(versions?.values() ?? [])] : [versions?.get(version)];
-    const found = backends.filter((backend) => backend !== undefined);
+    const replicas = version === undefined ? [...(versions?.values() ?? [])] : [versions?.get(version)];
+    const found = replicas.flatMap((each) => (each === undefined ? [] : [...each]));
     if (found.length > 0) return found;
     const text = version === undefined ? name : `${name}@${version}`;
     throw new BrokerError('unknownBackend', `there is no service ${showValue(text)}`);
@@ -97,8 +105,8 @@ export class BackendSet {
 
   /** Adds the backends of a starting broker; they are offered before they are started. */
   addOffered(services: Services, timeouts: ProcessTimeouts): void {
-    for (const service of services) {
-      const backend = this.#create(service, timeouts);
+    for (const { service, replica } of placesOf(services)) {
+      const backend = this.#create(service, replica, timeouts);
       this.#all.add(backend);
       this.#offer(backend);
     }
@@ -111,7 +119,7 @@ export class BackendSet {
       const isOurs =
         typeof backend !== 'string' &&
         backend.instance === instance &&
-        this.#offered.get(backend.serviceName)?.has(backend.serviceVersion) === true;
+        this.#replicasOf(backend)?.find(backend.replica) !== undefined;
       if (!isOurs) controller.forget(backend);
     }
   }
@@ -122,14 +130,14 @@ export class BackendSet {
    * @returns the processes to keep recorded.
    */
   adopt(
-    options: Omit<AdoptionOptions, keyof SharedByLinks | 'backendOf' | 'onRefused'>,
+    options: Omit<AdoptionOptions, keyof SharedByLinks | 'candidatesFor' | 'onRefused'>,
   ): Promise<AdoptableBackend[]> {
     const { transport, tokens } = this.#options;
     return adoptSurvivors({
       ...options,
       transport,
       tokens,
-      backendOf: ({ serviceName, serviceVersion }) => this.#offered.get(serviceName)?.get(serviceVersion),
+      candidatesFor: (adoptable) => this.#candidatesFor(adoptable),
       onRefused: (name, why, cause, backend) =>
         this.#options.reporter.warn({
           code: 'adoptionRefused',
@@ -159,7 +167,9 @@ export class BackendSet {
    * @throws {BrokerError} as `ManagedBackend.start`; all of them are stopped then (the promise rejects).
    */
   async startNew(present: Services, next: CheckedBrokerOptions): Promise<readonly ManagedBackend[]> {
-    const backends = without(next.services, present).map((service) => this.#create(service, next));
+    const backends = without(placesOf(next.services), placesOf(present)).map(({ service, replica }) =>
+      this.#create(service, replica, next),
+    );
     for (const backend of backends) this.#all.add(backend);
     try {
       await Promise.all(backends.map((backend) => backend.start()));
@@ -178,13 +188,28 @@ export class BackendSet {
     next: CheckedBrokerOptions,
     started: readonly ManagedBackend[],
   ): ReloadedServices {
-    const removed = without(present, next.services);
     for (const service of next.services) {
-      this.#offered.get(service.name)?.get(service.version)?.reconfigure(service, next);
+      const replicas = this.#offered.get(service.name)?.get(service.version) ?? [];
+      for (const backend of replicas) backend.reconfigure(service, next);
     }
     for (const backend of started) this.#offer(backend);
-    for (const { name, version } of removed) this.#retire(name, version);
-    return { added: started.map(({ service }) => nameOf(service)), removed: removed.map(nameOf) };
+    const removed = without(placesOf(present), placesOf(next.services)).flatMap(({ service, replica }) => {
+      const backend = this.#offered.get(service.name)?.get(service.version)?.find(replica);
+      return backend === undefined ? [] : [backend];
+    });
+    for (const backend of removed) this.#retire(backend);
+    return {
+      added: started.map(({ key }) => replicaName(key)),
+      removed: removed.map(({ key }) => replicaName(key)),
+    };
+  }
+
+  /** Those that may adopt a process of an earlier broker, best first: a process keeps its number if that is free. */
+  #candidatesFor(adoptable: AdoptableBackend): readonly ManagedBackend[] {
+    const replicas = this.#replicasOf(adoptable);
+    const own = replicas?.find(adoptable.replica);
+    const others = [...(replicas ?? [])].filter((backend) => backend !== own);
+    return own === undefined ? others : [own, ...others];
   }
 
   /** From now on no backend is found, and the controller forgets none. */
@@ -214,12 +239,17 @@ export class BackendSet {
     for (const backend of this.#all) backend.kill();
   }
 
-  #create(service: CheckedService, { startTimeoutMs, stopTimeoutMs }: ProcessTimeouts): ManagedBackend {
+  #create(
+    service: CheckedService,
+    replica: number | undefined,
+    { startTimeoutMs, stopTimeoutMs }: ProcessTimeouts,
+  ): ManagedBackend {
     const { controller, instance } = this.#options;
     const key: BackendKey = Object.freeze({
       instance,
       serviceName: service.name,
       serviceVersion: service.version,
+      ...(replica === undefined ? {} : { replica }),
     });
     // Create the chart's actor now, so that observers see a backend before its first request.
     const handle = controller.backend(key);
@@ -229,17 +259,20 @@ export class BackendSet {
 
   #offer(backend: ManagedBackend): void {
     const { name, version } = backend.service;
-    const versions = this.#offered.get(name) ?? new Map<string, ManagedBackend>();
-    versions.set(version, backend);
+    const versions = this.#offered.get(name) ?? new Map<string, Replicas>();
+    const replicas = versions.get(version) ?? new Replicas();
+    replicas.add(backend);
+    versions.set(version, replicas);
     this.#offered.set(name, versions);
   }
 
-  #retire(name: string, version: string): void {
-    const versions = this.#offered.get(name);
-    const backend = versions?.get(version);
-    if (versions === undefined || backend === undefined) return;
-    versions.delete(version);
-    if (versions.size === 0) this.#offered.delete(name);
+  #retire(backend: ManagedBackend): void {
+    const { serviceName, serviceVersion } = backend.key;
+    const versions = this.#offered.get(serviceName);
+    const replicas = versions?.get(serviceVersion);
+    replicas?.delete(backend);
+    if (replicas?.size === 0) versions?.delete(serviceVersion);
+    if (versions?.size === 0) this.#offered.delete(serviceName);
     backend
       .retire(backend.service.ackDeadlineMs + RECONNECT_GRACE_MS)
       .then(() => this.#discard(backend))
@@ -256,8 +289,7 @@ export class BackendSet {
   #discard(backend: ManagedBackend): void {
     this.#all.delete(backend);
     if (this.#isClosed) return;
-    const { serviceName, serviceVersion } = backend.key;
-    if (this.#offered.get(serviceName)?.has(serviceVersion) !== true) backend.handle.forget();
+    if (this.#replicasOf(backend.key)?.find(backend.key.replica) === undefined) backend.handle.forget();
   }
 }
 
@@ -274,12 +306,30 @@ function isSameKey(a: BackendKey, b: BackendKey): boolean {
   );
 }
 
-function without(services: Services, others: Services): Services {
-  return services.filter(
-    ({ name, version }) => !others.some((other) => other.name === name && other.version === version),
+/** A process that a broker is to have. */
+interface Place {
+  readonly service: CheckedService;
+  /** Undefined for the first. */
+  readonly replica: number | undefined;
+}
+
+function placesOf(services: Services): readonly Place[] {
+  return services.flatMap((service) =>
+    Array.from({ length: service.replicas }, (_, index) => ({
+      service,
+      replica: index === 0 ? undefined : index + 1,
+    })),
   );
 }
 
-function nameOf({ name, version }: CheckedService): string {
-  return `${name}@${version}`;
+function without(places: readonly Place[], others: readonly Place[]): readonly Place[] {
+  return places.filter(
+    ({ service, replica }) =>
+      !others.some(
+        (other) =>
+          other.service.name === service.name &&
+          other.service.version === service.version &&
+          other.replica === replica,
+      ),
+  );
 }

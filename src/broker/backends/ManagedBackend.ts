@@ -1,8 +1,14 @@
 import { join } from 'node:path';
 import type { BackendLifecycleEvent, BackendProcessState, BackendSuccession } from '../../../machines';
 import { restartDelayMs } from '../../../machines/restartBackoff';
+import { replicaName } from '../../controller/BackendKey';
 import { messageOf } from '../../errors/showValue';
-import type { BackendHandle, BackendKey, InspectionObserver } from '../../index';
+import {
+  type BackendHandle,
+  type BackendKey,
+  HandoffAttemptInputs,
+  type InspectionObserver,
+} from '../../index';
 import { isDescriptorShortage } from '../../net/isDescriptorShortage';
 import { randomId } from '../../net/randomId';
 import type { BackendIdentity } from '../../protocol/backendIdentity';
@@ -48,6 +54,8 @@ export interface SharedByBackends extends SharedByLinks {
   /** Gets XState's inspection events of each process's chart. */
   readonly inspect: InspectionObserver | undefined;
 }
+
+const ENABLED = HandoffAttemptInputs.enabled();
 
 const REFUSED_ANSWERS: Readonly<Record<Exclude<RefusedAnswer, 'late'>, string>> = {
   replayed: 'answered twice for a transfer',
@@ -119,6 +127,23 @@ export class ManagedBackend {
 
   get queue(): TransferQueue | undefined {
     return this.#current?.queue;
+  }
+
+  /** The connections that the present process has open, as far as is known. */
+  get openConnections(): number {
+    return this.#current?.openConnections ?? 0;
+  }
+
+  /** Whether a connection could be handed to the present process now. */
+  get canBeHandedTo(): boolean {
+    if (this.queue === undefined) return false;
+    const { reporter } = this.#shared;
+    return reporter.tellController(this.key, () => this.handle.explain(ENABLED).decision.type) === 'attempt';
+  }
+
+  /** A client is sent to the present process. */
+  countPick(): void {
+    this.#current?.countPick();
   }
 
   /** Where to send a client; undefined while no process is ready. */
@@ -248,8 +273,14 @@ export class ManagedBackend {
     const { endpointDirectory, stateDirectory, transport, tokens } = this.#shared;
     const endpoint = endpointPath(endpointDirectory);
     checkPathLength('endpoint', endpoint);
-    const { serviceName, serviceVersion } = this.key;
-    const identity = { backend: randomId(), serviceName, serviceVersion, endpoint };
+    const { serviceName, serviceVersion, replica } = this.key;
+    const identity = {
+      backend: randomId(),
+      serviceName,
+      serviceVersion,
+      endpoint,
+      ...(replica === undefined ? {} : { replica }),
+    };
     return { service: this.service, identity, stateDirectory, transport, tokens };
   }
 
@@ -357,7 +388,7 @@ export class ManagedBackend {
   }
 
   get #name(): string {
-    return `${this.key.serviceName}@${this.key.serviceVersion}`;
+    return replicaName(this.key);
   }
 
   #onRefusedAnswer(why: RefusedAnswer): void {

@@ -54,7 +54,8 @@ export class ProcessLink {
   #watch: Socket | undefined;
   #channel: HandoffChannel | undefined;
   #queue: TransferQueue | undefined;
-  #openConnections: number | undefined;
+  #reported = 0;
+  #pickedSince = 0;
   #reopening: NodeJS.Timeout | undefined;
   #reopenPauseMs = FIRST_REOPEN_PAUSE_MS;
   #hasToldFailure = false;
@@ -77,9 +78,14 @@ export class ProcessLink {
     return this.#channel !== undefined;
   }
 
-  /** How many connections the process has open, as it says; undefined if it has said nothing. */
-  get openConnections(): number | undefined {
-    return this.#openConnections;
+  /** The connections that the process has open: those that it reported, and those that were sent to it since then. */
+  get openConnections(): number {
+    return this.#reported + this.#pickedSince;
+  }
+
+  /** A client is sent to the process. */
+  countPick(): void {
+    this.#pickedSince += 1;
   }
 
   /** Asks a process that has been started until it takes connections. Resolves then, or when the link is closed. */
@@ -119,7 +125,8 @@ export class ProcessLink {
     const listener: HandoffChannelListener = {
       onAnswer: (answer) => this.#queue?.receive(answer),
       onReport: (openConnections) => {
-        this.#openConnections = openConnections;
+        this.#reported = openConnections;
+        this.#pickedSince = this.#queue?.size ?? 0;
       },
       onClosed: () => {
         isOver = true;

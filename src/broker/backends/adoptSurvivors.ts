@@ -19,7 +19,8 @@ export interface AdoptionOptions extends ProcessTimeouts, SharedByLinks {
   readonly given: readonly AdoptableBackend[];
   /** Processes of earlier brokers with the same state directory. Those not adopted are ended: nobody else would. */
   readonly survivors: readonly AdoptableBackend[];
-  readonly backendOf: (adoptable: AdoptableBackend) => ManagedBackend | undefined;
+  /** The backends that may adopt a process, best first; empty if there is no such service. */
+  readonly candidatesFor: (adoptable: AdoptableBackend) => readonly ManagedBackend[];
   /** Called for each process that isn't adopted. */
   readonly onRefused: (name: string, why: string, cause?: unknown, backend?: BackendKey) => void;
 }
@@ -27,13 +28,13 @@ export interface AdoptionOptions extends ProcessTimeouts, SharedByLinks {
 type Candidate = { readonly adoptable: AdoptableBackend; readonly isGiven: boolean };
 
 /**
- * Adopts processes of earlier brokers, one for each backend: the one started last of those that confirm their identity. Ends
+ * Adopts processes of earlier brokers, one for each backend: those started last of those that confirm their identity. Ends
  * the other survivors if their identity is proved.
  *
  * @returns the processes to keep recorded: the adopted ones, and running ones that could be neither adopted nor ended.
  */
 export async function adoptSurvivors(options: AdoptionOptions): Promise<AdoptableBackend[]> {
-  const { given, survivors, backendOf, startTimeoutMs, stopTimeoutMs, onRefused } = options;
+  const { given, survivors, candidatesFor, startTimeoutMs, stopTimeoutMs, onRefused } = options;
   const isGiven = new Set(given.map(({ backend }) => backend));
   const candidates: Candidate[] = [
     ...survivors
@@ -49,10 +50,10 @@ export async function adoptSurvivors(options: AdoptionOptions): Promise<Adoptabl
   }
   warnOfGone(gone, onRefused);
 
-  const adopted: AdoptableBackend[] = [];
+  const adopted = new Map<AdoptableBackend, ManagedBackend>();
   const pending: Promise<void>[] = [];
   const refuse = (adoptable: AdoptableBackend, why: string, cause?: unknown): void =>
-    onRefused(nameOf(adoptable), why, cause, backendOf(adoptable)?.key);
+    onRefused(nameOf(adoptable), why, cause, candidatesFor(adoptable)[0]?.key);
   const probed = await inTurn(there, PROBES_AT_A_TIME, async (candidate) => {
     try {
       return { candidate, found: await AdoptedProcess.adopt(candidate.adoptable, startTimeoutMs, options) };
@@ -61,16 +62,17 @@ export async function adoptSurvivors(options: AdoptionOptions): Promise<Adoptabl
     }
   });
   for (const { candidate, found } of [...probed].reverse()) {
-    const backend = backendOf(candidate.adoptable);
-    if (!(found instanceof AdoptedProcess) || backend === undefined || backend.wasFound) continue;
+    if (!(found instanceof AdoptedProcess)) continue;
+    const backend = candidatesFor(candidate.adoptable).find(({ wasFound }) => !wasFound);
+    if (backend === undefined) continue;
     backend.adopt(found);
     pending.push(found.rejoin());
-    adopted.push(candidate.adoptable);
+    adopted.set(candidate.adoptable, backend);
   }
   for (const { candidate, found } of probed) {
     const { adoptable, isGiven } = candidate;
-    if (adopted.includes(adoptable)) continue;
-    const backend = backendOf(adoptable);
+    if (adopted.has(adoptable)) continue;
+    const [backend] = candidatesFor(adoptable);
     if (found instanceof AdoptedProcess) {
       if (isGiven) found.leave();
       else pending.push(found.stop(stopTimeoutMs));
@@ -90,13 +92,13 @@ export async function adoptSurvivors(options: AdoptionOptions): Promise<Adoptabl
     }
   }
   await Promise.all(pending);
-  const adoptedIds = new Set(adopted.map(({ pid }) => pid));
+  const adoptedIds = new Set([...adopted.keys()].map(({ pid }) => pid));
   // One may have ended since its adoption.
-  const isStillAdopted = (one: AdoptableBackend): boolean => backendOf(one)?.wasFound === true;
+  const still = [...adopted].filter(([, { wasFound }]) => wasFound).map(([adoptable]) => adoptable);
   const left = there
     .map(({ adoptable }) => adoptable)
     .filter((one) => one.processStart !== undefined && !adoptedIds.has(one.pid) && isStartRight(one));
-  return [...adopted.filter(isStillAdopted), ...left];
+  return [...still, ...left];
 }
 
 function warnOfGone(gone: readonly AdoptableBackend[], onRefused: AdoptionOptions['onRefused']): void {

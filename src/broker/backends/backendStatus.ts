@@ -14,6 +14,7 @@ export function backendStatus(backend: ManagedBackend): BackendStatus {
     ...(window && { window }),
     handoffEnabled: backend.handoffEnabled,
     attempts: backend.counts.attempts,
+    openConnections: backend.openConnections,
     inFlight: backend.queue?.size ?? 0,
     queued: backend.queue?.waiting ?? 0,
     routes: {

@@ -46,15 +46,16 @@ export class ClientRouter {
       answers.sendError(socket, 'badVersion', `${hello.version} is not a semantic version or range`);
       return;
     }
-    const backend = version === undefined ? undefined : versions.get(version);
-    if (backend === undefined) {
+    const replicas = version === undefined ? undefined : versions.get(version);
+    if (replicas === undefined) {
       const message = describeNoMatch(hello.service, versions.keys(), hello.version);
       answers.sendError(socket, 'noMatchingVersion', message);
       return;
     }
-    const { target } = backend;
-    if (target === undefined) {
-      const message = `${hello.service}@${version} is ${backend.state}`;
+    const backend = replicas.pick(hello.knows?.backend);
+    const target = backend?.target;
+    if (backend === undefined || target === undefined) {
+      const message = `${hello.service}@${version} is ${replicas.state}`;
       answers.sendError(socket, 'backendUnavailable', message, UNAVAILABLE_RETRY_MS);
       return;
     }

@@ -41,6 +41,12 @@ export interface BrokerService {
    */
   readonly cwd?: string | undefined;
   /**
+   * How many processes to run, 1 to 64. Each has its own failed-attempt window. A client gets to the one with the fewest open
+   * connections of those that can be handed to. A reload can change it.
+   * @default 1
+   */
+  readonly replicas?: number | undefined;
+  /**
    * Whether the service's connections may be handed over. `setServiceHandoff` changes it.
    * @default true
    */
@@ -67,6 +73,8 @@ export interface AdoptableBackend {
   /** Id of the process: 32 lower-case hexadecimal digits. */
   readonly backend: string;
   readonly pid: number;
+  /** Which of several processes of the service and version: 2, 3, …; omitted for the first. */
+  readonly replica?: number | undefined;
   /**
    * Identifies the process's start, so that a later process with the same `pid` isn't mistaken for it. Must match if given.
    * Omitted where it's unknown (everywhere but on Linux).

@@ -33,6 +33,7 @@ import { defaultLogFile } from './defaultLogFile';
 import { isVersion } from './isVersion';
 
 const ANY = Number.POSITIVE_INFINITY;
+const MAX_REPLICAS = 64;
 
 const DEFAULTS = {
   instance: DEFAULT_INSTANCE,
@@ -50,6 +51,7 @@ const SERVICE_DEFAULTS = {
   args: [],
   env: {},
   execArgv: [],
+  replicas: 1,
   handoff: true,
 } as const satisfies Partial<BrokerService>;
 
@@ -84,6 +86,7 @@ const SERVICE_NAMES: OptionNames<BrokerService> = {
   env: true,
   execArgv: true,
   cwd: true,
+  replicas: true,
   handoff: true,
   ackDeadlineMs: true,
   logFile: true,
@@ -94,6 +97,7 @@ const ADOPTABLE_NAMES: OptionNames<AdoptableBackend> = {
   endpoint: true,
   backend: true,
   pid: true,
+  replica: true,
   processStart: true,
 };
 const TRANSPORT_NAMES: OptionNames<HandoffTransport> = {
@@ -112,6 +116,7 @@ export interface CheckedService {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly execArgv: readonly string[];
   readonly cwd: string | undefined;
+  readonly replicas: number;
   readonly handoff: boolean;
   readonly ackDeadlineMs: number;
   readonly logFile: string | undefined;
@@ -237,6 +242,7 @@ function checkService(
     env: checkEnvironment(`${field}.env`, service.env),
     execArgv: requireTexts(`${field}.execArgv`, service.execArgv),
     cwd: optionalPath(`${field}.cwd`, service.cwd),
+    replicas: requireCount(`${field}.replicas`, service.replicas, 1, MAX_REPLICAS),
     handoff: requireBoolean(`${field}.handoff`, service.handoff),
     ackDeadlineMs: requireSpan(`${field}.ackDeadlineMs`, service.ackDeadlineMs, 1, MAX_DEADLINE_MS),
     logFile:
@@ -259,6 +265,7 @@ function checkAdoptable(field: string, value: unknown): AdoptableBackend {
     endpoint: resolve(requirePath(`${field}.endpoint`, given.endpoint)),
     backend,
     pid,
+    ...(given.replica === undefined ? {} : { replica: requireCount(`${field}.replica`, given.replica, 2) }),
     ...(given.processStart === undefined
       ? {}
       : { processStart: requireText(`${field}.processStart`, given.processStart, 1, 256) }),

@@ -45,6 +45,7 @@ const manifestSchema = z.object({
       backend: z.string().refine(isBackendId, { params: { expected: '32 lower-case hexadecimal digits' } }),
       // Missing while the process is being started.
       pid: z.number().int().min(2).optional(),
+      replica: z.number().int().min(2).optional(),
       processStart: z.string().min(1).optional(),
     }),
   ),

@@ -19,6 +19,8 @@ export interface BackendStatus {
   readonly handoffEnabled: boolean;
   /** Handoff attempts since the broker's start, of all backends that the service has had. */
   readonly attempts: number;
+  /** Connections that the process has open, as far as is known: as it reported, and those sent to it since then. */
+  readonly openConnections: number;
   /** Transfers that haven't ended, including queued ones. */
   readonly inFlight: number;
   /** Transfers that wait in the queue. */

@@ -18,6 +18,7 @@ const schema = z.strictObject({
         env: z.record(z.string(), z.string()).optional(),
         execArgv: z.array(z.string()).optional(),
         cwd: path.optional(),
+        replicas: z.number().int().min(1).max(64).optional(),
         handoff: z.boolean().optional(),
         ackDeadlineMs: milliseconds.optional(),
         logFile: path.optional(),

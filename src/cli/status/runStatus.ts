@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import ms from 'ms';
+import { replicaName } from '../../controller/BackendKey';
 import type { BackendSummary } from '../../protocol/brokerStatus';
 import { type BackendRow, backendTable } from '../backendTable';
 import { colorsFor } from '../colorsFor';
@@ -50,9 +51,9 @@ export async function runStatus({ socketPath, json, watchMs, signal }: StatusOpt
   }
 }
 
-function toRow({ service, version, state, process, window, ...rest }: BackendSummary): BackendRow {
+function toRow({ service, version, replica, state, process, window, ...rest }: BackendSummary): BackendRow {
   return {
-    name: `${service}@${version}`,
+    name: replicaName({ serviceName: service, serviceVersion: version, replica }),
     state: process === 'ready' ? state : process,
     attempts: rest.attempts,
     failures: window?.failedAttempts ?? 0,

@@ -1,4 +1,5 @@
 import { pickVersion } from '../../broker/clients/pickVersion';
+import { replicaName } from '../../controller/BackendKey';
 import type { BackendSummary, BrokerSummary } from '../../protocol/brokerStatus';
 import { colorsFor } from '../colorsFor';
 import { askStatus } from './askStatus';
@@ -8,7 +9,7 @@ const NAMED_BACKENDS = 20;
 
 export interface WhyOptions {
   readonly socketPath: string;
-  /** `service`, or `service@` and a version or range. */
+  /** `service`, or `service@` and a version or range, with `#` and the number of a replica from 2 on. */
   readonly backend: string;
   /** Print a JSON object instead of text. */
   readonly json: boolean;
@@ -26,20 +27,26 @@ export async function runWhy({ socketPath, backend: wanted, json }: WhyOptions):
 
 /** The backend that the broker would pick. */
 function find(wanted: string, backends: readonly BackendSummary[]): BackendSummary {
-  const at = wanted.lastIndexOf('@');
-  const [service, range] = at > 0 ? [wanted.slice(0, at), wanted.slice(at + 1)] : [wanted, '*'];
+  const [, name = wanted, number] = /^(.+)#([1-9]\d*)$/.exec(wanted) ?? [];
+  const replica = number === undefined || number === '1' ? undefined : Number(number);
+  const at = name.lastIndexOf('@');
+  const [service, range] = at > 0 ? [name.slice(0, at), name.slice(at + 1)] : [name, '*'];
   const candidates = backends.filter((each) => each.service === service);
   const picked = pickVersion(
     candidates.map(({ version }) => version),
     range,
   );
   if (picked === 'badVersion') throw new Error(`${range} is not a semantic version or range`);
-  const found = candidates.find(({ version }) => version === picked);
+  const found = candidates.find((each) => each.version === picked && each.replica === replica);
   if (found !== undefined) return found;
-  const known = backends.slice(0, NAMED_BACKENDS).map((each) => `${each.service}@${each.version}`);
+  const known = backends.slice(0, NAMED_BACKENDS).map(nameOf);
   const more = backends.length - known.length;
   const all = known.join(', ') + (more > 0 ? ` and ${more} more` : '');
   throw new Error(`The broker has no backend ${wanted || '""'}; it has ${all || 'none'}`);
+}
+
+function nameOf({ service, version, replica }: BackendSummary): string {
+  return replicaName({ serviceName: service, serviceVersion: version, replica });
 }
 
 function seconds(milliseconds: number): string {
@@ -47,7 +54,7 @@ function seconds(milliseconds: number): string {
 }
 
 function inWords(backend: BackendSummary, { policy }: BrokerSummary): string {
-  const name = `${backend.service}@${backend.version}`;
+  const name = nameOf(backend);
   const { next, window } = backend;
   const colors = colorsFor(process.stdout);
   const { answer } = next;
