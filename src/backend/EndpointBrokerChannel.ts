@@ -24,7 +24,8 @@ export class EndpointBrokerChannel extends BrokerChannel {
   readonly #reader = new RequestReader();
   readonly #openConnections: () => number;
   #descriptors: { readonly system: ScmRights; readonly socket: Socket } | undefined;
-  #reported = 0;
+  // Since the last answer or report. Also if a connection has come and gone: the broker counted it when it sent it here.
+  #hasNews = false;
   #reporting: NodeJS.Timeout | undefined;
 
   /** @param records read up to here, and held. */
@@ -56,12 +57,12 @@ export class EndpointBrokerChannel extends BrokerChannel {
     this.#descriptors = { system, socket };
   }
 
-  /** Tells how many connections are open, if that has changed. */
+  /** Tells how many connections are open, unless an answer does so first. */
   report(): void {
-    if (this.#reporting !== undefined || this.#openConnections() === this.#reported) return;
-    this.#reporting = setTimeout(() => {
+    this.#hasNews = true;
+    this.#reporting ??= setTimeout(() => {
       this.#reporting = undefined;
-      if (this.#openConnections() !== this.#reported) this.#write(undefined);
+      if (this.#hasNews) this.#write(undefined);
     }, REPORT_AFTER_MS);
     this.#reporting.unref();
   }
@@ -77,8 +78,8 @@ export class EndpointBrokerChannel extends BrokerChannel {
 
   #write(message: ChannelAnswer | undefined): void {
     if (!this.#records.writable) return;
-    this.#reported = this.#openConnections();
-    this.#writer.write(encodeAnswer(message, this.#reported));
+    this.#hasNews = false;
+    this.#writer.write(encodeAnswer(message, this.#openConnections()));
   }
 
   #onData(chunk: Buffer): void {

@@ -3,7 +3,6 @@ import { connect, HandoffClientError } from '../../src/client';
 import { report } from '../support/report';
 import { TestBrokers } from './support/TestBrokers';
 
-const CONNECTS = 5_000;
 // Longer than any load takes: a connect without a result by then would wait for ever.
 const CONNECT_TIMEOUT_MS = 200_000;
 
@@ -28,9 +27,13 @@ describe('connects from one process, all at once', () => {
     }
   }
 
-  it.each([undefined, 64])(`${CONNECTS} are all served, with a backlog of %p`, async (backlog) => {
+  // With the short queue nearly each connect is refused and repeated, so fewer keep the machine as busy.
+  it.each([
+    [5_000, undefined],
+    [1_000, 64],
+  ])('%d are all served, with a backlog of %p', async (connects, backlog) => {
     const broker = await brokers.start({ backlog });
-    const ends = await Promise.allSettled(Array.from({ length: CONNECTS }, () => echo(broker.socketPath)));
+    const ends = await Promise.allSettled(Array.from({ length: connects }, () => echo(broker.socketPath)));
     const counts = new Map<string, number>();
     for (const end of ends) {
       const how =
@@ -41,7 +44,7 @@ describe('connects from one process, all at once', () => {
             : String(end.reason);
       counts.set(how, (counts.get(how) ?? 0) + 1);
     }
-    report(`${CONNECTS} connects at once, backlog ${backlog ?? 'default'}: ${JSON.stringify([...counts])}`);
+    report(`${connects} connects at once, backlog ${backlog ?? 'default'}: ${JSON.stringify([...counts])}`);
     expect([...counts.keys()].filter((how) => how !== 'handedOff' && how !== 'reconnected')).toEqual([]);
   });
 });

@@ -24,6 +24,7 @@ function source(names: readonly string[]): StatusSource {
           adopted: false,
           handoffEnabled: true,
           attempts: COUNT,
+          openConnections: COUNT,
           inFlight: COUNT,
           queued: COUNT,
           routes: { handedOff: COUNT, reconnected: COUNTS },

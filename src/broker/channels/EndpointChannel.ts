@@ -118,13 +118,11 @@ export class EndpointChannel implements HandoffChannel {
   }
 
   #onData(chunk: Buffer): void {
-    const before = this.#reader.openConnections;
     this.#reader.push(chunk);
     for (let answer = this.#reader.next(); answer !== undefined; answer = this.#reader.next()) {
       if (answer !== 'report' && this.#isOpen) this.#listener.onAnswer(answer);
     }
-    const { openConnections } = this.#reader;
-    if (openConnections !== before && this.#isOpen) this.#listener.onReport(openConnections);
+    if (this.#isOpen) this.#listener.onReport(this.#reader.openConnections);
   }
 
   /** Node closes a socket that can't be written to any more, and what came on it before would be lost. */
