@@ -14,11 +14,14 @@ import type { InspectionSource } from './InspectionSource';
 import { inspectedEvent } from './inspectedEvent';
 import type { RelayedActor } from './RelayedActor';
 import { takenTransitions } from './takenTransitions';
+import { withoutPreempted } from './withoutPreempted';
 
 interface ObservedActor {
   readonly ref: AnyActorRef;
   readonly relayed: RelayedActor;
   latest: unknown;
+  /** The snapshot after the last microstep of the event that is being handled. */
+  microstep: unknown;
   /** Transitions since the last snapshot. */
   transitions: AnyTransitionDefinition[];
   emitted: unknown[];
@@ -91,7 +94,8 @@ export class ObservedSource implements HubSource {
         return;
       }
       case '@xstate.microstep':
-        actor.transitions.push(...event._transitions);
+        actor.transitions.push(...withoutPreempted(event._transitions, actor.microstep ?? actor.latest));
+        actor.microstep = event.snapshot;
         return;
       case '@xstate.action': {
         const { type, params } = event.action;
@@ -103,6 +107,7 @@ export class ObservedSource implements HubSource {
         const { transitions, emitted } = actor;
         const { snapshot } = event;
         actor.latest = snapshot;
+        actor.microstep = undefined;
         actor.transitions = [];
         actor.emitted = [];
         this.hub.tell(() => ({
@@ -127,6 +132,7 @@ export class ObservedSource implements HubSource {
     const actor: ObservedActor = {
       ref,
       latest: ref.getSnapshot(),
+      microstep: undefined,
       transitions: [],
       emitted: [],
       relayed: {

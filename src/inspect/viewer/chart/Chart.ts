@@ -14,6 +14,7 @@ export type ChartStateKind = 'atomic' | 'compound' | 'parallel' | 'final' | 'his
 export interface ChartState {
   /** XState's id; with a number appended if an earlier state has the same one. */
   readonly id: string;
+  readonly xstateId: string;
   readonly key: string;
   readonly path: readonly string[];
   readonly kind: ChartStateKind;

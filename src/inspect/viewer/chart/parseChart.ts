@@ -28,7 +28,6 @@ interface MutableState extends ChartState {
 interface ReadState {
   readonly state: MutableState;
   readonly config: Config;
-  readonly xstateId: string;
 }
 
 /** Fields that, once cut, are shown nowhere else. */
@@ -59,10 +58,10 @@ class ChartReader implements TargetScope {
 
   read(): Chart {
     const root = this.#readState(this.config, this.#machineId, [], undefined);
-    for (const { state, config, xstateId } of [...this.#read]) {
+    for (const { state, config } of [...this.#read]) {
       state.initial = this.#readInitial(state, config);
       state.defaults = state.kind === 'history' ? this.#readDefaults(state, config) : [];
-      state.transitions = this.#readTransitions(state, config, xstateId);
+      state.transitions = this.#readTransitions(state, config);
     }
     root.transitions.push(...this.#readRoutes(root));
     for (const { transitions } of this.#states.values()) {
@@ -94,6 +93,7 @@ class ChartReader implements TargetScope {
     const kind = kindOf(config);
     const state: MutableState = {
       id: this.#unusedId(xstateId),
+      xstateId,
       key,
       path,
       kind,
@@ -114,7 +114,7 @@ class ChartReader implements TargetScope {
     };
     this.#states.set(state.id, state);
     this.byId.set(xstateId, state);
-    this.#read.push({ state, config, xstateId });
+    this.#read.push({ state, config });
     for (const [childKey, child] of Object.entries(asConfig(config.states) ?? {})) {
       state.children.push(this.#readState(child, childKey, [...path, childKey], state));
     }
@@ -141,7 +141,8 @@ class ChartReader implements TargetScope {
     return toArray(config.target).flatMap((target) => this.#find(state, target).state?.id ?? []);
   }
 
-  #readTransitions(state: ChartState, config: Config, xstateId: string): ChartTransition[] {
+  #readTransitions(state: ChartState, config: Config): ChartTransition[] {
+    const { xstateId } = state;
     // As in XState, a later entry for an event replaces an earlier one.
     const byEvent = new Map<string, ChartTransition[]>();
     const entries = (value: unknown) => Object.entries(asConfig(value) ?? {});

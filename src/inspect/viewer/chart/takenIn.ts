@@ -1,6 +1,8 @@
+import type { TakenTransition } from '../../messages/InspectionMessage';
 import type { Step } from '../store/InspectedActor';
-import { activeStates } from './activeStates';
 import { type Chart, type ChartTransition, transitionId } from './Chart';
+import { configurationOf, stateWithId } from './configurationOf';
+import { inferStep } from './inferStep';
 
 /** The transitions of a step, for marking in the chart. */
 export interface TakenInStep {
@@ -9,13 +11,10 @@ export interface TakenInStep {
   readonly answered: { readonly id: string; readonly reason: string } | undefined;
 }
 
-/** The transitions that a step took: as reported by the sender, otherwise inferred if unambiguous. */
+/** The transitions that a step took: as reported by the sender, otherwise those that were certainly taken. */
 export function takenIn(chart: Chart, step: Step | undefined, before: Step | undefined): TakenInStep {
   if (!step) return { taken: new Set(), answered: undefined };
-  const taken = (
-    step.transitions?.map(({ source, event, index }) => transitionId(source, event, index)) ??
-    infer(chart, step, before).map(({ id }) => id)
-  ).flatMap((id) => chart.transitions.get(id) ?? []);
+  const taken = step.transitions ? reported(chart, step.transitions) : inferred(chart, step, before);
   const { reason } = step.emitted.find(({ type }) => type === 'fallback') ?? { reason: undefined };
   const answering =
     typeof reason === 'string'
@@ -27,18 +26,17 @@ export function takenIn(chart: Chart, step: Step | undefined, before: Step | und
   };
 }
 
-/** The transition for the event between the states active before and after; none if several are possible. */
-function infer(chart: Chart, step: Step, before: Step | undefined): ChartTransition[] {
+function reported(chart: Chart, transitions: readonly TakenTransition[]): ChartTransition[] {
+  return transitions.flatMap(({ source, event, index }) => {
+    const state = stateWithId(chart, source);
+    return (state && chart.transitions.get(transitionId(state.id, event, index))) ?? [];
+  });
+}
+
+/** The transitions that were certainly taken. */
+function inferred(chart: Chart, step: Step, before: Step | undefined): ChartTransition[] {
   if (!before) return [];
-  const was = activeStates(chart, before.snapshot?.value);
-  const is = activeStates(chart, step.snapshot?.value);
-  const candidates = [...chart.transitions.values()].filter(
-    ({ event, source, targets }) =>
-      (event === step.event.type || event === '*') &&
-      was.has(source) &&
-      targets.every((target) => is.has(target)),
-  );
-  const moving = candidates.filter(({ targets }) => targets.some((target) => !was.has(target)));
-  const [only, ...others] = moving.length > 0 ? moving : candidates;
-  return only && others.length === 0 ? [only] : [];
+  const was = configurationOf(chart, before.snapshot);
+  const { states } = configurationOf(chart, step.snapshot);
+  return [...(inferStep(chart, was, step.event.type, states)?.taken ?? [])];
 }
