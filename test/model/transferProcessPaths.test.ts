@@ -199,9 +199,12 @@ class TransferRun {
   async #begin(): Promise<void> {
     if (isUnannounced(this.path)) await this.#learn();
     this.#transport.mode = sendModeOf(this.path);
-    // From before the first handle on: on a busy machine the deadlines of those in front may pass before the last is sent.
-    if (this.path[0]?.event.type === DEADLINE_EVENT) holdProcess(requirePid(this.#child.pid));
     for (let i = 0; i < this.#inFront; i += 1) this.#connect();
+    if (this.path[0]?.event.type === DEADLINE_EVENT) {
+      // From the first handle on: on a busy machine the deadlines of those in front may pass before the last is sent.
+      await eventually('the first handle in front', () => this.#transport.sent.length > 0);
+      holdProcess(requirePid(this.#child.pid));
+    }
     await eventually('the handles in front', () => this.#transport.sent.length === this.#inFront);
     this.#connect(this.#abort.signal);
     await eventually('the transfer', () => this.#connectionId !== '');
