@@ -1,6 +1,6 @@
 /**
  * Why a message was refused:
- * - `malformed`: not a message of `@statelyai/inspect`, or a text in it is too long
+ * - `malformed`: not a message of `@statelyai/inspect`, or an id in it is too long
  * - `tooLarge`: over 1 MiB
  * - `tooDeep`: its data or chart is nested more than 200 levels deep
  * - `tooManyActors`: its sender already has 10,000 actors

@@ -5,7 +5,6 @@ import {
   INSPECTION_FORMAT_VERSION,
   type InspectedEvent,
   type RunningDelays,
-  type TakenTransition,
 } from '../messages/InspectionMessage';
 import { plainSnapshot } from '../messages/plainSnapshot';
 import { redact } from '../messages/redact';
@@ -15,6 +14,8 @@ import { inspectedEvent } from './inspectedEvent';
 import type { RelayedActor } from './RelayedActor';
 import { takenTransitions } from './takenTransitions';
 import { withoutPreempted } from './withoutPreempted';
+
+type InspectedEventEvent = InspectionEvent & { readonly type: '@xstate.event' };
 
 interface ObservedActor {
   readonly ref: AnyActorRef;
@@ -91,6 +92,7 @@ export class ObservedSource implements HubSource {
           sourceId,
           event: inspectedEvent(event.event, logicOf(ref)),
         }));
+        queueMicrotask(() => this.#endIfFailed(actor, event));
         return;
       }
       case '@xstate.microstep':
@@ -128,10 +130,31 @@ export class ObservedSource implements HubSource {
     }
   }
 
+  /** XState sends no snapshot of an actor that throws. */
+  #endIfFailed(actor: ObservedActor, { rootId, event }: InspectedEventEvent): void {
+    const { ref } = actor;
+    const { sessionId } = ref;
+    const snapshot: unknown = safely(() => ref.getSnapshot());
+    const { status } = (snapshot ?? {}) as { readonly status?: unknown };
+    if (status !== 'error' || this.#actors.get(sessionId) !== actor) return;
+    const createdAt = String(Date.now());
+    const { transitions } = actor;
+    this.hub.tell(() => ({
+      ...{ type: '@xstate.snapshot', sessionId, rootId, createdAt, id: null },
+      _version: INSPECTION_FORMAT_VERSION,
+      event: inspectedEvent(event, logicOf(ref)),
+      snapshot: plainSnapshot(snapshot) ?? {},
+      transitions: safely(() => takenTransitions(transitions)),
+    }));
+    this.#actors.delete(sessionId);
+    this.hub.removeActor(sessionId);
+  }
+
   #add(ref: AnyActorRef, rootId: string): void {
     const actor: ObservedActor = {
       ref,
-      latest: ref.getSnapshot(),
+      // XState tells of an actor before it has a snapshot.
+      latest: safely(() => ref.getSnapshot()),
       microstep: undefined,
       transitions: [],
       emitted: [],
@@ -185,7 +208,7 @@ function nameOf(ref: AnyActorRef): string {
 }
 
 /** Additional data comes from internal fields of XState, which may change: without it the message is still sent. */
-function safely(make: () => TakenTransition[]): TakenTransition[] | undefined {
+function safely<T>(make: () => T): T | undefined {
   try {
     return make();
   } catch {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { definitionText } from '../messages/definitionText';
 import {
   type ActorMessage,
+  type EventMessage,
   INSPECTION_FORMAT_VERSION,
   type InspectedEvent,
   type SnapshotMessage,
@@ -25,19 +26,29 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 /** Deepest nesting of a message or chart. Each level of states takes two or three levels of JSON. */
 const MAX_NESTING = 200;
 
+/** Most characters of a name or an event's type; the rest is cut. */
+const MAX_TEXT_CHARACTERS = 500;
+
+/** Most ended actors that are remembered, so that what is still sent of them doesn't start them anew. */
+const MAX_ENDED = 1_000;
+
+/** Sent to a parent by a child that failed; XState sends no snapshot of one that threw. */
+const CHILD_FAILED = 'xstate.error.actor.';
+
 const sessionId = z.string().min(1).max(200);
 const base = {
   sessionId,
   rootId: sessionId.nullish(),
   createdAt: z.string().regex(/^\d{1,16}$/),
 };
-const event = z.looseObject({ type: z.string().max(500) });
+const event = z.looseObject({ type: z.string() });
 const snapshot = z.looseObject({});
 const message = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('@xstate.actor'),
     ...base,
-    name: z.string().max(500),
+    // The client leaves it out for a root actor and a chart without an id.
+    name: z.string().nullish(),
     parentId: sessionId.nullish(),
     definition: z.string().nullish(),
     snapshot: snapshot.nullish(),
@@ -63,6 +74,7 @@ export class SenderPeer {
   readonly #kept: KeptBudget;
   readonly #prefix: string;
   readonly #actors = new Map<string, SentActor>();
+  readonly #ended = new Set<string>();
   /** Each definition is kept and counted once. */
   readonly #definitions = new Definitions();
 
@@ -101,11 +113,18 @@ export class SenderPeer {
   #pass(sent: StatelyInspectionMessage, characters: number): LeftOutReason | undefined {
     if (sent.type === '@xstate.event') {
       this.#hub.tell(() => sent, characters);
+      this.#endFailedChild(sent, characters);
       return undefined;
     }
-    if (sent.snapshot?.status !== undefined && sent.snapshot.status !== 'active') {
-      if (sent.type === '@xstate.snapshot') this.#hub.tell(() => sent, characters);
-      this.#remove(sent.sessionId);
+    if (sent.type === '@xstate.actor') this.#ended.delete(sent.sessionId);
+    else if (this.#ended.has(sent.sessionId)) {
+      this.#hub.tell(() => sent, characters);
+      return undefined;
+    }
+    const hasEnded = sent.snapshot?.status !== undefined && sent.snapshot.status !== 'active';
+    if (hasEnded && sent.type === '@xstate.snapshot') {
+      this.#hub.tell(() => sent, characters);
+      this.#end(sent.sessionId);
       return undefined;
     }
     const known = this.#actors.get(sent.sessionId);
@@ -115,7 +134,24 @@ export class SenderPeer {
     if (sent.type === '@xstate.actor' || known === undefined) this.#hub.addActor(actor);
     else this.#hub.updateActor(actor);
     if (sent.type === '@xstate.snapshot') this.#hub.tell(() => sent, characters);
+    // It ended before the client sent it: its steps follow.
+    if (hasEnded) this.#end(sent.sessionId);
     return undefined;
+  }
+
+  #endFailedChild({ event, sourceId, ...base }: EventMessage, characters: number): void {
+    if (sourceId === undefined || !event.type.startsWith(CHILD_FAILED) || !this.#actors.has(sourceId)) return;
+    const snapshot = { status: 'error', error: event['error'] };
+    const failed = { ...base, sessionId: sourceId, type: '@xstate.snapshot', event, snapshot } as const;
+    this.#hub.tell(() => failed, characters);
+    this.#end(sourceId);
+  }
+
+  #end(id: string): void {
+    this.#remove(id);
+    this.#ended.add(id);
+    const [oldest] = this.#ended;
+    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest);
   }
 
   /**
@@ -183,7 +219,7 @@ export class SenderPeer {
         return {
           ...shared,
           type: sent.type,
-          name: sent.name,
+          name: cut(sent.name ?? sent.sessionId),
           parentId: prefixed(sent.parentId),
           definition: checkedDefinition(sent.definition),
           snapshot: plainSnapshot(sent.snapshot),
@@ -207,7 +243,11 @@ export class SenderPeer {
 }
 
 function shownEvent(sent: { readonly type: string }): InspectedEvent {
-  return inspectedEvent(sent, undefined);
+  return { ...inspectedEvent(sent, undefined), type: cut(sent.type) };
+}
+
+function cut(text: string): string {
+  return text.length > MAX_TEXT_CHARACTERS ? `${text.slice(0, MAX_TEXT_CHARACTERS)}…` : text;
 }
 
 function parseJson(text: string): unknown {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AnyActorRef, InspectionEvent } from 'xstate';
 import type { HandoffController } from '../../controller/HandoffController';
 import { atMostEvery } from '../../ports/atMostEvery';
 import { whyRefused } from '../../ports/checkRequest';
@@ -12,8 +13,10 @@ import { InspectionHub } from './InspectionHub';
 import type { InspectionRelayOptions } from './InspectionRelayOptions';
 import type { InspectionSource } from './InspectionSource';
 import { ObservedSource } from './ObservedSource';
+import { PushedSource } from './PushedSource';
 import { serveSockets } from './serveSockets';
 import { STATELY_BRIDGE_SCRIPT, STATELY_BRIDGE_STYLE, statelyBridgePage } from './statelyBridgePage';
+import { isActor, isSystem, systemSource } from './systemSource';
 import { ViewerFiles } from './ViewerFiles';
 
 /** Most WebSocket connections, viewers and senders together; the server accepts twice as many connections. */
@@ -32,12 +35,17 @@ export interface InspectionRelay {
   /** Address of the page that frames the hosted inspector; undefined without the option `stately`. */
   readonly statelyInspectorUrl: string | undefined;
   /**
-   * Shows the actors of a controller, or of anything else with XState's inspection observer. It's observed only while there is
-   * a viewer.
+   * The option `inspect` of XState's `createActor`: shows the actor and its whole system. Without a viewer it keeps no actor
+   * alive.
+   */
+  inspect(event: InspectionEvent): void;
+  /**
+   * Shows the actors of a controller, of an XState actor's system (give the actor, or its `system`), or of anything else with
+   * XState's inspection observer. It's observed only while there is a viewer.
    * @returns a function that detaches it
    * @throws {TypeError} `source` is neither
    */
-  attach(source: HandoffController | InspectionSource): () => void;
+  attach(source: HandoffController | InspectionSource | AnyActorRef | AnyActorRef['system']): () => void;
   /**
    * Shows the routes of clients in one interval; the last 180 reports are kept for new viewers.
    * @throws {TypeError | RangeError} a field is invalid or unknown
@@ -77,9 +85,10 @@ export async function createInspectionRelay(options: InspectionRelayOptions = {}
   const disconnect = serveSockets({ bounded, hub, allowedOrigins, maxPeers });
   const url = `http://${LOOPBACK}:${await listenOnPort(bounded.server, port)}/`;
 
-  const attach = (source: HandoffController | InspectionSource) => {
-    checkSource('source', source);
-    const observed = new ObservedSource('backendOf' in source ? controllerSource(source) : source, hub);
+  const pushed = new PushedSource();
+  hub.addSource(new ObservedSource(pushed, hub));
+  const attach: InspectionRelay['attach'] = (source) => {
+    const observed = new ObservedSource(toSource(source), hub);
     hub.addSource(observed);
     return () => hub.removeSource(observed);
   };
@@ -87,6 +96,7 @@ export async function createInspectionRelay(options: InspectionRelayOptions = {}
   return {
     url,
     statelyInspectorUrl: inspector && new URL('stately', url).href,
+    inspect: (event) => pushed.push(event),
     attach,
     reportRoutes: (report) => hub.report({ ...checkReport(report), type: '@handoff.routes' }),
     leftOut: () => hub.leftOut,
@@ -96,6 +106,15 @@ export async function createInspectionRelay(options: InspectionRelayOptions = {}
       return bounded.close();
     },
   };
+}
+
+function toSource(source: Parameters<InspectionRelay['attach']>[0]): InspectionSource {
+  if (typeof source === 'object' && source !== null) {
+    if (isActor(source)) return systemSource(source.system, source);
+    if (isSystem(source)) return systemSource(source);
+  }
+  checkSource('source', source);
+  return 'backendOf' in source ? controllerSource(source) : source;
 }
 
 async function respond(

@@ -122,7 +122,7 @@ function ActorRow({ view, now }: { readonly view: ActorView | undefined; readonl
       </span>
       <span class={`actor-state tone-${tone}`}>
         <StateMark tone={tone} />
-        {gone ? 'ended' : state}
+        {gone ? (actor.failure ? 'failed' : 'ended') : state}
       </span>
       <span class="actor-facts">
         {failures ? <Failures {...failures} /> : <span class="other-states">{otherStates.join(' · ')}</span>}

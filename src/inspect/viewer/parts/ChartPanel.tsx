@@ -67,7 +67,7 @@ export function ChartPanel({ state, layout, measure }: ChartPanelProps) {
         {view && (
           <p class={`chart-state tone-${stateTone(view.state, view.gone)}`}>
             <StateMark tone={stateTone(view.state, view.gone)} />
-            {view.gone ? `ended in ${view.state}` : view.state}
+            {view.gone ? `${actor?.failure ? 'failed' : 'ended'} in ${view.state}` : view.state}
             {view.otherStates.length > 0 && (
               <span class="other-states"> · {view.otherStates.join(' · ')}</span>
             )}

@@ -37,6 +37,8 @@ export class InspectedActor {
   definition: string | undefined;
   /** It was stopped, is done, or its source was detached. */
   gone = false;
+  /** It failed with this error, which may be undefined. */
+  failure: { readonly error: unknown } | undefined;
   /** When it was first seen, in milliseconds since 1970. */
   readonly since: number;
 

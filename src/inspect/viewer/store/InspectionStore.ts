@@ -1,6 +1,7 @@
 import type {
   ActorMessage,
   EventMessage,
+  InspectedSnapshot,
   RelayMessage,
   RoutesMessage,
   SnapshotMessage,
@@ -109,9 +110,12 @@ export class InspectionStore {
     actor.name = message.name;
     actor.parentId = message.parentId;
     actor.gone = false;
+    actor.failure = undefined;
     actor.definition =
       message.definitionKey === undefined ? message.definition : this.#definitions.get(message.definitionKey);
     this.actors.set(message.sessionId, actor);
+    const { status } = message.snapshot ?? {};
+    if (status !== undefined && status !== 'active') this.#end(message.sessionId, message.snapshot);
     // Only its name changed, or nothing happened while this page was disconnected.
     if (known && isSame(known.latest?.snapshot, message.snapshot)) return;
     this.#add(actor, {
@@ -137,7 +141,7 @@ export class InspectionStore {
       if (type === 'attempt') this.decisions.add(at, 'attempt');
       else if (type === 'fallback' && typeof reason === 'string') this.decisions.add(at, reason);
     }
-    if (snapshot.status !== undefined && snapshot.status !== 'active') this.#end(sessionId);
+    if (snapshot.status !== undefined && snapshot.status !== 'active') this.#end(sessionId, snapshot);
   }
 
   #add(actor: InspectedActor, step: Omit<Step, 'seq' | 'sessionId'>): void {
@@ -148,9 +152,11 @@ export class InspectionStore {
     } else actor.add(added, this.#holding);
   }
 
-  #end(sessionId: string): void {
+  #end(sessionId: string, { status, error }: InspectedSnapshot = {}): void {
     const actor = this.actors.get(sessionId);
-    if (!actor || actor.gone) return;
+    if (!actor) return;
+    if (status === 'error') actor.failure ??= { error };
+    if (actor.gone) return;
     actor.gone = true;
     this.#gone.push(actor);
     // Bounded: an app may start and end an actor for each job.
