@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { Command, DEMO_BACKEND } from '../e2e/support/Command';
 import { dial } from '../e2e/support/echo';
+import { eventually } from '../support/eventually';
 import { openBrowser } from './support/openBrowser';
 
 describe('the viewer of a command', () => {
@@ -78,15 +79,23 @@ describe('the viewer of a command', () => {
       [/^fd pressure$/, 'fdPressure.normal'],
       [/^transfer [0-9a-f]{32}$/, 'handoffTransfer.attempt'],
     ] as const) {
-      await page.getByLabel('Search actors').fill(box.startsWith('handoffTransfer') ? 'transfer' : '');
-      await page
-        .locator('.actors .row')
-        .filter({ has: page.getByTitle(name) })
-        .first()
-        .click();
-      // Of a transfer any state: it may have ended by the time that it is chosen.
-      const shown = box.startsWith('handoffTransfer') ? '^="handoffTransfer."' : `="${box}"`;
-      await page.locator(`[data-state${shown}][data-active="true"]`).first().waitFor();
+      const isTransfer = box.startsWith('handoffTransfer');
+      await page.getByLabel('Search actors').fill(isTransfer ? 'transfer' : '');
+      const rows = page.locator('.actors .row').filter({ has: page.getByTitle(name) });
+      // A transfer may have ended by the time that it is chosen, or be forgotten: then the next one is taken.
+      const shown = page.locator(
+        `[data-state${isTransfer ? '^="handoffTransfer."' : `="${box}"`}][data-active="true"]`,
+      );
+      await eventually(`${box} to be shown`, async () => {
+        await rows.first().click();
+        return shown
+          .first()
+          .waitFor({ timeout: 2_000 })
+          .then(
+            () => true,
+            () => false,
+          );
+      });
     }
     // Among hundreds of ended transfers its row may be out of sight.
     await page.getByLabel('Search actors').fill('echo@1.4.2 pid');
