@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AnyActorRef, InspectionEvent } from 'xstate';
 import type { HandoffController } from '../../controller/HandoffController';
+import { readGiven } from '../../errors/invalidArgument';
 import { atMostEvery } from '../../ports/atMostEvery';
 import { whyRefused } from '../../ports/checkRequest';
 import { createBoundedServer, shareOfDescriptors } from '../../ports/createBoundedServer';
@@ -109,12 +110,14 @@ export async function createInspectionRelay(options: InspectionRelayOptions = {}
 }
 
 function toSource(source: Parameters<InspectionRelay['attach']>[0]): InspectionSource {
-  if (typeof source === 'object' && source !== null) {
+  const found = readGiven('source', () => {
+    if (typeof source !== 'object' || source === null) return undefined;
     if (isActor(source)) return systemSource(source.system, source);
-    if (isSystem(source)) return systemSource(source);
-  }
+    return isSystem(source) ? systemSource(source) : undefined;
+  });
+  if (found !== undefined) return found;
   checkSource('source', source);
-  return 'backendOf' in source ? controllerSource(source) : source;
+  return 'backendOf' in source ? controllerSource(source) : (source as InspectionSource);
 }
 
 async function respond(
