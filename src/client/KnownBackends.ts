@@ -1,3 +1,6 @@
+import { MAX_REPLICAS } from '../protocol/wireLimits';
+import { RecentMap } from './RecentMap';
+
 /** A backend process that a broker handed a connection to. */
 export interface KnownBackend {
   /** Id of the process. */
@@ -15,8 +18,6 @@ export interface Destination {
   readonly version: string;
 }
 
-/** As many as a service may have replicas. */
-const MAX_PROCESSES = 64;
 /** So that at most every 65th connection is announced once all replicas are known. */
 const MAX_USES_PER_QUESTION = 64;
 
@@ -34,12 +35,10 @@ interface Entry {
  * several: they are used in turn. An entry may be stale, so the broker checks it. Evicts the destination used least recently.
  */
 export class KnownBackends {
-  readonly #maxEntries: number;
-  // Least recently used first.
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries: RecentMap<Entry>;
 
   constructor(maxEntries = 256) {
-    this.#maxEntries = maxEntries;
+    this.#entries = new RecentMap(maxEntries);
   }
 
   /** The process to use next for a destination; undefined if the broker has to be asked. */
@@ -47,7 +46,7 @@ export class KnownBackends {
     const key = keyOf(destination);
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#put(key, entry);
+    this.#entries.set(key, entry);
     if (entry.usesLeft === 0) return undefined;
     entry.usesLeft -= 1;
     const next = entry.processes.shift();
@@ -61,15 +60,10 @@ export class KnownBackends {
     const entry = this.#entries.get(key) ?? { processes: [], usesLeft: 0, usesPerQuestion: 1 };
     const others = entry.processes.filter(({ backend }) => backend !== known.backend);
     const isNew = others.length === entry.processes.length;
-    entry.processes = [...others, known].slice(-MAX_PROCESSES);
+    entry.processes = [...others, known].slice(-MAX_REPLICAS);
     entry.usesPerQuestion = isNew ? 1 : Math.min(MAX_USES_PER_QUESTION, 2 * entry.usesPerQuestion);
     entry.usesLeft = entry.usesPerQuestion;
-    this.#put(key, entry);
-    if (this.#entries.size <= this.#maxEntries) return;
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      return;
-    }
+    this.#entries.set(key, entry);
   }
 
   /** Forgets a process. */
@@ -79,11 +73,6 @@ export class KnownBackends {
     if (entry === undefined) return;
     entry.processes = entry.processes.filter((each) => each.backend !== backend);
     if (entry.processes.length === 0) this.#entries.delete(key);
-  }
-
-  #put(key: string, entry: Entry): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
   }
 }
 

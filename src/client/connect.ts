@@ -6,7 +6,7 @@ import { ConnectRound, type RoundResult } from './ConnectRound';
 import { type CheckedConnectOptions, checkConnectOptions } from './checkConnectOptions';
 import { HandoffClientError } from './HandoffClientError';
 import { KnownBackends } from './KnownBackends';
-import { ReachedBrokers } from './ReachedBrokers';
+import { RecentMap } from './RecentMap';
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
@@ -17,7 +17,8 @@ const PAUSE_AMONG_OTHERS_MS = 1;
 const UNKNOWN_BROKER_WAIT_MS = 1000;
 
 const knownBackends = new KnownBackends();
-const reachedBrokers = new ReachedBrokers();
+/** The brokers that this process has reached, by the paths of their sockets. */
+const reachedBrokers = new RecentMap<true>(256);
 /** The number of paused connects of this process. */
 let pausing = 0;
 
@@ -99,7 +100,7 @@ class Connecting {
   #onResult(result: RoundResult): void {
     switch (result.type) {
       case 'connected':
-        reachedBrokers.add(this.#options.socketPath);
+        reachedBrokers.set(this.#options.socketPath, true);
         this.#settle();
         this.#resolve(result.connection);
         return;
@@ -120,7 +121,7 @@ class Connecting {
         }
         if (!result.isBrokerMissing) {
           this.#missingSince = undefined;
-          reachedBrokers.add(this.#options.socketPath);
+          reachedBrokers.set(this.#options.socketPath, true);
         }
         if (result.isAtOnce) {
           this.#begin();
@@ -136,7 +137,7 @@ class Connecting {
     this.#missingSince ??= now;
     const { socketPath, connectTimeoutMs, brokerWaitMs } = this.#options;
     // A broker that was there is taken to be restarting; one that never was may be a wrong path.
-    const defaultMs = reachedBrokers.has(socketPath) ? connectTimeoutMs : UNKNOWN_BROKER_WAIT_MS;
+    const defaultMs = reachedBrokers.get(socketPath) ? connectTimeoutMs : UNKNOWN_BROKER_WAIT_MS;
     return now - this.#missingSince >= (brokerWaitMs ?? defaultMs);
   }
 

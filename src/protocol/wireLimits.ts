@@ -7,6 +7,9 @@ export const MAX_PAYLOAD_BYTES = 4096;
 /** Maximum bytes of early data after a `hello` or `attach`. */
 export const MAX_EARLY_DATA_BYTES = 16_384;
 
+/** Most processes of one service and version. */
+export const MAX_REPLICAS = 64;
+
 /** Longest wait in milliseconds that a `handoff` frame may ask for. */
 export const MAX_DEADLINE_MS = 60_000;
 

@@ -6,6 +6,7 @@ import { HandoffAttemptInputs, HandoffController } from '../../src/index';
 import { isDescriptorShortage } from '../../src/net/isDescriptorShortage';
 import { errorOf } from '../support/errorOf';
 import { eventually } from '../support/eventually';
+import { expectNoUnhandled } from '../support/expectNoUnhandled';
 import { changeChannel } from './support/changeChannel';
 import { readBytes } from './support/readAll';
 import { TestBrokers } from './support/TestBrokers';
@@ -27,22 +28,8 @@ const wrong = (value: unknown): never => value as never;
 
 describe('values that throw when they are read', () => {
   const brokers = new TestBrokers();
-  const unhandled: unknown[] = [];
-  const onUnhandled = (cause: unknown): void => {
-    unhandled.push(cause);
-  };
-
-  beforeEach(() => {
-    unhandled.length = 0;
-    process.on('unhandledRejection', onUnhandled);
-  });
-  afterEach(async () => {
-    // Node tells of a rejection when the microtasks are done.
-    await new Promise(setImmediate);
-    process.off('unhandledRejection', onUnhandled);
-    expect(await brokers.stop()).toEqual([]);
-    expect(unhandled).toEqual([]);
-  });
+  afterEach(async () => expect(await brokers.stop()).toEqual([]));
+  expectNoUnhandled();
 
   const values: [string, unknown][] = [
     ['an object without a prototype', Object.create(null)],

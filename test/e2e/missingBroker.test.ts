@@ -1,4 +1,4 @@
-import { ReachedBrokers } from '../../src/client/ReachedBrokers';
+import { RecentMap } from '../../src/client/RecentMap';
 import { dial, echoBy } from './support/echo';
 import { TestBrokers } from './support/TestBrokers';
 
@@ -36,8 +36,8 @@ describe('a client whose broker is missing', () => {
   });
 
   it('remembers the brokers that it has reached last', () => {
-    const reached = new ReachedBrokers(2);
-    for (const path of ['/a', '/b', '/a', '/c']) reached.add(path);
-    expect(['/a', '/b', '/c'].map((path) => reached.has(path))).toEqual([true, false, true]);
+    const reached = new RecentMap<true>(2);
+    for (const path of ['/a', '/b', '/a', '/c']) reached.set(path, true);
+    expect(['/a', '/b', '/c'].map((path) => reached.get(path) === true)).toEqual([true, false, true]);
   });
 });

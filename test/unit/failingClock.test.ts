@@ -1,4 +1,5 @@
 import { HandoffAttemptInputs, HandoffController, type HandoffControllerOptions } from '../../src';
+import { expectNoUnhandled } from '../support/expectNoUnhandled';
 import { ManualClock } from '../support/ManualClock';
 
 const ENABLED = HandoffAttemptInputs.enabled();
@@ -12,27 +13,18 @@ const rejects = (): Promise<never> => Promise.reject(new Error('mine'));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a clock that fails outside of a call', () => {
-  const thrown: unknown[] = [];
-  const onThrown = (error: unknown): void => void thrown.push(error);
   const errors: unknown[] = [];
   let clock: ManualClock;
   let mistake: Partial<Record<'now' | 'wallNow' | 'setTimeout' | 'clearTimeout', () => unknown>>;
   let timersFire: (() => void)[];
 
   beforeEach(() => {
-    for (const event of ['unhandledRejection', 'uncaughtException']) process.on(event, onThrown);
-    thrown.length = 0;
     errors.length = 0;
     clock = new ManualClock();
     mistake = {};
     timersFire = [];
   });
-  afterEach(async () => {
-    // Node tells of a rejection when the microtasks are done.
-    await turn();
-    for (const event of ['unhandledRejection', 'uncaughtException']) process.off(event, onThrown);
-    expect(thrown).toEqual([]);
-  });
+  expectNoUnhandled();
 
   function start(options: HandoffControllerOptions = {}): HandoffController {
     const call = <T>(name: keyof typeof mistake, right: () => T): T => (mistake[name] ?? right)() as T;

@@ -167,7 +167,7 @@ export class BackendSet {
    * @throws {BrokerError} as `ManagedBackend.start`; all of them are stopped then (the promise rejects).
    */
   async startNew(present: Services, next: CheckedBrokerOptions): Promise<readonly ManagedBackend[]> {
-    const backends = without(placesOf(next.services), placesOf(present)).map(({ service, replica }) =>
+    const backends = missingIn(present, next.services).map(({ service, replica }) =>
       this.#create(service, replica, next),
     );
     for (const backend of backends) this.#all.add(backend);
@@ -193,7 +193,7 @@ export class BackendSet {
       for (const backend of replicas) backend.reconfigure(service, next);
     }
     for (const backend of started) this.#offer(backend);
-    const removed = without(placesOf(present), placesOf(next.services)).flatMap(({ service, replica }) => {
+    const removed = missingIn(next.services, present).flatMap(({ service, replica }) => {
       const backend = this.#offered.get(service.name)?.get(service.version)?.find(replica);
       return backend === undefined ? [] : [backend];
     });
@@ -322,14 +322,10 @@ function placesOf(services: Services): readonly Place[] {
   );
 }
 
-function without(places: readonly Place[], others: readonly Place[]): readonly Place[] {
-  return places.filter(
-    ({ service, replica }) =>
-      !others.some(
-        (other) =>
-          other.service.name === service.name &&
-          other.service.version === service.version &&
-          other.replica === replica,
-      ),
-  );
+/** The places of `wanted` that aren't among those of `services`. */
+function missingIn(services: Services, wanted: Services): readonly Place[] {
+  return wanted.flatMap((service) => {
+    const same = services.find(({ name, version }) => name === service.name && version === service.version);
+    return placesOf([service]).slice(same?.replicas ?? 0);
+  });
 }

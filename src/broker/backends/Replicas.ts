@@ -45,24 +45,26 @@ export class Replicas {
    */
   pick(named: string | undefined): ManagedBackend | undefined {
     let best: ManagedBackend | undefined;
+    let bestToHandTo: ManagedBackend | undefined;
     for (const member of this.#byPick) {
       const { target } = member;
-      if (target?.identity.backend === named && named !== undefined) return this.#take(member);
-      if (target !== undefined && (best === undefined || isBetter(member, best))) best = member;
+      if (target === undefined) continue;
+      if (target.identity.backend === named || this.size === 1) return member;
+      if (hasFewer(member, best)) best = member;
+      // The controller is asked only about one that would be picked.
+      if (hasFewer(member, bestToHandTo) && member.canBeHandedTo) bestToHandTo = member;
     }
-    return best && this.#take(best);
+    return bestToHandTo ?? best;
   }
 
-  #take(member: ManagedBackend): ManagedBackend {
+  /** A client is sent to the process. */
+  countPick(member: ManagedBackend): void {
     this.#byPick.delete(member);
     this.#byPick.add(member);
     member.countPick();
-    return member;
   }
 }
 
-function isBetter(one: ManagedBackend, other: ManagedBackend): boolean {
-  const { canBeHandedTo } = one;
-  if (canBeHandedTo !== other.canBeHandedTo) return canBeHandedTo;
-  return one.openConnections < other.openConnections;
+function hasFewer(one: ManagedBackend, other: ManagedBackend | undefined): boolean {
+  return other === undefined || one.openConnections < other.openConnections;
 }

@@ -65,6 +65,7 @@ export class ClientRouter {
       answers.sendError(socket, 'staleBackend', message);
       return;
     }
+    replicas.countPick(backend);
     const decision = decisions.decide(request, backend);
     if (decision.type === 'attempt') attempts.begin(request, backend, target);
     else answers.reconnect(request, backend, target, decision.reason, decision.retryAfterMs);

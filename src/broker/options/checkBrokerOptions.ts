@@ -24,7 +24,7 @@ import { maxSocketPathBytes } from '../../net/maxSocketPathBytes';
 import { requireBacklog } from '../../net/requireBacklog';
 import { requireSocketPath } from '../../net/requireSocketPath';
 import { isBackendId } from '../../protocol/backendIdentity';
-import { MAX_DEADLINE_MS } from '../../protocol/wireLimits';
+import { MAX_DEADLINE_MS, MAX_REPLICAS } from '../../protocol/wireLimits';
 import { BrokerError } from '../BrokerError';
 import { createScmRightsTransport } from '../channels/createScmRightsTransport';
 import type { HandoffTransport } from '../channels/HandoffTransport';
@@ -33,7 +33,6 @@ import { defaultLogFile } from './defaultLogFile';
 import { isVersion } from './isVersion';
 
 const ANY = Number.POSITIVE_INFINITY;
-const MAX_REPLICAS = 64;
 
 const DEFAULTS = {
   instance: DEFAULT_INSTANCE,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseInWords } from '../../errors/parseInWords';
+import { MAX_REPLICAS } from '../../protocol/wireLimits';
 
 const milliseconds = z.number().int().min(1);
 const count = z.number().int().min(1);
@@ -18,7 +19,7 @@ const schema = z.strictObject({
         env: z.record(z.string(), z.string()).optional(),
         execArgv: z.array(z.string()).optional(),
         cwd: path.optional(),
-        replicas: z.number().int().min(1).max(64).optional(),
+        replicas: z.number().int().min(1).max(MAX_REPLICAS).optional(),
         handoff: z.boolean().optional(),
         ackDeadlineMs: milliseconds.optional(),
         logFile: path.optional(),

@@ -56,7 +56,15 @@ class BoundedCopy {
       copy = placed;
     });
     // The loop also takes the jobs that it adds.
-    for (const job of this.#jobs) if (this.#room > 0) this.#copy(job);
+    for (const job of this.#jobs) {
+      if (this.#room <= 0) break;
+      try {
+        this.#copy(job);
+      } catch {
+        // A getter or proxy of the inspected app threw.
+        job.place('[unreadable]');
+      }
+    }
     return copy;
   }
 
@@ -97,7 +105,7 @@ class BoundedCopy {
     const copy: unknown[] = [];
     const { maxItems } = this.#limits;
     let index = 0;
-    for (const [, read] of container.entries()) {
+    for (const [, read] of container.entries(this.#limits.isHidden)) {
       if (index >= maxItems || this.#room <= 0) break;
       const at = index++;
       this.#room -= CHARACTERS_OF_A_VALUE;
@@ -112,7 +120,7 @@ class BoundedCopy {
   #fields(container: Container, { path, depth }: Job): object {
     const copy = {};
     let count = 0;
-    for (const [key, read] of container.entries()) {
+    for (const [key, read] of container.entries(this.#limits.isHidden)) {
       if (count >= this.#limits.maxItems || this.#room <= 0) break;
       count++;
       const name = this.#text(key, MAX_KEY_CHARACTERS);

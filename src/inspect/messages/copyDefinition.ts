@@ -40,6 +40,8 @@ const STATE: Shape = {
     on: { each: TRANSITION },
     after: { each: TRANSITION },
     always: TRANSITION,
+    route: TRANSITION,
+    target: {},
     initial: TRANSITION,
     invoke: INVOKED,
     entry: CALL,
@@ -82,16 +84,30 @@ class DefinitionCopy {
     if (depth >= MAX_NESTING) return LEFT_OUT;
     this.#outer.add(value);
     try {
-      if (Array.isArray(value)) return value.map((item) => this.of(item, shape, depth + 1));
-      return Object.fromEntries(
-        Object.keys(value).map((key) => {
-          this.#chartRoom -= key.length;
-          return [key, this.#field(key, read(value, key), shape, depth + 1)];
-        }),
-      );
+      return Array.isArray(value)
+        ? this.#items(value, shape, depth + 1)
+        : this.#fields(value, shape, depth + 1);
     } finally {
       this.#outer.delete(value);
     }
+  }
+
+  #items(items: readonly unknown[], shape: Shape, depth: number): unknown[] {
+    const copy: unknown[] = [];
+    for (const item of items) {
+      copy.push(this.of(item, shape, depth));
+      if (this.#chartRoom <= 0) break;
+    }
+    return copy;
+  }
+
+  #fields(object: object, shape: Shape, depth: number): object {
+    const copy: [string, unknown][] = [];
+    for (const key of Object.keys(object)) {
+      copy.push([this.#text(key), this.#field(key, read(object, key), shape, depth)]);
+      if (this.#chartRoom <= 0) break;
+    }
+    return Object.fromEntries(copy);
   }
 
   #field(key: string, value: unknown, shape: Shape, depth: number): unknown {

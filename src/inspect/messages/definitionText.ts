@@ -1,4 +1,5 @@
 import { copyDefinition } from './copyDefinition';
+import { redact } from './redact';
 import { withParams } from './withParams';
 
 /** Guards made by `and`, `or`, `not` and `stateIn` are functions with a field of what they were made of. */
@@ -6,14 +7,14 @@ function functionText(fn: { readonly name: string }): string {
   const { guards, stateValue } = fn as { readonly guards?: unknown; readonly stateValue?: unknown };
   if (Array.isArray(guards)) return `${fn.name}(${guards.map(partText).join(', ')})`;
   if (stateValue === undefined) return fn.name;
-  return `${fn.name}(${typeof stateValue === 'string' ? stateValue : JSON.stringify(stateValue)})`;
+  return `${fn.name}(${typeof stateValue === 'string' ? stateValue : JSON.stringify(redact(stateValue))})`;
 }
 
 function partText(guard: unknown): string {
   const { params } = (typeof guard === 'object' && guard !== null ? guard : {}) as {
     readonly params?: unknown;
   };
-  return withParams(guardText(guard), params);
+  return withParams(guardText(guard), redact(params));
 }
 
 /** A guard as text: its name, or its parts. */

@@ -10,14 +10,16 @@ export function plainSnapshot(snapshot: unknown): InspectedSnapshot | undefined 
   try {
     const json: object =
       'toJSON' in snapshot && typeof snapshot.toJSON === 'function' ? snapshot.toJSON() : snapshot;
-    const data: Record<string, unknown> = {};
-    const chart: Record<string, unknown> = {};
-    for (const [field, value] of Object.entries(json)) {
-      if (value === undefined) continue;
-      const isChart = CHART_FIELDS.some((name) => name === field);
-      (isChart ? chart : data)[field] = field === 'historyValue' ? historyIds(value) : value;
-    }
-    return { ...(boundedChartField(chart) as object), ...(redact(data) as object) };
+    const fields = Object.entries(json).filter(([, value]) => value !== undefined);
+    const isChart = ([field]: [string, unknown]): boolean => CHART_FIELDS.some((name) => name === field);
+    const chart = fields
+      .filter(isChart)
+      .map(([field, value]) => [field, field === 'historyValue' ? historyIds(value) : value]);
+    const data = fields.filter((field) => !isChart(field));
+    return {
+      ...(boundedChartField(Object.fromEntries(chart)) as object),
+      ...(redact(Object.fromEntries(data)) as object),
+    };
   } catch {
     // A custom actor logic's snapshot may throw when read.
     return {};

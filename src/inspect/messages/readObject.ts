@@ -5,8 +5,12 @@ export interface Container {
   readonly isList: boolean;
   /** Number of entries. */
   readonly size: number;
-  /** Its keys, and functions that read the values and may throw. */
-  entries(): Iterable<readonly [string, () => unknown]>;
+  /**
+   * Its keys, and functions that read the values and may throw.
+   *
+   * @param isHidden whether a field's value must not be shown in a key that is an object
+   */
+  entries(isHidden: (field: string) => boolean): Iterable<readonly [string, () => unknown]>;
   /** Whether it's small and holds no further objects. */
   isFlat(): boolean;
 }
@@ -137,33 +141,42 @@ function entriesOf(map: ReadonlyMap<unknown, unknown>): Container {
     name: `Map(${map.size})`,
     isList: false,
     size: map.size,
-    *entries() {
+    *entries(isHidden) {
       let index = 0;
-      for (const [key, value] of map) yield [keyText(key, index++), () => value];
+      for (const [key, value] of map) yield [keyText(key, index++, isHidden), () => value];
     },
     isFlat: () => map.size <= MAX_FLAT_ENTRIES && ![...map.values()].some(isObject),
   };
 }
 
 /** Keys of other kinds than texts have their number too, since they may be equal as texts. */
-function keyText(key: unknown, index: number): string {
+function keyText(key: unknown, index: number, isHidden: (field: string) => boolean): string {
   if (typeof key === 'string') return key;
   const read = isObject(key) ? readObject(key) : String(scalarOf(key));
-  return `${index}: ${typeof read === 'string' ? read : shortText(read)}`;
+  return `${index}: ${typeof read === 'string' ? read : shortText(read, isHidden)}`;
 }
 
-function shortText(container: Container): string {
+function shortText(container: Container, isHidden: (field: string) => boolean): string {
   const parts: string[] = [];
-  for (const [name, read] of container.entries()) {
+  for (const [name, read] of container.entries(isHidden)) {
     if (parts.length === MAX_KEY_ENTRIES) {
       parts.push('…');
       break;
     }
-    const value = read();
-    const text = isObject(value) ? '…' : String(scalarOf(value));
+    const text = isHidden(name) ? '[redacted]' : shortValue(read);
     parts.push(container.isList ? text : `${name}: ${text}`);
   }
   return container.isList ? `[${parts.join(', ')}]` : `${container.name ?? ''}{${parts.join(', ')}}`;
+}
+
+function shortValue(read: () => unknown): string {
+  try {
+    const value = read();
+    return isObject(value) ? '…' : String(scalarOf(value));
+  } catch {
+    // A getter of the inspected app threw.
+    return '…';
+  }
 }
 
 /** An error's own fields aren't enumerable, those that an app added are. */

@@ -10,19 +10,21 @@ import { plainSnapshot } from '../messages/plainSnapshot';
 import { redact } from '../messages/redact';
 import type { HubSource, InspectionHub } from './InspectionHub';
 import type { InspectionSource } from './InspectionSource';
-import { inspectedEvent } from './inspectedEvent';
+import { inspectedEvent, shownName } from './inspectedEvent';
 import type { RelayedActor } from './RelayedActor';
 import { takenTransitions } from './takenTransitions';
 import { withoutPreempted } from './withoutPreempted';
+
+/** Most emitted events that are shown of a step. */
+const MAX_EMITTED = 100;
 
 type InspectedEventEvent = InspectionEvent & { readonly type: '@xstate.event' };
 
 interface ObservedActor {
   readonly ref: AnyActorRef;
   readonly relayed: RelayedActor;
+  /** The snapshot after the last step, or microstep of the event that is being handled. */
   latest: unknown;
-  /** The snapshot after the last microstep of the event that is being handled. */
-  microstep: unknown;
   /** Transitions since the last snapshot. */
   transitions: AnyTransitionDefinition[];
   emitted: unknown[];
@@ -42,10 +44,11 @@ export class ObservedSource implements HubSource {
 
   watch(): void {
     try {
-      this.#subscription = this.source.inspect({ next: (event) => this.#observe(event) });
+      this.#subscription = this.source.inspect({ next: (event) => this.#guarded(() => this.#next(event)) });
       onRejection(this.#subscription, () => this.hub.leaveOut('unreadable'));
     } catch {
-      // The source was disposed of.
+      // The source was disposed of. It may have told of actors before.
+      this.unwatch();
       this.hub.removeSource(this);
     }
   }
@@ -62,9 +65,9 @@ export class ObservedSource implements HubSource {
   }
 
   /** Errors in reading an actor must not reach the app that it belongs to. */
-  #observe(event: InspectionEvent): void {
+  #guarded(work: () => void): void {
     try {
-      this.#next(event);
+      work();
     } catch {
       this.hub.leaveOut('unreadable');
     }
@@ -92,12 +95,12 @@ export class ObservedSource implements HubSource {
           sourceId,
           event: inspectedEvent(event.event, logicOf(ref)),
         }));
-        queueMicrotask(() => this.#endIfFailed(actor, event));
+        queueMicrotask(() => this.#guarded(() => this.#endIfFailed(actor, event)));
         return;
       }
       case '@xstate.microstep':
-        actor.transitions.push(...withoutPreempted(event._transitions, actor.microstep ?? actor.latest));
-        actor.microstep = event.snapshot;
+        actor.transitions.push(...withoutPreempted(event._transitions, actor.latest));
+        actor.latest = event.snapshot;
         return;
       case '@xstate.action': {
         const { type, params } = event.action;
@@ -109,7 +112,6 @@ export class ObservedSource implements HubSource {
         const { transitions, emitted } = actor;
         const { snapshot } = event;
         actor.latest = snapshot;
-        actor.microstep = undefined;
         actor.transitions = [];
         actor.emitted = [];
         this.hub.tell(() => ({
@@ -119,7 +121,7 @@ export class ObservedSource implements HubSource {
           event: inspectedEvent(event.event, logicOf(ref)),
           snapshot: plainSnapshot(snapshot) ?? {},
           transitions: safely(() => takenTransitions(transitions)),
-          emitted: redact(emitted) as InspectedEvent[],
+          emitted: emitted.slice(0, MAX_EMITTED).map((each) => redact(each) as InspectedEvent),
           delays: this.#delaysOf(ref),
         }));
         if (snapshot.status !== 'active') {
@@ -155,7 +157,6 @@ export class ObservedSource implements HubSource {
       ref,
       // XState tells of an actor before it has a snapshot.
       latest: safely(() => ref.getSnapshot()),
-      microstep: undefined,
       transitions: [],
       emitted: [],
       relayed: {
@@ -203,8 +204,8 @@ function logicOf(ref: AnyActorRef): object | undefined {
 /** For an actor without an id of its own, the id of its chart. */
 function nameOf(ref: AnyActorRef): string {
   const logic = logicOf(ref);
-  if (ref.id !== ref.sessionId || logic === undefined) return ref.id;
-  return 'id' in logic && typeof logic.id === 'string' ? logic.id : ref.id;
+  const isUnnamed = ref.id === ref.sessionId && logic !== undefined;
+  return shownName(isUnnamed && 'id' in logic && typeof logic.id === 'string' ? logic.id : ref.id);
 }
 
 /** Additional data comes from internal fields of XState, which may change: without it the message is still sent. */

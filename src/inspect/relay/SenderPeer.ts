@@ -4,7 +4,6 @@ import {
   type ActorMessage,
   type EventMessage,
   INSPECTION_FORMAT_VERSION,
-  type InspectedEvent,
   type SnapshotMessage,
   type StatelyInspectionMessage,
 } from '../messages/InspectionMessage';
@@ -12,7 +11,7 @@ import type { LeftOutReason } from '../messages/LeftOut';
 import { plainSnapshot } from '../messages/plainSnapshot';
 import { Definitions } from './Definitions';
 import type { InspectionHub } from './InspectionHub';
-import { inspectedEvent } from './inspectedEvent';
+import { inspectedEvent, shownName } from './inspectedEvent';
 import { isNestedAtMost } from './jsonNesting';
 import { bytesOf, type KeptBudget } from './KeptBudget';
 import type { RelayedActor } from './RelayedActor';
@@ -25,9 +24,6 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 /** Deepest nesting of a message or chart. Each level of states takes two or three levels of JSON. */
 const MAX_NESTING = 200;
-
-/** Most characters of a name or an event's type; the rest is cut. */
-const MAX_TEXT_CHARACTERS = 500;
 
 /** Most ended actors that are remembered, so that what is still sent of them doesn't start them anew. */
 const MAX_ENDED = 1_000;
@@ -107,7 +103,11 @@ export class SenderPeer {
     if (!parsed.success) return 'malformed';
     const { definition } = parsed.data.type === '@xstate.actor' ? parsed.data : { definition: undefined };
     if (typeof definition === 'string' && !isNestedAtMost(definition, MAX_NESTING)) return 'tooDeep';
-    return this.#pass(this.#withPrefix(parsed.data), text.length);
+    const sent = parsed.data;
+    // Most messages are events, and without a viewer nobody needs a copy.
+    const isOfUse =
+      sent.type !== '@xstate.event' || this.#hub.watched || sent.event.type.startsWith(CHILD_FAILED);
+    return isOfUse ? this.#pass(this.#withPrefix(sent), text.length) : undefined;
   }
 
   #pass(sent: StatelyInspectionMessage, characters: number): LeftOutReason | undefined {
@@ -219,7 +219,7 @@ export class SenderPeer {
         return {
           ...shared,
           type: sent.type,
-          name: cut(sent.name ?? sent.sessionId),
+          name: shownName(sent.name ?? sent.sessionId),
           parentId: prefixed(sent.parentId),
           definition: checkedDefinition(sent.definition),
           snapshot: plainSnapshot(sent.snapshot),
@@ -229,25 +229,17 @@ export class SenderPeer {
           ...shared,
           type: sent.type,
           sourceId: prefixed(sent.sourceId),
-          event: shownEvent(sent.event),
+          event: inspectedEvent(sent.event, undefined),
         };
       case '@xstate.snapshot':
         return {
           ...shared,
           type: sent.type,
-          event: shownEvent(sent.event),
+          event: inspectedEvent(sent.event, undefined),
           snapshot: plainSnapshot(sent.snapshot) ?? {},
         };
     }
   }
-}
-
-function shownEvent(sent: { readonly type: string }): InspectedEvent {
-  return { ...inspectedEvent(sent, undefined), type: cut(sent.type) };
-}
-
-function cut(text: string): string {
-  return text.length > MAX_TEXT_CHARACTERS ? `${text.slice(0, MAX_TEXT_CHARACTERS)}…` : text;
 }
 
 function parseJson(text: string): unknown {

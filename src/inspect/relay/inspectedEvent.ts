@@ -18,12 +18,21 @@ const BACKEND_EVENT_FIELDS: Readonly<Record<KeysOfEach<BackendHandoffEvent> | 'i
   input: true,
 };
 
+/** Most characters of an event's type, or an actor's name. */
+const MAX_TEXT_CHARACTERS = 500;
+
+/** A type or a name, cut if it's long. */
+export function shownName(text: string): string {
+  return text.length > MAX_TEXT_CHARACTERS ? `${text.slice(0, MAX_TEXT_CHARACTERS)}…` : text;
+}
+
 /**
  * A JSON-safe copy of an event with secrets redacted.
  * @param logic of the actor that got the event; a backend's events keep only known fields
  */
 export function inspectedEvent(event: { readonly type: string }, logic: unknown): InspectedEvent {
-  if (logic !== backendHandoff) return { ...(redact(event) as InspectedEvent), type: event.type };
+  const type = shownName(event.type);
+  if (logic !== backendHandoff) return { ...(redact(event) as InspectedEvent), type };
   const known = Object.entries(event).filter(([field]) => Object.hasOwn(BACKEND_EVENT_FIELDS, field));
-  return { ...(redact(Object.fromEntries(known)) as InspectedEvent), type: event.type };
+  return { ...(redact(Object.fromEntries(known)) as InspectedEvent), type };
 }

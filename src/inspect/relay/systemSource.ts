@@ -32,11 +32,19 @@ export function systemSource(system: AnyActorRef['system'], given?: AnyActorRef)
         // An actor may have been created by another one that has no list of children.
         tell(ref, root.sessionId);
       };
-      for (const ref of [...(given ? [given] : []), ...known(system)]) tellAll(ref);
+      // XState calls this while it handles an event: an actor that can't be read must not end that.
+      const tryToTell = (ref: AnyActorRef): void => {
+        try {
+          tellAll(ref);
+        } catch {
+          told.add(ref);
+        }
+      };
+      for (const ref of [...(given ? [given] : []), ...known(system)]) tryToTell(ref);
       return system.inspect((event: InspectionEvent) => {
         const ref = event.actorRef as AnyActorRef;
         if (event.type === '@xstate.actor') told.add(ref);
-        else if (!told.has(ref)) tellAll(ref);
+        else if (!told.has(ref)) tryToTell(ref);
         observer.next?.(event);
       });
     },
@@ -57,8 +65,10 @@ function rootOf(ref: AnyActorRef): AnyActorRef {
 
 function childrenOf(ref: AnyActorRef): AnyActorRef[] {
   try {
-    const { children } = ref.getSnapshot() as { readonly children?: Record<string, AnyActorRef | undefined> };
-    return Object.values(children ?? {}).filter((child) => child !== undefined);
+    const { children } = ref.getSnapshot() as { readonly children?: Record<string, unknown> };
+    return Object.values(children ?? {}).filter(
+      (child) => typeof child === 'object' && child !== null && isActor(child),
+    );
   } catch {
     return [];
   }

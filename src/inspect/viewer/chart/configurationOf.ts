@@ -14,7 +14,7 @@ function historyOf(chart: Chart, value: unknown): HistoryValue | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const history = new Map<string, readonly ChartState[]>();
   for (const [id, remembered] of Object.entries(value)) {
-    const states = Array.isArray(remembered) ? remembered.map((each) => stateWithId(chart, each?.id)) : [];
+    const states = Array.isArray(remembered) ? remembered.map((each) => stateNamed(chart, each)) : [];
     const key = stateWithId(chart, id);
     if (!key || states.length === 0 || states.includes(undefined)) return undefined;
     history.set(
@@ -23,6 +23,11 @@ function historyOf(chart: Chart, value: unknown): HistoryValue | undefined {
     );
   }
   return history;
+}
+
+/** By `#id`, as snapshots name the states that a history state remembers. */
+function stateNamed(chart: Chart, name: unknown): ChartState | undefined {
+  return typeof name === 'string' ? stateWithId(chart, name.slice(1)) : undefined;
 }
 
 /** The state with an id of XState; undefined if several have it. */

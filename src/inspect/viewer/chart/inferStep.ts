@@ -2,15 +2,6 @@ import { type Chart, type ChartState, type ChartTransition, CUT } from './Chart'
 import { matchesEvent } from './matchesEvent';
 import { type Configuration, microstep, UnknownOutcome } from './microstep';
 
-/** What an event certainly did. */
-export interface InferredStep {
-  readonly taken: ReadonlySet<ChartTransition>;
-  /** The states that were certainly entered, anew or not. */
-  readonly entered: ReadonlySet<ChartState>;
-  /** The states that may have been entered. Undefined: it may have been any. */
-  readonly maybeEntered: ReadonlySet<ChartState> | undefined;
-}
-
 /** Actions that may raise events, which lead to further transitions. */
 const RAISING: ReadonlySet<string> = new Set(['raise', 'xstate.raise', 'enqueueActions', CUT]);
 
@@ -20,7 +11,6 @@ const MAX_WAYS = 2_000;
 /** A way through the microsteps of one event. */
 interface Way extends Configuration {
   readonly taken: ReadonlySet<ChartTransition>;
-  readonly entered: ReadonlySet<ChartState>;
   /** Types of raised events. */
   readonly queue: readonly string[];
   /** Whether the last microstep left or entered a state, or was for an event. */
@@ -32,7 +22,7 @@ interface Way extends Configuration {
 type Selection = readonly ChartTransition[] | undefined;
 
 /**
- * What an event did, from the active states before and after: all ways through event, eventless transitions and done events are
+ * The transitions that an event certainly took, from the active states before and after: all ways through event, eventless transitions and done events are
  * tried, with each guard true or false, and what all ways have in common that lead to the states after it is certain. Assumes that
  * named actions raise no events. Undefined if no way leads there.
  */
@@ -41,16 +31,13 @@ export function inferStep(
   before: Configuration,
   eventType: string,
   after: ReadonlySet<ChartState>,
-): InferredStep | undefined {
+): ReadonlySet<ChartTransition> | undefined {
   return new Inference(chart, after).infer(before, eventType);
 }
 
 class Inference {
   readonly #taken: Intersection<ChartTransition> = new Intersection();
-  readonly #entered: Intersection<ChartState> = new Intersection();
-  readonly #maybeEntered = new Set<ChartState>();
   readonly #seen = new Set<string>();
-  #isOpen = false;
   #ways = 0;
 
   constructor(
@@ -58,17 +45,10 @@ class Inference {
     private readonly after: ReadonlySet<ChartState>,
   ) {}
 
-  infer(before: Configuration, eventType: string): InferredStep | undefined {
-    const start: Way = {
-      ...{ ...before, taken: new Set(), entered: new Set(), queue: [], hasMoved: true, isOver: false },
-    };
+  infer(before: Configuration, eventType: string): ReadonlySet<ChartTransition> | undefined {
+    const start: Way = { ...before, taken: new Set(), queue: [], hasMoved: true, isOver: false };
     this.#follow(start, this.#forEvent(start, eventType));
-    if (!this.#taken.items || !this.#entered.items) return undefined;
-    return {
-      taken: this.#taken.items,
-      entered: this.#entered.items,
-      maybeEntered: this.#isOpen ? undefined : this.#maybeEntered,
-    };
+    return this.#taken.items;
   }
 
   #follow(way: Way, selections: readonly Selection[]): void {
@@ -99,7 +79,6 @@ class Inference {
     return {
       ...configuration,
       taken: new Set([...way.taken, ...taken]),
-      entered: new Set([...way.entered, ...entered]),
       queue: [...way.queue, ...done.map(({ xstateId }) => `xstate.done.state.${xstateId}`)],
       hasMoved: entered.size > 0 || exited.size > 0 || taken.some(({ kind }) => kind !== 'always'),
       isOver,
@@ -121,25 +100,21 @@ class Inference {
   }
 
   /** Ways with equal keys go on in the same way. */
-  #keyOf({ states, taken, entered, queue, history, hasMoved }: Way): string {
+  #keyOf({ states, taken, queue, history, hasMoved }: Way): string {
     const ids = (items: Iterable<{ readonly id: string }>) => Array.from(items, ({ id }) => id).sort();
     const remembered = history && Array.from(history, ([id, states]) => [id, ids(states)]);
-    return JSON.stringify([ids(states), ids(taken), ids(entered), queue, remembered, hasMoved]);
+    return JSON.stringify([ids(states), ids(taken), queue, remembered, hasMoved]);
   }
 
   #ends(way: Way): void {
     if (way.states.size !== this.after.size || [...way.states].some((state) => !this.after.has(state)))
       return;
     this.#taken.add(way.taken);
-    this.#entered.add(way.entered);
-    for (const state of way.entered) this.#maybeEntered.add(state);
   }
 
   /** What follows isn't known, so that any state may be the result. */
   #endsAnyhow(way: Way): void {
     this.#taken.add(way.taken);
-    this.#entered.add(new Set());
-    this.#isOpen = true;
   }
 
   #forEvent({ states }: Configuration, type: string): readonly Selection[] {

@@ -78,8 +78,8 @@ class Scope {
     const history = this.#historyAfter(exited);
     const states = new Set([...this.states].filter((state) => !exited.has(state)));
     for (const transition of transitions) this.#enterTargets(transition);
-    const order = [...this.chart.states.values()];
-    const entered = [...this.#entered].sort((a, b) => order.indexOf(a) - order.indexOf(b));
+    // In document order.
+    const entered = [...this.chart.states.values()].filter((state) => this.#entered.has(state));
     const done = new Set<ChartState>();
     let isOver = false;
     for (const state of entered) {
@@ -123,12 +123,8 @@ class Scope {
   #exits(transition: ChartTransition): Set<ChartState> {
     const exits = new Set<ChartState>();
     if (transition.targets.length === 0) return exits;
-    const source = this.#source(transition);
     const domain = this.#domain(transition);
-    for (const state of this.states) {
-      if (isWithin(state, domain) || (transition.reenter && state === source && state === domain))
-        exits.add(state);
-    }
+    for (const state of this.states) if (isWithin(state, domain)) exits.add(state);
     // A transition of the root that reenters it has no domain.
     if (domain === undefined) for (const state of this.states) exits.add(state);
     return exits;

@@ -38,5 +38,5 @@ function inferred(chart: Chart, step: Step, before: Step | undefined): ChartTran
   if (!before) return [];
   const was = configurationOf(chart, before.snapshot);
   const { states } = configurationOf(chart, step.snapshot);
-  return [...(inferStep(chart, was, step.event.type, states)?.taken ?? [])];
+  return [...(inferStep(chart, was, step.event.type, states) ?? [])];
 }

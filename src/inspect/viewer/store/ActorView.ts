@@ -47,7 +47,7 @@ export function viewActor(actor: InspectedActor, seq: number): ActorView | undef
 }
 
 /** The active leaf of each region, as dotted paths: `{ a: { b: 'c' }, d: 'e' }` is `a.b.c` and `d.e`. */
-export function activePaths(value: unknown): readonly string[] {
+function activePaths(value: unknown): readonly string[] {
   return activeKeys(value).map((keys) => keys.join('.'));
 }
 
