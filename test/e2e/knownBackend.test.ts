@@ -237,7 +237,7 @@ describe('a client that knows its backend', () => {
       'both requests to be recorded',
       () => readFileSync(record, 'utf8') === 'handedOff a\nreconnected b\n',
     );
-    // The next one goes on with the backend that the client knows.
+    // The next one adopts the backend and hands over to it.
     await brokers.start(options);
     expect(await echoBy({ socketPath }, 'c')).toMatchObject({ route: 'handedOff' });
   });

@@ -13,7 +13,9 @@ import { fixtureService, isAlive } from './support/TestBrokers';
 
 /** Blocks this process, and the broker in it, until another one has ended. */
 function blockUntilEnded(pid: number): void {
-  while (isAlive(pid));
+  const deadline = performance.now() + 60_000;
+  // Jest's own timeout can't fire meanwhile.
+  while (isAlive(pid)) if (performance.now() > deadline) throw new Error(`process ${pid} doesn't end`);
 }
 
 describe('the last messages of a backend count, even if a busy broker reads them after its end', () => {

@@ -16,6 +16,7 @@ describe('a client whose broker is missing', () => {
     const waiting = echoBy({ socketPath }).finally(() => {
       isOver = true;
     });
+    waiting.catch(() => {});
     // Begins after the other, and gives up before it.
     await expect(dial({ socketPath: brokers.path('never.sock') })).rejects.toMatchObject({
       code: 'brokerUnavailable',

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { LosslessReport } from '../fixtures/clients/losslessClient';
 import { compiled } from '../support/compiled';
+import { eventually } from '../support/eventually';
 import { describeNeeds, hasProgram } from '../support/itNeeds';
 import { report } from '../support/report';
 import { requirePid } from '../support/requirePid';
@@ -10,6 +11,7 @@ import { brokersOfEachTest } from './support/brokersOfEachTest';
 import { dial, echo, settled } from './support/echo';
 import { readAll } from './support/readAll';
 import { ended, fixtureService } from './support/TestBrokers';
+import { takesConnections } from './support/takesConnections';
 
 const PROGRAM = join(__dirname, '..', '..', 'docs', 'examples', 'backend.py');
 const CONNECTIONS = 1000;
@@ -59,12 +61,14 @@ withPython('a backend in Python', () => {
     const pid = requirePid(broker.backends()[0]?.pid);
     const { socket, route } = await dial(broker, { allowHalfOpen: true });
     expect(route).toBe('handedOff');
+    const endpoint = String(broker.backends()[0]?.endpoint);
     const exited = once(broker, 'backendExit');
     const replaced = broker.respawnBackend({
       instance: 'shared',
       serviceName: 'echo',
       serviceVersion: '1.0.0',
     });
+    await eventually('it to take no more', async () => !(await takesConnections(endpoint)));
     socket.write('still ');
     socket.end('there');
     expect(String(await readAll(socket))).toBe('still there');

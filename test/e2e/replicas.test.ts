@@ -1,6 +1,6 @@
 import type { BackendStatus, Broker, BrokerOptions } from '../../src/broker';
-import { connect } from '../../src/client';
 import { eventually } from '../support/eventually';
+import { requirePid } from '../support/requirePid';
 import { dial, echoBy } from './support/echo';
 import { ended, fixtureService, isAlive, signal, TestBrokers } from './support/TestBrokers';
 
@@ -29,38 +29,58 @@ describe('a service with several processes', () => {
 
   it('spreads the connections of one client evenly, and nearly all without an announcement', async () => {
     const broker = await brokers.start({ services: [SERVICE] });
+    let announced = 0;
+    broker.on('transfer', ({ state }) => {
+      if (state === 'announced') announced += 1;
+    });
     for (let i = 0; i < 1_000; i += 1) {
       expect(await echoBy(broker)).toMatchObject({ route: 'handedOff' });
     }
     await settled(broker, 1_000);
+    expect(announced).toBeGreaterThan(0);
+    expect(announced).toBeLessThan(100);
     for (const count of handedOff(broker)) expect(Math.abs(count - 250)).toBeLessThanOrEqual(25);
   });
 
   it('sends clients that know no process to the one with the fewest open connections', async () => {
     const broker = await brokers.start({ services: [SERVICE] });
-    const open = await Promise.all(
-      Array.from({ length: 4 * REPLICAS }, () => dial(broker, { handoff: false, earlyData: 'x' })),
-    );
-    await eventually('each process to report its connections', () =>
-      broker.backends().every(({ openConnections }) => openConnections === 4),
-    );
-    // What is closed at one makes room there.
-    const [first] = broker.backends();
+    const replicaOf = new Map<string, number | undefined>();
+    broker.on('route', ({ connectionId, backend }) => replicaOf.set(connectionId, backend.replica));
+    const openMore = (count: number) =>
+      Promise.all(Array.from({ length: count }, () => dial(broker, { handoff: false, earlyData: 'x' })));
+    const isOpen = (each: number): boolean =>
+      broker.backends().every(({ openConnections }) => openConnections === each);
+    const open = await openMore(4 * REPLICAS);
+    await eventually('four at each process', () => isOpen(4) && replicaOf.size === open.length);
+
+    // What is closed at one makes room there, and nowhere else.
+    const ofSecond = open.filter(({ connectionId }) => replicaOf.get(connectionId) === 2);
+    expect(ofSecond).toHaveLength(4);
+    for (const { socket } of ofSecond.slice(1)) socket.destroy();
+    await eventually('the ends to be reported', () => broker.backends()[1]?.openConnections === 1);
+    open.push(...(await openMore(3)));
+    await eventually('four at each process again', () => isOpen(4));
+
     for (const { socket } of open) socket.destroy();
-    await eventually('the ends to be reported', () =>
-      broker.backends().every(({ openConnections }) => openConnections === 0),
-    );
-    expect(first?.routes.reconnected).toEqual({ clientUnsupported: 4 });
+    await eventually('all ends to be reported', () => isOpen(0));
+    expect(broker.backends().map(({ routes }) => routes.reconnected)).toEqual([
+      { clientUnsupported: 4 },
+      { clientUnsupported: 7 },
+      { clientUnsupported: 4 },
+      { clientUnsupported: 4 },
+    ]);
   });
 
   it('goes on with the others when one has ended', async () => {
     const broker = await brokers.start({ services: [SERVICE] });
-    const [, second] = pids(broker);
-    signal(second ?? 0, 'SIGKILL');
-    for (let i = 0; i < 40; i += 1) {
-      const { socket } = await connect({ socketPath: broker.socketPath, service: 'echo', earlyData: 'x' });
-      socket.destroy();
-    }
+    const second = requirePid(pids(broker)[1]);
+    signal(second, 'SIGKILL');
+    for (let i = 0; i < 40; i += 1) await echoBy(broker);
+    await eventually('every connection to be counted', () =>
+      broker.backends().every(({ inFlight }) => inFlight === 0),
+    );
+    const [first = 0, , third = 0, fourth = 0] = handedOff(broker);
+    expect(Math.min(first, third, fourth)).toBeGreaterThan(0);
     await eventually('another process in its place', () => {
       const [, now] = broker.backends();
       return now?.process === 'ready' && now.pid !== second;

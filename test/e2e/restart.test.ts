@@ -18,6 +18,7 @@ import { requirePid } from '../support/requirePid';
 import { dial, echo, echoBy } from './support/echo';
 import { readAll, readBytes } from './support/readAll';
 import { ended, fixtureService, isAlive, TestBrokers } from './support/TestBrokers';
+import { takesConnections } from './support/takesConnections';
 
 /** Both what an endpoint has to answer in, and what a process has to start in. */
 const START_TIMEOUT_MS = 10_000;
@@ -101,11 +102,14 @@ describe('a broker with a state directory', () => {
     await killed.kill();
     const adopted = requirePid(backends.find(({ serviceName }) => serviceName === 'echo')?.pid);
     let isFound = false;
+    const started = new Set<number>();
     // The broker starts no backend before it has ended the process that no service needs, which takes a while.
     const { broker } = await start({
       stopTimeoutMs: 3000,
       inspect: ({ type, actorRef }) => {
         const { id } = actorRef as AnyActorRef;
+        const [, shown] = /^echo@1\.0\.0 pid (\d+)$/.exec(id) ?? [];
+        if (shown !== undefined && Number(shown) !== adopted) started.add(Number(shown));
         if (isFound || type !== '@xstate.snapshot' || id !== `echo@1.0.0 pid ${adopted}`) return;
         isFound = true;
         setImmediate(() => process.kill(adopted, 'SIGKILL'));
@@ -115,6 +119,7 @@ describe('a broker with a state directory', () => {
     await eventually('a process that is ready', () => broker.backends()[0]?.process === 'ready');
     expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
     const [{ pid }] = broker.adoptableBackends() as [AdoptableBackend];
+    expect([...started]).toEqual([pid]);
     await broker.stop();
     await ended(pid);
     expect(readManifest().backends).toEqual([]);
@@ -182,7 +187,6 @@ describe('a broker with a state directory', () => {
       expect(broker.backends()).toMatchObject([{ adopted: false, pid: backend.pid }]);
       await eventually('a warning', () => warnings.length > 0);
       expect(isAlive(pid)).toBe(true);
-      process.kill(backend.pid, 'SIGKILL');
     });
   });
 
@@ -230,7 +234,10 @@ describe('a broker with a state directory', () => {
     await killed.kill();
     writeFileSync(gate, '');
     const endpoints = join(stateDirectory, 'endpoints');
-    await eventually('the backend to listen', () => readdirSync(endpoints).length === 1);
+    await eventually('the backend to listen', async () => {
+      const [name] = readdirSync(endpoints);
+      return name !== undefined && (await takesConnections(join(endpoints, name)));
+    });
     const { broker } = await start();
     expect(broker.backends()).toMatchObject([{ adopted: false, pid }]);
     expect(await echo(broker)).toMatchObject({ route: 'handedOff' });
